@@ -1,0 +1,284 @@
+//! A plan: the units of a run, the edges between them, and the groups that must share an engine. Immutable once compiled.
+
+use crate::{
+    digest::Digest,
+    ids::{GroupId, StepId, UnitId},
+    platform::Platform,
+    reference::Reference,
+};
+use serde::{Deserialize, Serialize};
+
+/// The units of a run and the edges between them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The platforms of the run, the first of which its `cmd` units run on.
+    pub platforms: Vec<Platform>,
+    /// In the order of the task file, and so that a unit's place is its [`UnitId`].
+    pub units: Vec<Unit>,
+    /// So that a group's place is its [`GroupId`].
+    pub groups: Vec<Group>,
+    /// What `acre check` and the client show: diagnostics that do not stop the run, ready to print.
+    pub warnings: Vec<String>,
+}
+
+/// Units that must share one engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// The platform of all its units.
+    pub platform: Platform,
+    /// Its units, in plan order.
+    pub units: Vec<UnitId>,
+    /// Whether two containers of the group can live at once, and so need a network with names.
+    pub network: bool,
+}
+
+/// A step on one platform.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unit {
+    /// Its place in the plan.
+    pub id: UnitId,
+    /// `step@os/arch`, unique in the plan.
+    pub name: String,
+    /// The step it comes from.
+    pub step: StepId,
+    /// Line of the step in the task file, from 1; 0 where no file was.
+    pub line: u32,
+    /// What it runs on.
+    pub platform: Platform,
+    /// What it shares an engine with.
+    pub group: GroupId,
+    /// Units that must have succeeded before it starts; ascending.
+    pub after: Vec<UnitId>,
+    /// What it does.
+    pub action: Action,
+    /// How long, how often, and what failing means.
+    pub rules: Rules,
+    /// Files it leaves in the workspace that the run's report is made of.
+    pub reports: Reports,
+}
+
+/// How long a unit may take, how often it tries, and what its failure means.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Limit over all tries together, in milliseconds; [`Rules::start_delay_ms`] does not count.
+    pub timeout_ms: u64,
+    /// Wait before the first try, in milliseconds.
+    pub start_delay_ms: u64,
+    /// Further tries after a failure.
+    pub retries: u32,
+    /// Wait before each further try, in milliseconds.
+    pub retry_delay_ms: u64,
+    /// Try again only if the try's output holds one of these; empty: always.
+    pub retry_on_errors: Vec<String>,
+    /// Further executions, all of them run.
+    pub repeat: u32,
+    /// A failure is logged and counts as success.
+    pub ignore_errors: bool,
+    /// Runs even if the run has failed.
+    pub always: bool,
+    /// May run again on another agent although it had started.
+    pub may_run_again: bool,
+}
+
+/// Globs below the workspace, by kind of report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reports {
+    /// JUnit XML.
+    pub junit: Vec<String>,
+}
+
+/// What a unit does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Fetch the source from an address into a tree.
+    Source(Fetch),
+    /// Build an image.
+    Build(Build),
+    /// Push one reference of one platform.
+    Push(Push),
+    /// Put an image index over what the pushes of several platforms left, and move the tag.
+    Index(Index),
+    /// Run an image as a command.
+    Cmd(Cmd),
+}
+
+impl Action {
+    /// `source`, `build`, `push`, `index` or `cmd`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "source",
+            Self::Build(_) => "build",
+            Self::Push(_) => "push",
+            Self::Index(_) => "index",
+            Self::Cmd(_) => "cmd",
+        }
+    }
+}
+
+/// A source unit: fetch an address in a sandbox, keep it as a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    /// The git repository, without `#ref:subdir`.
+    pub repository: String,
+    /// Branch, tag, commit or ref; `None`: the remote's HEAD.
+    pub reference: Option<String>,
+    /// Folder in the repository that becomes the root of the tree.
+    pub subdirectory: Option<String>,
+}
+
+/// Where a build's context comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Context {
+    /// The submitted tree, or a folder of it (relative, no `..`; empty: the root).
+    Tree(String),
+    /// The workspace as the `cmd` steps before left it, or a folder of it.
+    Workspace(String),
+    /// Nothing but the Dockerfile.
+    Empty,
+}
+
+/// A build unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Where the files come from.
+    pub context: Context,
+    /// Path of the Dockerfile, relative to the root of the tree or workspace.
+    pub dockerfile: String,
+    /// What the image is called.
+    pub tags: Vec<Reference>,
+    /// `--build-arg`, in order.
+    pub arguments: Vec<(String, String)>,
+    /// `--label`, in order.
+    pub labels: Vec<(String, String)>,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `--no-cache`.
+    pub no_cache: bool,
+    /// `--pull`.
+    pub pull: bool,
+    /// `--add-host name:address`, in order.
+    pub add_hosts: Vec<String>,
+    /// `--network`: `none` or `default`.
+    pub network: Option<String>,
+    /// `--shm-size`, in bytes.
+    pub shm_size: Option<u64>,
+    /// What the Dockerfile builds on; `None` where it cannot be read before the build.
+    pub dependencies: Option<Vec<Dependency>>,
+}
+
+/// An image that a Dockerfile names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Dependency {
+    /// What it is used for.
+    pub role: Role,
+    /// As the Dockerfile names it, build arguments put in.
+    pub reference: Reference,
+}
+
+/// What a dependency is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The base of the final stage.
+    Runtime,
+    /// The base of another stage, or copied or mounted from.
+    BuildTime,
+}
+
+/// A push unit: one reference of one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Push {
+    /// What is pushed, tag included.
+    pub reference: Reference,
+    /// The tag to push under, where an index of several platforms will take `reference`.
+    pub as_child: bool,
+}
+
+/// An index unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Index {
+    /// The tag that moves to the index.
+    pub reference: Reference,
+    /// The push units whose images it names.
+    pub children: Vec<UnitId>,
+}
+
+/// A `cmd` unit: one container.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cmd {
+    /// The image, as a reference (or an id of a local image).
+    pub image: String,
+    /// Arguments after the image.
+    pub arguments: Vec<String>,
+    /// Replaces the image's entry point.
+    pub entry_point: Option<Vec<String>>,
+    /// `K=V`, a later one winning.
+    pub env: Vec<(String, String)>,
+    /// Absolute; `None`: the image's own.
+    pub working_directory: Option<String>,
+    /// Started in the background; succeeds once it runs, and lives until its group ends.
+    pub detach: bool,
+    /// Name on the run's network, besides the step id.
+    pub name: Option<String>,
+    /// `--user`.
+    pub user: Option<String>,
+    /// `host:container[/proto]` as `docker run -p` takes it.
+    pub ports: Vec<String>,
+    /// `port[/proto]`.
+    pub expose: Vec<String>,
+    /// `--network`: `none` or a declared network; `None`: the run's own.
+    pub network: Option<String>,
+    /// `--cpus`, in billionths of a core.
+    pub nano_cpus: Option<i64>,
+    /// `--memory`, in bytes.
+    pub memory: Option<u64>,
+    /// `--shm-size`, in bytes.
+    pub shm_size: Option<u64>,
+    /// `--tmpfs path[:options]`.
+    pub tmpfs: Vec<String>,
+    /// `-v name:path[:ro]`; named volumes of the run only.
+    pub volumes: Vec<(String, String)>,
+    /// `--read-only`.
+    pub read_only: bool,
+    /// `--init`.
+    pub init: bool,
+    /// `--add-host`.
+    pub add_hosts: Vec<String>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// `--label`.
+    pub labels: Vec<(String, String)>,
+    /// `--ulimit name=soft[:hard]`.
+    pub ulimits: Vec<String>,
+    /// `--cap-drop`.
+    pub cap_drop: Vec<String>,
+    /// Pull the image first.
+    pub pull: bool,
+    /// Wants privileges: only where the agent's policy allows it.
+    pub privileged: bool,
+}
+
+impl Plan {
+    /// The unit with this id.
+    pub fn unit(&self, id: UnitId) -> Option<&Unit> {
+        self.units.get(id.index())
+    }
+
+    /// The platform and tree-independent fingerprint of what a unit builds or runs: step and platform.
+    pub fn affinity(unit: &Unit) -> String {
+        unit.name.clone()
+    }
+}
+
+/// A resolved source: the tree, and the commit it came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedSource {
+    /// Digest of the tree's root directory; `None`: no files.
+    pub tree: Option<Digest>,
+    /// The git commit, 40 hexadecimal digits.
+    pub commit: Option<String>,
+    /// The branch or tag that was asked for.
+    pub reference: Option<String>,
+}

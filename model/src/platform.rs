@@ -1,0 +1,203 @@
+//! Platforms, normalised as containerd does (`platforms/database.go`: `normalizeOS`, `normalizeArch`) and compared after it.
+
+use crate::text::clip;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// An operating system, an architecture and, for some architectures, a variant.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Platform {
+    os: String,
+    arch: String,
+    variant: Option<String>,
+}
+
+/// Why a text is not a platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPlatform {
+    /// Neither `os/arch` nor `os/arch/variant`.
+    #[error("`{0}` is not a platform; write os/arch or os/arch/variant, for example linux/amd64 or linux/arm/v7")]
+    Form(String),
+    /// An operating system acre does not know.
+    #[error("`{0}`: acre knows the operating systems linux and windows")]
+    Os(String),
+    /// An architecture acre does not know.
+    #[error("`{0}`: acre knows the architectures {architectures}", architectures = ARCHITECTURES.join(", "))]
+    Arch(String),
+    /// A variant that the architecture does not have.
+    #[error("`{0}`: acre knows the variants v5, v6, v7 of arm, v8 of arm64, and v1 to v4 of amd64")]
+    Variant(String),
+}
+
+/// Architectures that container images exist for (OCI image index: Go's `GOARCH`).
+const ARCHITECTURES: [&str; 9] = ["386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x"];
+
+impl Platform {
+    /// linux/amd64, the default of a run.
+    pub fn linux_amd64() -> Self {
+        Self { os: "linux".to_owned(), arch: "amd64".to_owned(), variant: None }
+    }
+
+    /// `linux` or `windows`.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// The architecture in Go's words: `amd64`, `arm64`, `386`…
+    pub fn arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The variant, where the architecture has several: `v7` of arm.
+    pub fn variant(&self) -> Option<&str> {
+        self.variant.as_deref()
+    }
+
+    /// `linux-arm-v7`: the platform as part of a tag or a file name.
+    pub fn dashed(&self) -> String {
+        self.to_string().replace('/', "-")
+    }
+
+    /// Whether an engine whose native platform is `self` runs programs of `other` without an emulator: the same
+    /// platform, 386 on amd64, and a lower variant of the same architecture.
+    ///
+    /// arm on arm64 is not decided here: not every arm64 machine can, so it is tried on the engine.
+    pub fn runs_natively(&self, other: &Self) -> bool {
+        let same_arch = self.arch == other.arch && self.level() >= other.level();
+        self.os == other.os && (same_arch || (self.arch == "amd64" && other.arch == "386"))
+    }
+
+    fn level(&self) -> u8 {
+        let digit = self.variant.as_deref().and_then(|variant| variant.strip_prefix('v')?.parse().ok());
+        digit.unwrap_or(if self.arch == "arm64" { 8 } else { 1 })
+    }
+}
+
+impl FromStr for Platform {
+    type Err = BadPlatform;
+
+    fn from_str(text: &str) -> Result<Self, BadPlatform> {
+        let lower = text.to_ascii_lowercase();
+        let parts: Vec<&str> = lower.split('/').collect();
+        let (os, arch, variant) = match parts[..] {
+            [os, arch] => (os, arch, None),
+            [os, arch, variant] => (os, arch, Some(variant)),
+            _ => return Err(BadPlatform::Form(clip(text))),
+        };
+        if parts.iter().any(|part| part.is_empty()) {
+            return Err(BadPlatform::Form(clip(text)));
+        }
+        if !["linux", "windows"].contains(&os) {
+            return Err(BadPlatform::Os(clip(text)));
+        }
+        let (arch, variant) = normalise_arch(arch, variant);
+        if !ARCHITECTURES.contains(&arch) {
+            return Err(BadPlatform::Arch(clip(text)));
+        }
+        let known = match arch {
+            "arm" => ["v5", "v6", "v7"].contains(&variant.unwrap_or_default()),
+            "amd64" => matches!(variant, None | Some("v2" | "v3" | "v4")),
+            _ => variant.is_none(),
+        };
+        if !known {
+            return Err(BadPlatform::Variant(clip(text)));
+        }
+        Ok(Self { os: os.to_owned(), arch: arch.to_owned(), variant: variant.map(str::to_owned) })
+    }
+}
+
+/// Other names of architectures, and the variants that say nothing.
+fn normalise_arch<'a>(arch: &'a str, variant: Option<&'a str>) -> (&'a str, Option<&'a str>) {
+    match (arch, variant) {
+        ("i386" | "i486" | "i586" | "i686" | "x86", variant) => ("386", variant),
+        ("x86_64" | "x86-64" | "amd64", Some("v1")) => ("amd64", None),
+        ("x86_64" | "x86-64", variant) => ("amd64", variant),
+        ("aarch64" | "arm64", Some("8" | "v8")) => ("arm64", None),
+        ("aarch64", variant) => ("arm64", variant),
+        ("armhf", _) => ("arm", Some("v7")),
+        ("armel", _) => ("arm", Some("v6")),
+        ("arm", None | Some("7")) => ("arm", Some("v7")),
+        ("arm", Some("5")) => ("arm", Some("v5")),
+        ("arm", Some("6")) => ("arm", Some("v6")),
+        other => other,
+    }
+}
+
+impl TryFrom<String> for Platform {
+    type Error = BadPlatform;
+
+    fn try_from(text: String) -> Result<Self, BadPlatform> {
+        text.parse()
+    }
+}
+
+impl From<Platform> for String {
+    fn from(platform: Platform) -> String {
+        platform.to_string()
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.arch)?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_are_normalised() {
+        let table = [
+            ("linux/amd64", "linux/amd64"),
+            ("Linux/ARM", "linux/arm/v7"),
+            ("linux/arm/6", "linux/arm/v6"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/armel", "linux/arm/v6"),
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/x86", "linux/386"),
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v3", "linux/amd64/v3"),
+            ("windows/amd64", "windows/amd64"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Platform>().map(|platform| platform.to_string()).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_platform_is_refused() {
+        for text in ["", "linux", "linux/", "a/b/c/d", "linux/../../x", "linux/amd64/v99", "linux/arm64/v9", "plan9/amd64", "linux/z80"] {
+            assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn native_is_what_needs_no_emulator() {
+        let table = [
+            ("linux/amd64", "linux/amd64", true),
+            ("linux/amd64", "linux/386", true),
+            ("linux/386", "linux/amd64", false),
+            ("linux/amd64", "linux/amd64/v3", false),
+            ("linux/arm/v7", "linux/arm/v6", true),
+            ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm64", "linux/arm/v7", false),
+            ("windows/amd64", "linux/amd64", false),
+        ];
+        for (engine, program, expected) in table {
+            let (engine, program): (Platform, Platform) = (engine.parse().unwrap(), program.parse().unwrap());
+            assert_eq!(engine.runs_natively(&program), expected, "{program} on {engine}");
+        }
+    }
+}

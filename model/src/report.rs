@@ -1,0 +1,169 @@
+//! The report of a run: what was built from what, what was tested, what it took. Field names are those of its YAML.
+
+use crate::{
+    digest::Digest,
+    ids::{AgentId, ProjectName, RunId},
+    platform::Platform,
+    reference::Reference,
+    run::RunStatus,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything a run leaves to be read by people and programs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Report {
+    /// The run.
+    pub run: RunId,
+    /// Its owner.
+    pub project: ProjectName,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Why, where it did not succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Where its source came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<Git>,
+    /// The images it built, by step and platform.
+    pub images: Vec<Image>,
+    /// Its units.
+    pub units: Vec<UnitReport>,
+    /// Test results of all units together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<TestSummary>,
+}
+
+/// An image that was built, and what it depends on (task language §10).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Image {
+    /// The image itself.
+    pub image: ImageName,
+    /// The base of its final stage; absent for `FROM scratch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_dependency: Option<ImageName>,
+    /// Everything else its Dockerfile names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buildtime_dependency: Vec<ImageName>,
+    /// The commit of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<Git>,
+}
+
+/// An image by its parts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageName {
+    /// The registry; Docker Hub where the reference names none.
+    pub registry: String,
+    /// The repository.
+    pub repository: String,
+    /// The tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// The digest; absent where it could not be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+    /// The platform, for what was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+}
+
+impl ImageName {
+    /// The parts of `reference`, with the digest that was found for it.
+    pub fn new(reference: &Reference, digest: Option<Digest>, platform: Option<Platform>) -> Self {
+        let full = reference.clone().with_default_tag();
+        Self {
+            registry: full.registry_or_hub().to_owned(),
+            repository: full.full_repository(),
+            tag: full.tag().map(str::to_owned),
+            digest: digest.or(full.digest()),
+            platform,
+        }
+    }
+}
+
+/// The commit of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Git {
+    /// 40 hexadecimal digits.
+    pub git_head_revision: String,
+}
+
+/// How one unit went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UnitReport {
+    /// `step@os/arch`.
+    pub name: String,
+    /// `source`, `build`, `push`, `index` or `cmd`.
+    pub kind: String,
+    /// The agent of its last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Number of its last attempt; 0: never started.
+    pub attempt: u32,
+    /// Milliseconds that its work took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
+    /// Its outcome in one line.
+    pub outcome: String,
+    /// Of a `cmd`: the container's exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Of a push or index: the reference and its digest in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
+}
+
+/// Counts of test cases, and the cases that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TestSummary {
+    /// Suites read.
+    pub suites: u32,
+    /// Cases that passed.
+    pub passed: u32,
+    /// Cases that failed or broke off.
+    pub failed: u32,
+    /// Cases that were left out.
+    pub skipped: u32,
+    /// Milliseconds that the cases took, by their own account.
+    pub time_ms: u64,
+    /// The failed cases (at most [`TestSummary::SHOWN`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailedCase>,
+}
+
+/// A test case that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FailedCase {
+    /// `suite` or class, and name.
+    pub name: String,
+    /// What the test says, at most 4 KiB.
+    pub message: String,
+}
+
+impl TestSummary {
+    /// Failed cases that a summary keeps by name.
+    pub const SHOWN: usize = 50;
+
+    /// Adds what another report counted.
+    pub fn add(&mut self, other: &Self) {
+        self.suites += other.suites;
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.time_ms += other.time_ms;
+        let room = Self::SHOWN.saturating_sub(self.failures.len());
+        self.failures.extend(other.failures.iter().take(room).cloned());
+    }
+}

@@ -1,0 +1,134 @@
+//! A run as people see it.
+
+use crate::{
+    attempt::UnitResult,
+    digest::Digest,
+    ids::{AgentId, ProjectName, RunId, StepId, UnitId},
+    outcome::Outcome,
+    platform::Platform,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Where a run stands, in the words of ACR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RunStatus {
+    /// Accepted; no unit has been assigned.
+    Queued,
+    /// A unit has been assigned.
+    Started,
+    /// A unit's work has begun.
+    Running,
+    /// All units succeeded.
+    Succeeded,
+    /// A step failed.
+    Failed,
+    /// Somebody stopped it.
+    Canceled,
+    /// The farm's fault.
+    Error,
+    /// The run, or a step of it, took longer than it may.
+    Timeout,
+}
+
+impl RunStatus {
+    /// Whether the run is over.
+    pub const fn is_final(self) -> bool {
+        !matches!(self, Self::Queued | Self::Started | Self::Running)
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A run as `acre show` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunView {
+    /// Which.
+    pub id: RunId,
+    /// Its owner.
+    pub project: ProjectName,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why, where it did not succeed.
+    pub error: Option<String>,
+    /// Its source as a person would name it.
+    pub source: String,
+    /// Its task as a person would name it.
+    pub task: String,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// When its first unit was assigned.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its report, once it has ended.
+    pub report: Option<Digest>,
+    /// Warnings of its plan.
+    pub warnings: Vec<String>,
+    /// Its units, in plan order; empty in lists.
+    pub units: Vec<UnitView>,
+}
+
+/// A unit as `acre show` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct UnitView {
+    /// Its place in the plan.
+    pub id: UnitId,
+    /// `step@os/arch`.
+    pub name: String,
+    /// Its step.
+    pub step: StepId,
+    /// `source`, `build`, `push`, `index` or `cmd`.
+    pub kind: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// Where it stands.
+    pub phase: UnitPhase,
+    /// The agent of its last attempt.
+    pub agent: Option<AgentId>,
+    /// Number of its last attempt; 0: none yet.
+    pub attempt: u32,
+    /// When its work started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it left, once it has ended.
+    pub result: UnitResult,
+}
+
+/// Where a unit stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitPhase {
+    /// For other units.
+    Waiting,
+    /// For an agent; with every agent's reason, when asked for.
+    Queued(Vec<String>),
+    /// An agent prepares it.
+    Assigned,
+    /// Its work has begun.
+    Running,
+    /// It is over.
+    Ended(Outcome),
+}
+
+/// Whose fault it is that a run did not succeed, as the exit code of a client tells it.
+impl RunStatus {
+    /// The exit code of `acre run`: 0 succeeded, 1 failed, 3 canceled, 4 the farm's fault, 5 timed out.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Succeeded | Self::Queued | Self::Started | Self::Running => 0,
+            Self::Failed => 1,
+            Self::Canceled => 3,
+            Self::Error => 4,
+            Self::Timeout => 5,
+        }
+    }
+}
