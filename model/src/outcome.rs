@@ -101,7 +101,9 @@ impl fmt::Display for Outcome {
             Self::Infrastructure { cause, message } => write!(f, "{cause}: {message}"),
             Self::Canceled => f.write_str("canceled"),
             Self::TimedOut { limit_ms } => write!(f, "timed out after {}", crate::duration::show(*limit_ms)),
-            Self::Lost => f.write_str("lost: its agent is gone, and a command may not run twice unless it is `idempotent`"),
+            Self::Lost => {
+                f.write_str("lost: its agent is gone, and a command may not run twice unless it is `idempotent`")
+            }
             Self::Skipped(Skip::RunEnded) => f.write_str("skipped: the run ended before its turn"),
             Self::Skipped(Skip::Predecessor(name)) => write!(f, "skipped: {name} did not succeed"),
         }

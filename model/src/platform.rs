@@ -172,13 +172,27 @@ mod tests {
             ("windows/amd64", "windows/amd64"),
         ];
         for (text, expected) in table {
-            assert_eq!(text.parse::<Platform>().map(|platform| platform.to_string()).as_deref(), Ok(expected), "{text}");
+            assert_eq!(
+                text.parse::<Platform>().map(|platform| platform.to_string()).as_deref(),
+                Ok(expected),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_is_no_platform_is_refused() {
-        for text in ["", "linux", "linux/", "a/b/c/d", "linux/../../x", "linux/amd64/v99", "linux/arm64/v9", "plan9/amd64", "linux/z80"] {
+        for text in [
+            "",
+            "linux",
+            "linux/",
+            "a/b/c/d",
+            "linux/../../x",
+            "linux/amd64/v99",
+            "linux/arm64/v9",
+            "plan9/amd64",
+            "linux/z80",
+        ] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
         }
     }

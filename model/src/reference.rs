@@ -257,8 +257,27 @@ mod tests {
         let long_tag = format!("a:{}", "x".repeat(129));
         let upper_digest = format!("a@sha256:{}", "A".repeat(64));
         let table = [
-            "", "Hello", "a/B", &long_tag, "a@sha256:00", &upper_digest, "a@md5:00", "-a", "a:-b", "a\u{7}", "h:99999/a",
-            "h:0/a", "http://h/a", "user@host/x", "a//b", "a/", "/a", "a___b", "a.", "h:+1/a", "a b",
+            "",
+            "Hello",
+            "a/B",
+            &long_tag,
+            "a@sha256:00",
+            &upper_digest,
+            "a@md5:00",
+            "-a",
+            "a:-b",
+            "a\u{7}",
+            "h:99999/a",
+            "h:0/a",
+            "http://h/a",
+            "user@host/x",
+            "a//b",
+            "a/",
+            "/a",
+            "a___b",
+            "a.",
+            "h:+1/a",
+            "a b",
         ];
         for text in table {
             assert!(text.parse::<Reference>().is_err(), "{text}");

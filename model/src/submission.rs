@@ -96,7 +96,10 @@ impl std::str::FromStr for Emulation {
             "never" => Ok(Self::Never),
             "fallback" => Ok(Self::Fallback),
             "always" => Ok(Self::Always),
-            _ => Err(format!("`{}` is not an emulation policy; write never, fallback or always", crate::text::clip(text))),
+            _ => Err(format!(
+                "`{}` is not an emulation policy; write never, fallback or always",
+                crate::text::clip(text)
+            )),
         }
     }
 }

@@ -31,9 +31,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| {
-            *distance <= limit || candidate.starts_with(word) && word.len() > 2
-        })
+        .filter(|(distance, candidate)| *distance <= limit || candidate.starts_with(word) && word.len() > 2)
         .min()
         .map(|(_, candidate)| candidate)
 }
