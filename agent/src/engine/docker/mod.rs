@@ -1,0 +1,1 @@
+//! Docker Engine. Nothing outside this folder imports bollard.

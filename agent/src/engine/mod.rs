@@ -1,0 +1,285 @@
+//! What builds and runs containers under an agent. The traits have several true implementations: Docker Engine and a
+//! simulated one for [`Runtime`]; BuildKit and the classic builder for [`Builder`].
+//!
+//! Everything an engine is asked to make carries the labels of [`Labels`], so that whatever a crash leaves is found.
+
+pub mod docker;
+mod error;
+mod snapshot;
+
+pub use error::EngineError;
+pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
+
+use acre_model::{
+    attempt::UsedImage,
+    digest::Digest,
+    log::Stream,
+    plan::{Build, Cmd},
+    platform::Platform,
+    reference::Reference,
+};
+use bytes::Bytes;
+use futures::{future::BoxFuture, stream::BoxStream};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::mpsc;
+
+/// The result of asking an engine.
+pub type Asked<'a, T> = BoxFuture<'a, Result<T, EngineError>>;
+
+/// What an engine tells about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineInfo {
+    /// `docker` or `simulated`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it runs without an emulator.
+    pub native: Platform,
+    /// Cores of its machine.
+    pub cpus: u32,
+    /// Memory of its machine in bytes.
+    pub memory: u64,
+    /// Whether it has BuildKit.
+    pub buildkit: bool,
+    /// Whether its images live in containerd's store.
+    pub containerd_store: bool,
+}
+
+/// Labels that tell whose a thing on the engine is.
+pub type Labels = BTreeMap<String, String>;
+
+/// What containers of one group share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxSpec {
+    /// Unique on the engine: prefix of the names of everything in the sandbox.
+    pub name: String,
+    /// On everything in it.
+    pub labels: Labels,
+    /// Whether it has a network on which containers find each other by name.
+    pub network: bool,
+}
+
+impl SandboxSpec {
+    /// The volume at `/workspace`.
+    pub fn workspace(&self) -> String {
+        format!("{}-workspace", self.name)
+    }
+
+    /// The volume at `/acb/home`.
+    pub fn home(&self) -> String {
+        format!("{}-home", self.name)
+    }
+
+    /// The network, where there is one.
+    pub fn network(&self) -> Option<String> {
+        self.network.then(|| self.name.clone())
+    }
+}
+
+/// A container to create: a `cmd` unit in its sandbox.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// Unique on the engine.
+    pub name: String,
+    /// On the container.
+    pub labels: Labels,
+    /// What to run. Its image may be replaced by [`ContainerSpec::image`].
+    pub cmd: Cmd,
+    /// The image: an id where this run built it, else the reference of the `cmd`.
+    pub image: String,
+    /// The platform, where the engine is to be told (a foreign one); `None`: the engine's own choice.
+    pub platform: Option<Platform>,
+    /// Names on the sandbox's network, the step id first.
+    pub aliases: Vec<String>,
+    /// The sandbox.
+    pub sandbox: SandboxSpec,
+}
+
+/// A container that has been started.
+pub struct Running {
+    /// Its output from the first byte, in order per stream; ends when the container has ended.
+    pub output: BoxStream<'static, Result<(Stream, Bytes), EngineError>>,
+    /// Its exit code.
+    pub exit: BoxFuture<'static, Result<i64, EngineError>>,
+}
+
+/// Output that has been stored already, and is left out when a container is attached to again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Bytes of standard output.
+    pub stdout: u64,
+    /// Bytes of standard error.
+    pub stderr: u64,
+}
+
+/// A container that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: Labels,
+    /// Whether it has ever been started.
+    pub started: bool,
+    /// Whether it runs now.
+    pub running: bool,
+}
+
+/// An image on the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalImage {
+    /// Its id.
+    pub id: Digest,
+    /// Digests under which registries know it, by `registry/repository`.
+    pub digests: Vec<(String, Digest)>,
+}
+
+/// Logins by registry (`host[:port]`), handed over with each call and kept nowhere.
+#[derive(Clone, Default)]
+pub struct Logins(BTreeMap<String, Login>);
+
+/// A login to one registry.
+#[derive(Clone)]
+pub struct Login {
+    /// User name.
+    pub username: String,
+    /// Password or token.
+    pub secret: String,
+}
+
+impl Logins {
+    /// The login for this registry (`host[:port]`; Docker Hub is `docker.io`).
+    pub fn get(&self, registry: &str) -> Option<&Login> {
+        self.0.get(registry)
+    }
+}
+
+impl FromIterator<(String, Login)> for Logins {
+    fn from_iter<T: IntoIterator<Item = (String, Login)>>(logins: T) -> Self {
+        Self(logins.into_iter().collect())
+    }
+}
+
+/// What a long call says while it works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Log output, any bytes.
+    Output(Stream, Bytes),
+    /// What it is at, one line, shown in place of the one before.
+    Status(String),
+}
+
+/// Where a long call says what it does. Bounded: who does not listen slows the call, never fills memory.
+pub type Saying = mpsc::Sender<Said>;
+
+/// Runs containers. All names given to it are made by acre; what users wrote arrives only as data of a call.
+pub trait Runtime: Send + Sync + 'static {
+    /// What the engine is. An error means it does not answer.
+    fn info(&self) -> Asked<'_, EngineInfo>;
+
+    /// Resolves when the engine has stopped answering; the error says how.
+    fn gone(&self) -> BoxFuture<'_, EngineError>;
+
+    /// Makes the sandbox: its volumes, its network where it has one, and a container that is never started and
+    /// holds the volumes, so that files can be moved in and out. Doing it twice is doing it once.
+    fn open_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Asked<'a, ()>;
+
+    /// Unpacks a tar stream into the workspace. Owners are those of the archive.
+    fn fill_workspace<'a>(
+        &'a self,
+        sandbox: &'a SandboxSpec,
+        tar: BoxStream<'static, std::io::Result<Bytes>>,
+    ) -> Asked<'a, ()>;
+
+    /// A tar stream of a path in the workspace (`.`: all of it); `None` if it does not exist.
+    fn read_workspace<'a>(
+        &'a self,
+        sandbox: &'a SandboxSpec,
+        path: &'a str,
+    ) -> Asked<'a, Option<BoxStream<'static, Result<Bytes, EngineError>>>>;
+
+    /// Removes all containers, networks and volumes that carry all of these labels, killing what runs.
+    fn remove_labeled<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()>;
+
+    /// Containers that carry all of these labels.
+    fn find_containers<'a>(&'a self, labels: &'a Labels) -> Asked<'a, Vec<Found>>;
+
+    /// The label sets of all containers, networks and volumes that carry all of these labels.
+    fn find_labels<'a>(&'a self, labels: &'a Labels) -> Asked<'a, Vec<Labels>>;
+
+    /// Creates a container. [`EngineError::NoImage`] if its image is not on the engine.
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Asked<'a, String>;
+
+    /// Attaches to a created container, then starts it: no byte of output and no exit can be missed.
+    fn start<'a>(&'a self, id: &'a str) -> Asked<'a, Running>;
+
+    /// Attaches again to a container that was started earlier, leaving out what was seen.
+    fn reattach<'a>(&'a self, id: &'a str, seen: Seen) -> Asked<'a, Running>;
+
+    /// TERM, then KILL after the grace; resolves when it has ended. A container that is gone has ended.
+    fn stop<'a>(&'a self, id: &'a str, grace_ms: u64) -> Asked<'a, ()>;
+
+    /// Removes a container and its anonymous volumes, killing it if it runs. One that is gone is removed.
+    fn remove<'a>(&'a self, id: &'a str) -> Asked<'a, ()>;
+
+    /// The image under a reference or id, if it is on the engine.
+    fn image<'a>(&'a self, reference: &'a str) -> Asked<'a, Option<LocalImage>>;
+
+    /// Pulls an image for a platform.
+    fn pull<'a>(
+        &'a self,
+        reference: &'a Reference,
+        platform: Option<&'a Platform>,
+        logins: &'a Logins,
+        say: &'a Saying,
+    ) -> Asked<'a, ()>;
+
+    /// Gives an image a further name.
+    fn tag<'a>(&'a self, id: &'a str, reference: &'a Reference) -> Asked<'a, ()>;
+
+    /// Pushes an image to its registry; the digest is that of the manifest the registry now has.
+    fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest>;
+}
+
+/// A build to be done: of a plan's unit, on one platform.
+#[derive(Clone)]
+pub struct BuildRequest {
+    /// What to build. Its context has been taken apart: see [`BuildRequest::context`] and [`BuildRequest::dockerfile`].
+    pub build: Build,
+    /// For which platform.
+    pub platform: Platform,
+    /// The files, rooted at the context.
+    pub context: Arc<Snapshot>,
+    /// The Dockerfile's bytes, and those of `<Dockerfile>.dockerignore` if there is one.
+    pub dockerfile: DockerfileText,
+    /// Identifies the context across runs (farm, project, folder), so that a builder re-uses what it kept of it.
+    pub shared_key: String,
+    /// Logins for the images it pulls.
+    pub logins: Logins,
+}
+
+/// A Dockerfile as it goes to the builder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerfileText {
+    /// The Dockerfile.
+    pub text: Bytes,
+    /// `<Dockerfile>.dockerignore`, which replaces the context's `.dockerignore`.
+    pub ignore: Option<Bytes>,
+}
+
+/// A build that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The image's id on the engine.
+    pub image: Digest,
+    /// The images it used, with digests as far as the builder tells.
+    pub used: Vec<UsedImage>,
+}
+
+/// Builds images into the engine's store. Dropping the future cancels the build on the engine, too.
+pub trait Builder: Send + Sync + 'static {
+    /// Builds, and names the image with the build's tags.
+    fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built>;
+}
