@@ -1,0 +1,251 @@
+//! `agents.proto`: the session between agent and scheduler.
+
+use super::{Invalid, common, parsed, parsed_or_default, parsed_or_none, shown};
+use crate::v1::{self, attempt_state, engine};
+use acre_model::{
+    attempt::{AttemptId, Ended, Fence, Progress},
+    capability::{Capability, Engine, Mode, Served},
+    ids::GroupId,
+    session::{AgentState, AttemptState, Desired, DesiredAttempt, DesiredGroup, GroupKey, Hello, Intent},
+};
+
+/// Converts a list, ending at its first fault.
+fn all<A, B: TryFrom<A, Error = Invalid>>(items: Vec<A>) -> Result<Vec<B>, Invalid> {
+    items.into_iter().map(TryInto::try_into).collect()
+}
+
+impl From<Hello> for v1::Hello {
+    fn from(hello: Hello) -> Self {
+        let Hello { agent, epoch, capability } = hello;
+        Self { agent: agent.to_string(), epoch, capability: Some(capability.into()) }
+    }
+}
+
+impl TryFrom<v1::Hello> for Hello {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Hello) -> Result<Self, Invalid> {
+        let v1::Hello { agent, epoch, capability } = wire;
+        let capability = capability.ok_or_else(|| Invalid::missing("hello.capability"))?.try_into()?;
+        Ok(Self { agent: parsed("hello.agent", &agent)?, epoch, capability })
+    }
+}
+
+impl From<Capability> for v1::Capability {
+    fn from(capability: Capability) -> Self {
+        let Capability { platforms, pool, slots, cpus, memory, engine, version } = capability;
+        let platforms = platforms.into_iter().map(|served| v1::Served {
+            platform: served.platform.to_string(),
+            emulated: served.mode == Mode::Emulated,
+        });
+        let kind = match engine {
+            Engine::Ready { name, version, buildkit, containerd_store } => {
+                engine::Kind::Ready(engine::Ready { name, version, buildkit, containerd_store })
+            }
+            Engine::Down(why) => engine::Kind::Down(why),
+        };
+        Self {
+            platforms: platforms.collect(),
+            pool: pool.to_string(),
+            slots,
+            cpus,
+            memory,
+            engine: Some(v1::Engine { kind: Some(kind) }),
+            version,
+        }
+    }
+}
+
+impl TryFrom<v1::Capability> for Capability {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Capability) -> Result<Self, Invalid> {
+        let v1::Capability { platforms, pool, slots, cpus, memory, engine, version } = wire;
+        let engine = engine.and_then(|engine| engine.kind).ok_or_else(|| Invalid::missing("capability.engine"))?;
+        let engine = match engine {
+            engine::Kind::Ready(engine::Ready { name, version, buildkit, containerd_store }) => {
+                Engine::Ready { name, version, buildkit, containerd_store }
+            }
+            engine::Kind::Down(why) => Engine::Down(why),
+        };
+        let pool = parsed_or_default("capability.pool", &pool)?;
+        Ok(Self { platforms: all(platforms)?, pool, slots, cpus, memory, engine, version })
+    }
+}
+
+impl TryFrom<v1::Served> for Served {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Served) -> Result<Self, Invalid> {
+        let mode = if wire.emulated { Mode::Emulated } else { Mode::Native };
+        Ok(Self { platform: parsed("capability.platforms", &wire.platform)?, mode })
+    }
+}
+
+impl From<AgentState> for v1::State {
+    fn from(state: AgentState) -> Self {
+        let AgentState { capability, attempts, groups } = state;
+        Self {
+            capability: Some(capability.into()),
+            attempts: attempts.into_iter().map(Into::into).collect(),
+            groups: groups.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::State> for AgentState {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::State) -> Result<Self, Invalid> {
+        let v1::State { capability, attempts, groups } = wire;
+        let capability = capability.ok_or_else(|| Invalid::missing("state.capability"))?.try_into()?;
+        Ok(Self { capability, attempts: all(attempts)?, groups: all(groups)? })
+    }
+}
+
+impl From<AttemptState> for v1::AttemptState {
+    fn from(state: AttemptState) -> Self {
+        let AttemptState { attempt, fence, progress } = state;
+        let progress = match progress {
+            Progress::Preparing => attempt_state::Progress::Preparing(attempt_state::Preparing {}),
+            Progress::Started { at } => attempt_state::Progress::Started(at.into()),
+            Progress::Ended(ended) => attempt_state::Progress::Ended(ended.into()),
+        };
+        Self { attempt: Some((&attempt).into()), fence: fence.0, progress: Some(progress) }
+    }
+}
+
+impl TryFrom<v1::AttemptState> for AttemptState {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::AttemptState) -> Result<Self, Invalid> {
+        let v1::AttemptState { attempt, fence, progress } = wire;
+        let progress = match progress.ok_or_else(|| Invalid::missing("state.attempts.progress"))? {
+            attempt_state::Progress::Preparing(_) => Progress::Preparing,
+            attempt_state::Progress::Started(at) => Progress::Started { at: at.into() },
+            attempt_state::Progress::Ended(ended) => Progress::Ended(ended.try_into()?),
+        };
+        Ok(Self { attempt: common::attempt(attempt)?, fence: Fence(fence), progress })
+    }
+}
+
+impl From<Ended> for v1::Ended {
+    fn from(ended: Ended) -> Self {
+        let Ended { started_at, at, outcome, result, log_bytes } = ended;
+        Self {
+            started_at: started_at.map(Into::into),
+            at: Some(at.into()),
+            outcome: Some((&outcome).into()),
+            result: Some((&result).into()),
+            log_bytes,
+        }
+    }
+}
+
+impl TryFrom<v1::Ended> for Ended {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Ended) -> Result<Self, Invalid> {
+        let v1::Ended { started_at, at, outcome, result, log_bytes } = wire;
+        Ok(Self {
+            started_at: started_at.map(Into::into),
+            at: at.unwrap_or_default().into(),
+            outcome: outcome.ok_or_else(|| Invalid::missing("ended.outcome"))?.try_into()?,
+            result: result.unwrap_or_default().try_into()?,
+            log_bytes,
+        })
+    }
+}
+
+impl From<GroupKey> for v1::GroupKey {
+    fn from(key: GroupKey) -> Self {
+        let GroupKey { run, group, incarnation } = key;
+        Self { run: run.to_string(), group: group.0, incarnation }
+    }
+}
+
+impl TryFrom<v1::GroupKey> for GroupKey {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::GroupKey) -> Result<Self, Invalid> {
+        let v1::GroupKey { run, group, incarnation } = wire;
+        Ok(Self { run: parsed("group.run", &run)?, group: GroupId(group), incarnation })
+    }
+}
+
+impl From<Desired> for v1::Desired {
+    fn from(desired: Desired) -> Self {
+        Self { groups: desired.groups.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl TryFrom<v1::Desired> for Desired {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Desired) -> Result<Self, Invalid> {
+        Ok(Self { groups: all(wire.groups)? })
+    }
+}
+
+impl From<DesiredGroup> for v1::DesiredGroup {
+    fn from(group: DesiredGroup) -> Self {
+        let DesiredGroup { key, project, platform, network, tree, source_key, images, attempts } = group;
+        let images = images
+            .into_iter()
+            .map(|(reference, id)| v1::BuiltImage { reference: reference.to_string(), id: id.to_string() });
+        Self {
+            key: Some(key.into()),
+            project: project.to_string(),
+            platform: platform.to_string(),
+            network,
+            tree: shown(tree.as_ref()),
+            source_key,
+            images: images.collect(),
+            attempts: attempts.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::DesiredGroup> for DesiredGroup {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::DesiredGroup) -> Result<Self, Invalid> {
+        let v1::DesiredGroup { key, project, platform, network, tree, source_key, images, attempts } = wire;
+        let images = images.iter().map(|image| {
+            Ok((parsed("group.images.reference", &image.reference)?, parsed("group.images.id", &image.id)?))
+        });
+        Ok(Self {
+            key: key.ok_or_else(|| Invalid::missing("group.key"))?.try_into()?,
+            project: parsed("group.project", &project)?,
+            platform: parsed("group.platform", &platform)?,
+            network,
+            tree: parsed_or_none("group.tree", &tree)?,
+            source_key,
+            images: images.collect::<Result<_, Invalid>>()?,
+            attempts: all(attempts)?,
+        })
+    }
+}
+
+impl From<DesiredAttempt> for v1::DesiredAttempt {
+    fn from(desired: DesiredAttempt) -> Self {
+        let DesiredAttempt { attempt, fence, unit, intent } = desired;
+        let stop = match intent {
+            Intent::Run => None,
+            Intent::Stop { grace_ms } => Some(v1::Stop { grace_ms }),
+        };
+        Self { attempt: Some((&attempt).into()), fence: fence.0, unit: Some(unit.into()), stop }
+    }
+}
+
+impl TryFrom<v1::DesiredAttempt> for DesiredAttempt {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::DesiredAttempt) -> Result<Self, Invalid> {
+        let v1::DesiredAttempt { attempt, fence, unit, stop } = wire;
+        let attempt: AttemptId = common::attempt(attempt)?;
+        let unit = unit.ok_or_else(|| Invalid::missing("attempt.unit"))?.try_into()?;
+        let intent = stop.map_or(Intent::Run, |stop| Intent::Stop { grace_ms: stop.grace_ms });
+        Ok(Self { attempt, fence: Fence(fence), unit, intent })
+    }
+}

@@ -1,0 +1,365 @@
+//! Units as they travel to agents (`agents.proto`, `UnitSpec`).
+
+use super::{Invalid, parsed};
+use crate::v1::{self, build, unit_spec};
+use acre_model::{
+    ids::UnitId,
+    plan::{Action, Build, Cmd, Context, Dependency, Fetch, Index, Push, Reports, Role, Rules},
+    session::UnitSpec,
+};
+
+fn settings(pairs: Vec<(String, String)>) -> Vec<v1::Setting> {
+    pairs.into_iter().map(|(name, value)| v1::Setting { name, value }).collect()
+}
+
+fn pairs(settings: Vec<v1::Setting>) -> Vec<(String, String)> {
+    settings.into_iter().map(|setting| (setting.name, setting.value)).collect()
+}
+
+impl From<UnitSpec> for v1::UnitSpec {
+    fn from(unit: UnitSpec) -> Self {
+        let UnitSpec { name, step, platform, action, rules, reports: Reports { junit } } = unit;
+        let action = match action {
+            Action::Source(fetch) => unit_spec::Action::Source(fetch.into()),
+            Action::Build(build) => unit_spec::Action::Build(build.into()),
+            Action::Push(push) => unit_spec::Action::Push(push.into()),
+            Action::Index(index) => unit_spec::Action::Index(index.into()),
+            Action::Cmd(cmd) => unit_spec::Action::Cmd(cmd.into()),
+        };
+        let (step, platform) = (step.to_string(), platform.to_string());
+        Self { name, step, platform, rules: Some(rules.into()), junit, action: Some(action) }
+    }
+}
+
+impl TryFrom<v1::UnitSpec> for UnitSpec {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::UnitSpec) -> Result<Self, Invalid> {
+        let v1::UnitSpec { name, step, platform, rules, junit, action } = wire;
+        let action = match action.ok_or_else(|| Invalid::missing("unit.action"))? {
+            unit_spec::Action::Source(fetch) => Action::Source(fetch.into()),
+            unit_spec::Action::Build(build) => Action::Build(build.try_into()?),
+            unit_spec::Action::Push(push) => Action::Push(push.try_into()?),
+            unit_spec::Action::Index(index) => Action::Index(index.try_into()?),
+            unit_spec::Action::Cmd(cmd) => Action::Cmd(cmd.into()),
+        };
+        Ok(Self {
+            name,
+            step: parsed("unit.step", &step)?,
+            platform: parsed("unit.platform", &platform)?,
+            action,
+            rules: rules.ok_or_else(|| Invalid::missing("unit.rules"))?.into(),
+            reports: Reports { junit },
+        })
+    }
+}
+
+impl From<Rules> for v1::Rules {
+    fn from(rules: Rules) -> Self {
+        let Rules {
+            timeout_ms,
+            start_delay_ms,
+            retries,
+            retry_delay_ms,
+            retry_on_errors,
+            repeat,
+            ignore_errors,
+            always,
+            may_run_again,
+        } = rules;
+        Self {
+            timeout_ms,
+            start_delay_ms,
+            retries,
+            retry_delay_ms,
+            retry_on_errors,
+            repeat,
+            ignore_errors,
+            always,
+            may_run_again,
+        }
+    }
+}
+
+impl From<v1::Rules> for Rules {
+    fn from(wire: v1::Rules) -> Self {
+        let v1::Rules {
+            timeout_ms,
+            start_delay_ms,
+            retries,
+            retry_delay_ms,
+            retry_on_errors,
+            repeat,
+            ignore_errors,
+            always,
+            may_run_again,
+        } = wire;
+        Self {
+            timeout_ms,
+            start_delay_ms,
+            retries,
+            retry_delay_ms,
+            retry_on_errors,
+            repeat,
+            ignore_errors,
+            always,
+            may_run_again,
+        }
+    }
+}
+
+impl From<Fetch> for v1::Fetch {
+    fn from(fetch: Fetch) -> Self {
+        let Fetch { repository, reference, subdirectory } = fetch;
+        Self { repository, reference, subdirectory }
+    }
+}
+
+impl From<v1::Fetch> for Fetch {
+    fn from(wire: v1::Fetch) -> Self {
+        let v1::Fetch { repository, reference, subdirectory } = wire;
+        Self { repository, reference, subdirectory }
+    }
+}
+
+impl From<Build> for v1::Build {
+    fn from(build: Build) -> Self {
+        let Build {
+            context,
+            dockerfile,
+            tags,
+            arguments,
+            labels,
+            target,
+            no_cache,
+            pull,
+            add_hosts,
+            network,
+            shm_size,
+            dependencies,
+        } = build;
+        let context = match context {
+            Context::Tree(folder) => build::Context::Tree(folder),
+            Context::Workspace(folder) => build::Context::Workspace(folder),
+            Context::Empty => build::Context::Empty(build::Empty {}),
+        };
+        let dependencies = dependencies.map(|images| v1::Dependencies {
+            images: images
+                .into_iter()
+                .map(|Dependency { role, reference }| v1::Dependency {
+                    reference: reference.to_string(),
+                    runtime: role == Role::Runtime,
+                })
+                .collect(),
+        });
+        Self {
+            context: Some(context),
+            dockerfile,
+            tags: tags.iter().map(ToString::to_string).collect(),
+            arguments: settings(arguments),
+            labels: settings(labels),
+            target,
+            no_cache,
+            pull,
+            add_hosts,
+            network,
+            shm_size,
+            dependencies,
+        }
+    }
+}
+
+impl TryFrom<v1::Build> for Build {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Build) -> Result<Self, Invalid> {
+        let v1::Build {
+            context,
+            dockerfile,
+            tags,
+            arguments,
+            labels,
+            target,
+            no_cache,
+            pull,
+            add_hosts,
+            network,
+            shm_size,
+            dependencies,
+        } = wire;
+        let context = match context.ok_or_else(|| Invalid::missing("build.context"))? {
+            build::Context::Tree(folder) => Context::Tree(folder),
+            build::Context::Workspace(folder) => Context::Workspace(folder),
+            build::Context::Empty(_) => Context::Empty,
+        };
+        let dependency = |wire: v1::Dependency| {
+            let role = if wire.runtime { Role::Runtime } else { Role::BuildTime };
+            Ok(Dependency { role, reference: parsed("build.dependencies", &wire.reference)? })
+        };
+        let dependencies = dependencies.map(|wire| wire.images.into_iter().map(dependency).collect());
+        Ok(Self {
+            context,
+            dockerfile,
+            tags: tags.iter().map(|tag| parsed("build.tags", tag)).collect::<Result<_, _>>()?,
+            arguments: pairs(arguments),
+            labels: pairs(labels),
+            target,
+            no_cache,
+            pull,
+            add_hosts,
+            network,
+            shm_size,
+            dependencies: dependencies.transpose()?,
+        })
+    }
+}
+
+impl From<Push> for v1::Push {
+    fn from(push: Push) -> Self {
+        Self { reference: push.reference.to_string(), as_child: push.as_child }
+    }
+}
+
+impl TryFrom<v1::Push> for Push {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Push) -> Result<Self, Invalid> {
+        Ok(Self { reference: parsed("push.reference", &wire.reference)?, as_child: wire.as_child })
+    }
+}
+
+impl From<Index> for v1::Index {
+    fn from(index: Index) -> Self {
+        let children = index.children.iter().map(|unit| unit.0).collect();
+        Self { reference: index.reference.to_string(), children }
+    }
+}
+
+impl TryFrom<v1::Index> for Index {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Index) -> Result<Self, Invalid> {
+        let children = wire.children.into_iter().map(UnitId).collect();
+        Ok(Self { reference: parsed("index.reference", &wire.reference)?, children })
+    }
+}
+
+impl From<Cmd> for v1::Cmd {
+    fn from(cmd: Cmd) -> Self {
+        let Cmd {
+            image,
+            arguments,
+            entry_point,
+            env,
+            working_directory,
+            detach,
+            name,
+            user,
+            ports,
+            expose,
+            network,
+            nano_cpus,
+            memory,
+            shm_size,
+            tmpfs,
+            volumes,
+            read_only,
+            init,
+            add_hosts,
+            hostname,
+            labels,
+            ulimits,
+            cap_drop,
+            pull,
+            privileged,
+        } = cmd;
+        let entry_point = entry_point.map(|words| v1::cmd::EntryPoint { words });
+        Self {
+            image,
+            arguments,
+            entry_point,
+            env: settings(env),
+            working_directory,
+            detach,
+            name,
+            user,
+            ports,
+            expose,
+            network,
+            nano_cpus,
+            memory,
+            shm_size,
+            tmpfs,
+            volumes: settings(volumes),
+            read_only,
+            init,
+            add_hosts,
+            hostname,
+            labels: settings(labels),
+            ulimits,
+            cap_drop,
+            pull,
+            privileged,
+        }
+    }
+}
+
+impl From<v1::Cmd> for Cmd {
+    fn from(wire: v1::Cmd) -> Self {
+        let v1::Cmd {
+            image,
+            arguments,
+            entry_point,
+            env,
+            working_directory,
+            detach,
+            name,
+            user,
+            ports,
+            expose,
+            network,
+            nano_cpus,
+            memory,
+            shm_size,
+            tmpfs,
+            volumes,
+            read_only,
+            init,
+            add_hosts,
+            hostname,
+            labels,
+            ulimits,
+            cap_drop,
+            pull,
+            privileged,
+        } = wire;
+        let entry_point = entry_point.map(|entry_point| entry_point.words);
+        Self {
+            image,
+            arguments,
+            entry_point,
+            env: pairs(env),
+            working_directory,
+            detach,
+            name,
+            user,
+            ports,
+            expose,
+            network,
+            nano_cpus,
+            memory,
+            shm_size,
+            tmpfs,
+            volumes: pairs(volumes),
+            read_only,
+            init,
+            add_hosts,
+            hostname,
+            labels: pairs(labels),
+            ulimits,
+            cap_drop,
+            pull,
+            privileged,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! `runs.proto`: submissions and runs as people see them.
+
+use super::{Invalid, common, field, parsed, parsed_or_default, parsed_or_none, shown, some};
+use crate::v1::{self, source, task_source, unit_phase};
+use acre_model::{
+    ids::UnitId,
+    platform::Platform,
+    run::{RunStatus, RunView, UnitPhase, UnitView},
+    submission::{Emulation, NamedText, Source, Submission, TaskSource},
+};
+
+impl From<Submission> for v1::SubmitRequest {
+    fn from(submission: Submission) -> Self {
+        let Submission {
+            project,
+            source,
+            source_shown,
+            task,
+            values,
+            sets,
+            platforms,
+            registry,
+            timeout_ms,
+            pool,
+            emulation,
+            idempotency_key,
+        } = submission;
+        let source = match source {
+            Source::None => source::Kind::None(source::None {}),
+            Source::Tree(digest) => source::Kind::Tree(digest.to_string()),
+            Source::Git(address) => source::Kind::Git(address),
+        };
+        let task = match task {
+            TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
+            TaskSource::Text(text) => task_source::Kind::Text(text.into()),
+        };
+        let emulation = match emulation {
+            Emulation::Never => v1::Emulation::Never,
+            Emulation::Fallback => v1::Emulation::Fallback,
+            Emulation::Always => v1::Emulation::Always,
+        };
+        Self {
+            project: project.to_string(),
+            source: Some(v1::Source { kind: Some(source) }),
+            source_shown,
+            task: Some(v1::TaskSource { kind: Some(task) }),
+            values: values.into_iter().map(Into::into).collect(),
+            sets: sets.into_iter().map(|(key, value)| v1::Pair { key, value }).collect(),
+            platforms: platforms.iter().map(Platform::to_string).collect(),
+            registry: registry.unwrap_or_default(),
+            timeout_ms: timeout_ms.unwrap_or_default(),
+            pool: pool.to_string(),
+            emulation: emulation.into(),
+            idempotency_key: idempotency_key.unwrap_or_default(),
+        }
+    }
+}
+
+impl TryFrom<v1::SubmitRequest> for Submission {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::SubmitRequest) -> Result<Self, Invalid> {
+        let emulation = match wire.emulation() {
+            v1::Emulation::Never => Emulation::Never,
+            v1::Emulation::Unspecified | v1::Emulation::Fallback => Emulation::Fallback,
+            v1::Emulation::Always => Emulation::Always,
+        };
+        let source = match wire.source.and_then(|source| source.kind).ok_or_else(|| Invalid::missing("source"))? {
+            source::Kind::None(_) => Source::None,
+            source::Kind::Tree(digest) => Source::Tree(parsed("source.tree", &digest)?),
+            source::Kind::Git(address) => Source::Git(address),
+        };
+        let task = match wire.task.and_then(|task| task.kind).ok_or_else(|| Invalid::missing("task"))? {
+            task_source::Kind::File(name) => TaskSource::File(some(name)),
+            task_source::Kind::Text(text) => TaskSource::Text(text.into()),
+        };
+        if wire.source_shown.len() > 1024 {
+            return Err(Invalid::new("source_shown", "is longer than 1 KiB"));
+        }
+        let platforms = wire.platforms.iter().map(|text| parsed("platforms", text)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            project: parsed_or_default("project", &wire.project)?,
+            source,
+            source_shown: wire.source_shown,
+            task,
+            values: wire.values.into_iter().map(Into::into).collect(),
+            sets: wire.sets.into_iter().map(|pair| (pair.key, pair.value)).collect(),
+            platforms,
+            registry: some(wire.registry),
+            timeout_ms: (wire.timeout_ms > 0).then_some(wire.timeout_ms),
+            pool: parsed_or_default("pool", &wire.pool)?,
+            emulation,
+            idempotency_key: some(wire.idempotency_key),
+        })
+    }
+}
+
+impl From<NamedText> for v1::NamedText {
+    fn from(text: NamedText) -> Self {
+        Self { name: text.name, text: text.text }
+    }
+}
+
+impl From<v1::NamedText> for NamedText {
+    fn from(wire: v1::NamedText) -> Self {
+        Self { name: wire.name, text: wire.text }
+    }
+}
+
+impl From<RunStatus> for v1::RunStatus {
+    fn from(status: RunStatus) -> Self {
+        match status {
+            RunStatus::Queued => Self::Queued,
+            RunStatus::Started => Self::Started,
+            RunStatus::Running => Self::Running,
+            RunStatus::Succeeded => Self::Succeeded,
+            RunStatus::Failed => Self::Failed,
+            RunStatus::Canceled => Self::Canceled,
+            RunStatus::Error => Self::Error,
+            RunStatus::Timeout => Self::Timeout,
+        }
+    }
+}
+
+impl TryFrom<v1::RunStatus> for RunStatus {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::RunStatus) -> Result<Self, Invalid> {
+        Ok(match wire {
+            v1::RunStatus::Unspecified => return Err(Invalid::missing("status")),
+            v1::RunStatus::Queued => Self::Queued,
+            v1::RunStatus::Started => Self::Started,
+            v1::RunStatus::Running => Self::Running,
+            v1::RunStatus::Succeeded => Self::Succeeded,
+            v1::RunStatus::Failed => Self::Failed,
+            v1::RunStatus::Canceled => Self::Canceled,
+            v1::RunStatus::Error => Self::Error,
+            v1::RunStatus::Timeout => Self::Timeout,
+        })
+    }
+}
+
+impl From<RunView> for v1::Run {
+    fn from(run: RunView) -> Self {
+        let RunView {
+            id,
+            project,
+            status,
+            error,
+            source,
+            task,
+            submitted_at,
+            started_at,
+            ended_at,
+            report,
+            warnings,
+            units,
+        } = run;
+        Self {
+            id: id.to_string(),
+            project: project.to_string(),
+            status: v1::RunStatus::from(status).into(),
+            error: error.unwrap_or_default(),
+            source,
+            task,
+            submitted_at: Some(submitted_at.into()),
+            started_at: started_at.map(Into::into),
+            ended_at: ended_at.map(Into::into),
+            report: shown(report.as_ref()),
+            warnings,
+            units: units.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::Run> for RunView {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Run) -> Result<Self, Invalid> {
+        Ok(Self {
+            status: wire.status().try_into()?,
+            id: parsed("run.id", &wire.id)?,
+            project: parsed("run.project", &wire.project)?,
+            error: some(wire.error),
+            source: wire.source,
+            task: wire.task,
+            submitted_at: wire.submitted_at.unwrap_or_default().into(),
+            started_at: wire.started_at.map(Into::into),
+            ended_at: wire.ended_at.map(Into::into),
+            report: parsed_or_none("run.report", &wire.report)?,
+            warnings: wire.warnings,
+            units: wire.units.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<UnitView> for v1::Unit {
+    fn from(unit: UnitView) -> Self {
+        let UnitView { id, name, step, kind, platform, phase, agent, attempt, started_at, ended_at, result } = unit;
+        let phase = match phase {
+            UnitPhase::Waiting => unit_phase::Kind::Waiting(unit_phase::Waiting {}),
+            UnitPhase::Queued(reasons) => unit_phase::Kind::Queued(unit_phase::Queued { reasons }),
+            UnitPhase::Assigned => unit_phase::Kind::Assigned(unit_phase::Assigned {}),
+            UnitPhase::Running => unit_phase::Kind::Running(unit_phase::Running {}),
+            UnitPhase::Ended(outcome) => unit_phase::Kind::Ended((&outcome).into()),
+        };
+        Self {
+            id: id.0,
+            name,
+            step: step.to_string(),
+            kind,
+            platform: platform.to_string(),
+            phase: Some(v1::UnitPhase { kind: Some(phase) }),
+            agent: shown(agent.as_ref()),
+            attempt,
+            started_at: started_at.map(Into::into),
+            ended_at: ended_at.map(Into::into),
+            result: Some((&result).into()),
+        }
+    }
+}
+
+impl TryFrom<v1::Unit> for UnitView {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Unit) -> Result<Self, Invalid> {
+        let phase = wire.phase.and_then(|phase| phase.kind).ok_or_else(|| Invalid::missing("unit.phase"))?;
+        let phase = match phase {
+            unit_phase::Kind::Waiting(_) => UnitPhase::Waiting,
+            unit_phase::Kind::Queued(queued) => UnitPhase::Queued(queued.reasons),
+            unit_phase::Kind::Assigned(_) => UnitPhase::Assigned,
+            unit_phase::Kind::Running(_) => UnitPhase::Running,
+            unit_phase::Kind::Ended(outcome) => UnitPhase::Ended(outcome.try_into()?),
+        };
+        Ok(Self {
+            id: UnitId(wire.id),
+            name: wire.name,
+            step: parsed("unit.step", &wire.step)?,
+            kind: wire.kind,
+            platform: parsed("unit.platform", &wire.platform)?,
+            phase,
+            agent: parsed_or_none("unit.agent", &wire.agent)?,
+            attempt: wire.attempt,
+            started_at: wire.started_at.map(Into::into),
+            ended_at: wire.ended_at.map(Into::into),
+            result: field("unit.result", wire.result.unwrap_or_default().try_into())?,
+        })
+    }
+}
+
+/// The attempt a message is about.
+impl v1::LogOpen {
+    /// Takes the message apart.
+    pub fn into_parts(self) -> Result<(acre_model::attempt::AttemptId, acre_model::attempt::Fence), Invalid> {
+        Ok((common::attempt(self.attempt)?, acre_model::attempt::Fence(self.fence)))
+    }
+}
