@@ -106,14 +106,13 @@ where
         tasks.spawn("idle stop", idle::stop_when_idle(idle_ms, board, handle, farm_stops.clone()));
     }
     let driving = tokio::spawn(driver.run());
-    let mut stops = farm_stops.subscribe();
+    let stops = farm_stops.subscribe();
     let stopping = tasks.stopping().clone();
     let until = async move {
         tokio::select! {
             () = shutdown.cancelled() => {}
-            _ = stops.wait_for(|stops| *stops) => {
+            () = told_to_stop(stops) => {
                 // Sessions hold a receiver until they have told their agent.
-                drop(stops);
                 drop(tokio::time::timeout(FAREWELL, farm_stops.closed()).await);
             }
         }
@@ -128,6 +127,13 @@ where
         result?;
     }
     Ok(served?)
+}
+
+/// Resolves, and lets go of the receiver, once the farm is told to stop.
+async fn told_to_stop(mut stops: watch::Receiver<bool>) {
+    if stops.wait_for(|stops| *stops).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// The farm's salt: the stored one, else this one, which is stored.

@@ -21,7 +21,7 @@ pub mod address;
 mod alias;
 mod check;
 mod diagnostic;
-mod dockerfile;
+pub mod dockerfile;
 mod flags;
 mod paths;
 pub mod plan;

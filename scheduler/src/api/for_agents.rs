@@ -95,7 +95,7 @@ impl Services {
                     let desired = wishes.borrow_and_update().clone();
                     changed.is_ok() && say(outgoing, scheduler_message::Kind::Desired(desired.into())).await
                 }
-                _ = stops.wait_for(|stops| *stops) => {
+                () = stopped(&mut stops) => {
                     say(outgoing, scheduler_message::Kind::FarmStops(scheduler_message::FarmStops {})).await;
                     false
                 }
@@ -134,6 +134,14 @@ impl Services {
                 false
             }
         }
+    }
+}
+
+/// Resolves once the farm is told to stop.
+async fn stopped(stops: &mut watch::Receiver<bool>) {
+    let is_told = stops.wait_for(|stops| *stops).await.is_ok();
+    if !is_told {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -6,11 +6,13 @@ use acre_model::{
     digest::Digest,
     ids::UnitId,
     outcome::Outcome,
+    platform::Platform,
     plan::{Action, Build, Dependency, Role, Unit},
     reference::Reference,
     report::{Git, Image, ImageName, Report, TestSummary, UnitReport},
     time::Timestamp,
 };
+use acre_task::dockerfile::{self, Given};
 
 /// The report of `run`, which ended `at`.
 pub(super) fn report(run: &Run, at: Timestamp) -> Report {
@@ -42,7 +44,7 @@ fn images(run: &Run, unit: &Unit, build: &Build, git: Option<&Git>) -> Vec<Image
     let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &run.record.units[unit.id.index()].state else {
         return Vec::new();
     };
-    let dependencies = dependencies(build, result);
+    let dependencies = dependencies(build, &unit.platform, result);
     let of_role = |role: Role| dependencies.iter().filter(move |found| found.role == role);
     let named = |dependency: &Dependency| {
         ImageName::new(&dependency.reference, used_digest(&result.used, &dependency.reference), None)
@@ -57,11 +59,12 @@ fn images(run: &Run, unit: &Unit, build: &Build, git: Option<&Git>) -> Vec<Image
 }
 
 /// What the Dockerfile names: as read at submission, or else from its text as the agent found it.
-fn dependencies(build: &Build, result: &UnitResult) -> Vec<Dependency> {
+fn dependencies(build: &Build, platform: &Platform, result: &UnitResult) -> Vec<Dependency> {
     match (&build.dependencies, &result.dockerfile) {
         (Some(dependencies), _) => dependencies.clone(),
         (None, Some(text)) => {
-            acre_task::dockerfile::dependencies(text, &build.arguments, build.target.as_deref()).unwrap_or_default()
+            let given = Given { target: build.target.as_deref(), arguments: &build.arguments, platform };
+            dockerfile::dependencies(text.as_bytes(), &given).unwrap_or_default()
         }
         (None, None) => {
             let unknown = |used: &UsedImage| Dependency { role: Role::BuildTime, reference: used.reference.clone() };
