@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# The container engine: the one that answers at DOCKER_HOST or at the default socket, else one of our own, with data,
+# sockets and pid file of its own below the state directory.
+
+ENGINE=$STATE/engine
+
+engine_answers() { curl -sf --max-time 5 --unix-socket "${1#unix://}" http://engine/_ping; }
+
+engine_up() {
+  local address
+  for address in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$ENGINE/docker.sock"; do
+    if [[ $address == unix://* ]] && engine_answers "$address" >/dev/null; then
+      export DOCKER_HOST=$address
+      return
+    fi
+  done
+  engine_start
+}
+
+engine_start() {
+  export DOCKER_HOST=unix://$ENGINE/docker.sock
+  say "starting a container engine at $DOCKER_HOST"
+  process_stop engine 20
+  as_root mkdir -p "$ENGINE"
+  as_root rm -f "$ENGINE/docker.pid" "$ENGINE/docker.sock"
+  engine_remember_network
+  # Namespaces of its own keep it apart from an engine that shares a containerd of the system.
+  process_start engine dockerd --host "$DOCKER_HOST" --pidfile "$ENGINE/docker.pid" \
+    --data-root "$ENGINE/data" --exec-root "$ENGINE/exec" \
+    --containerd-namespace acre-infra --containerd-plugins-namespace acre-infra-plugins
+  process_ready engine 60 as_root curl -sf --unix-socket "$ENGINE/docker.sock" http://engine/_ping
+  as_root chown "$EUID" "$ENGINE/docker.sock"
+}
+
+# Stops the engine that engine_start started, if it did; the containers on it end with it.
+engine_down() {
+  [[ -e $STATE/processes/engine ]] || return 0
+  process_stop engine 60
+  engine_restore_network
+}
+
+engine_remember_network() {
+  local had=yes
+  ip link show docker0 >/dev/null 2>&1 || had=no
+  printf '%s %s %s\n' "$had" "$(as_root iptables -S FORWARD | sed -n 's/^-P FORWARD //p')" \
+    "$(</proc/sys/net/ipv4/ip_forward)" >"$STATE/network"
+}
+
+# An engine leaves its bridges and packet filter rules behind when it ends.
+engine_restore_network() {
+  local had policy forward bridge
+  [[ -f $STATE/network ]] || return 0
+  read -r had policy forward <"$STATE/network"
+  if [[ $had == no ]]; then
+    say "removing the engine's bridges and packet filter rules"
+    as_root iptables-save | grep -vE 'DOCKER|docker0| br-[0-9a-f]{12}' | as_root iptables-restore
+    as_root iptables -P FORWARD "$policy"
+    printf '%s\n' "$forward" | as_root tee /proc/sys/net/ipv4/ip_forward >/dev/null
+    for bridge in /sys/class/net/docker0 /sys/class/net/br-????????????; do
+      [[ ! -e $bridge ]] || as_root ip link delete "${bridge##*/}"
+    done
+  fi
+  rm -f "$STATE/network"
+}
