@@ -1,26 +1,29 @@
 # shellcheck shell=bash
-# The container engine: the one that answers at DOCKER_HOST or at the default socket, else one of our own, with data,
-# sockets and pid file of its own below the state directory.
+# The container engine: the one DOCKER_HOST names, or that answers at the default socket, else one of our own, with
+# data, sockets and pid file of its own below the state directory.
 
 ENGINE=$STATE/engine
 
 engine_answers() { curl -sf --max-time 5 --unix-socket "${1#unix://}" http://engine/_ping; }
 
 engine_up() {
-  local address
-  for address in "${DOCKER_HOST:-}" unix:///var/run/docker.sock "unix://$ENGINE/docker.sock"; do
-    if [[ $address == unix://* ]] && engine_answers "$address" >/dev/null; then
-      export DOCKER_HOST=$address
-      return
-    fi
-  done
-  engine_start
+  if [[ -n ${DOCKER_HOST:-} ]]; then
+    [[ $DOCKER_HOST == unix://* ]] || die "DOCKER_HOST is $DOCKER_HOST; scripts and tests need a Unix socket (unix://...)"
+    engine_answers "$DOCKER_HOST" || [[ $DOCKER_HOST == "unix://$ENGINE/docker.sock" ]] ||
+      die "no engine answers at DOCKER_HOST ($DOCKER_HOST); start it, or unset DOCKER_HOST to have one started"
+  elif process_alive engine; then
+    DOCKER_HOST=unix://$ENGINE/docker.sock
+  else
+    DOCKER_HOST=unix:///var/run/docker.sock
+  fi
+  export DOCKER_HOST
+  engine_answers "$DOCKER_HOST" || engine_start
 }
 
 engine_start() {
-  export DOCKER_HOST=unix://$ENGINE/docker.sock
+  DOCKER_HOST=unix://$ENGINE/docker.sock
   say "starting a container engine at $DOCKER_HOST"
-  process_stop engine 20
+  process_stop engine 60
   as_root mkdir -p "$ENGINE"
   as_root rm -f "$ENGINE/docker.pid" "$ENGINE/docker.sock"
   engine_remember_network
@@ -39,6 +42,7 @@ engine_down() {
   engine_restore_network
 }
 
+# Whether an engine has been here before us, and what it changes: the policy of the FORWARD chain, and forwarding.
 engine_remember_network() {
   local had=yes
   ip link show docker0 >/dev/null 2>&1 || had=no
@@ -46,12 +50,13 @@ engine_remember_network() {
     "$(</proc/sys/net/ipv4/ip_forward)" >"$STATE/network"
 }
 
-# An engine leaves its bridges and packet filter rules behind when it ends.
+# An engine leaves its bridges and packet filter rules behind when it ends. Engines share the names of their rules, so
+# they are removed only where no engine ran before and none runs now.
 engine_restore_network() {
   local had policy forward bridge
   [[ -f $STATE/network ]] || return 0
   read -r had policy forward <"$STATE/network"
-  if [[ $had == no ]]; then
+  if [[ $had == no ]] && ! engine_runs_elsewhere; then
     say "removing the engine's bridges and packet filter rules"
     as_root iptables-save | grep -vE 'DOCKER|docker0| br-[0-9a-f]{12}' | as_root iptables-restore
     as_root iptables -P FORWARD "$policy"
@@ -62,3 +67,5 @@ engine_restore_network() {
   fi
   rm -f "$STATE/network"
 }
+
+engine_runs_elsewhere() { grep -qsx dockerd /proc/[0-9]*/comm; }

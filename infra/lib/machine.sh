@@ -14,8 +14,8 @@
 
 machine_up() {
   state_prepare
-  packages_ensure
   state_use
+  packages_ensure
   state_locked machine_start
 }
 

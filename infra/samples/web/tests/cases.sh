@@ -1,3 +1,4 @@
+# shellcheck disable=SC2154 # set by run and http.sh
 # What the web application promises, a function for each promise. $place is an address that no earlier run has used.
 
 case_page_is_served() {

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2034 # read by cases.sh
 # HTTP by hand over nc, since busybox wget follows redirections and hides the status.
 # After a request: $status, $headers, $body.
 
