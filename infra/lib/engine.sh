@@ -4,7 +4,7 @@
 
 ENGINE=$STATE/engine
 
-engine_answers() { curl -sf --max-time 5 --unix-socket "${1#unix://}" http://engine/_ping; }
+engine_answers() { curl -sf -o /dev/null --max-time 5 --unix-socket "${1#unix://}" http://engine/_ping; }
 
 engine_up() {
   if [[ -n ${DOCKER_HOST:-} ]]; then

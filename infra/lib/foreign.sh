@@ -6,7 +6,7 @@
 foreign_fetch() {
   local release=$1 directory=$2 root=$STATE/apt/$1 item
   shift 2
-  foreign_prepare "$release" "$root"
+  foreign_prepare "$release" "$root" "${@#*:}"
   rm -rf "$root/packages" && mkdir -p "$root/packages"
   (cd "$root/packages" && foreign_apt "$root" download "$@" >&2)
   for item in "$@"; do
@@ -16,13 +16,15 @@ foreign_fetch() {
   rm -rf "$root/packages"
 }
 
+# foreign_prepare RELEASE ROOT ARCHITECTURE...: an apt of its own in ROOT, with the lists of these.
 foreign_prepare() {
-  local release=$1 root=$2 mirror
+  local release=$1 root=$2 mirror architectures keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  shift 2
   mirror=$(foreign_mirror) || die "apt has no source for Debian's main component; see sources.list(5)"
+  architectures=$(IFS=, && printf '%s' "$*")
   mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/parts"
   : >"$root/status"
-  local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$release" >"$root/sources.list"
+  printf 'deb [arch=%s signed-by=%s] %s %s main\n' "$architectures" "$keyring" "$mirror" "$release" >"$root/sources.list"
   foreign_apt "$root" update >&2
 }
 
@@ -45,6 +47,6 @@ foreign_apt() {
     -o Dir::Cache="$root/cache" -o APT::Sandbox::User=root \
     -o APT::Architectures::=amd64 -o APT::Architectures::=i386 \
     -o APT::Architectures::=arm64 -o APT::Architectures::=armhf \
-    -o Acquire::Languages=none \
+    -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
     "$@"
 }

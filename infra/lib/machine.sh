@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Everything a farm on this machine stands on: packages, emulation, engine, registry, base image.
 
+# A failure inside $(...) counts like any other.
+shopt -s inherit_errexit
+
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "${BASH_SOURCE[0]}")/say.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/state.sh"

@@ -66,3 +66,9 @@ registry_digest() {
     -H 'Accept: application/vnd.docker.distribution.manifest.v2+json' |
     sed -n 's/^[Dd]ocker-[Cc]ontent-[Dd]igest: \(sha256:[0-9a-f]*\).*/\1/p'
 }
+
+# registry_tags REPOSITORY: one a line; nothing where there is none.
+registry_tags() {
+  curl -sf --max-time 10 "http://$REGISTRY/v2/$1/tags/list" |
+    python3 -c 'import json, sys; print(*(json.load(sys.stdin)["tags"] or []), sep="\n")' 2>/dev/null || true
+}
