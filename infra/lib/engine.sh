@@ -61,9 +61,9 @@ engine_restore_network() {
     as_root iptables-save | grep -vE 'DOCKER|docker0| br-[0-9a-f]{12}' | as_root iptables-restore
     as_root iptables -P FORWARD "$policy"
     printf '%s\n' "$forward" | as_root tee /proc/sys/net/ipv4/ip_forward >/dev/null
-    for bridge in /sys/class/net/docker0 /sys/class/net/br-????????????; do
-      [[ ! -e $bridge ]] || as_root ip link delete "${bridge##*/}"
-    done
+    while read -r bridge _; do
+      [[ ! $bridge =~ ^(docker0|br-[0-9a-f]{12})$ ]] || as_root ip link delete "$bridge"
+    done < <(ip -brief link show type bridge)
   fi
   rm -f "$STATE/network"
 }

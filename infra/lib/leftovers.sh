@@ -33,7 +33,7 @@ leftovers_of_engine() {
   leftovers_each "docker network rm" docker network ls -q --filter "label=$LABEL"
   leftovers_each "docker volume rm -f" docker volume ls -q --filter "label=$LABEL"
   leftovers_each "docker image rm -f" docker image ls -q --filter "reference=$REGISTRY/samples/*"
-  leftovers_each "docker image rm -f" docker image ls -q --filter "reference=$REGISTRY/base"
+  leftovers_each "docker image rm -f" docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=$REGISTRY/base"
 }
 
 # leftovers_each REMOVAL LISTING...: removes what the listing prints, if anything.

@@ -25,14 +25,12 @@ as_root() {
   fi
 }
 
-# Runs a function while no other script changes the machine.
+# Runs a function while no other script changes the machine. Not in a condition, where errors would not end it.
 state_locked() {
-  local code=0
   exec 9>"$STATE/lock"
   flock 9
-  "$@" || code=$?
+  "$@"
   exec 9>&-
-  return "$code"
 }
 
 # Counts this script among the users of the machine until it ends, however it ends.
