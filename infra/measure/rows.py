@@ -87,19 +87,19 @@ def build_and_push(name: str, cold: bool = False, change: bool = False) -> Calla
         for side, tree in trees.items():
             samples.build_tree(tree, f"{name} {side}", tools.base)
 
-        def prepare(side: str, number: int) -> None:
+        def prepare(side: str) -> None:
             if cold:
                 tools.forget_builds(*images.values())
             if change:
-                samples.change_one(trees[side] / "src", number)
+                samples.change_one(trees[side] / "src")
 
-        def acre(number: int) -> float:
-            prepare("acre", number)
+        def acre(_: int) -> float:
+            prepare("acre")
             arguments = ("build", "-t", images["acre"], "--registry", tools.registry, str(trees["acre"]))
             return elapsed(lambda: tools.run_acre(*arguments))
 
-        def buildx(number: int) -> float:
-            prepare("buildx", number)
+        def buildx(_: int) -> float:
+            prepare("buildx")
             arguments = ("build", "--builder", "default", "-t", images["buildx"], "--push", str(trees["buildx"]))
             return elapsed(lambda: tools.run_buildx(*arguments))
 
@@ -123,13 +123,13 @@ def upload(name: str, build: Callable[[Tools, str, str], str]) -> Callable[[Tool
         for side, tree in trees.items():
             samples.upload_tree(tree, f"{time.time_ns()} {side}")
 
-        def acre(number: int) -> float:
-            samples.change_one(trees["acre"], number)
+        def acre(_: int) -> float:
+            samples.change_one(trees["acre"])
             arguments = ("build", "--no-push", "-t", f"bench-acre:{name}", str(trees["acre"]))
             return elapsed(lambda: tools.run_acre(*arguments))
 
-        def other(number: int) -> float:
-            samples.change_one(trees["other"], number)
+        def other(_: int) -> float:
+            samples.change_one(trees["other"])
             return elapsed(lambda: build(tools, f"bench-other:{name}", str(trees["other"])))
 
         return interleaved(acre, other)
@@ -152,11 +152,11 @@ def upload_bytes(tools: Tools) -> Round:
     def submit() -> float:
         return bytes_sent(tools.run_acre("run", "--cmd", f"{tools.base} true", str(tree)))
 
-    def measure(number: int) -> tuple[float, float]:
+    def measure(_: int) -> tuple[float, float]:
         shutil.rmtree(tree, ignore_errors=True)
         samples.upload_tree(tree, str(time.time_ns()))
         whole = submit()
-        samples.change_one(tree, number)
+        samples.change_one(tree)
         return submit(), whole
 
     return measure

@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import time
 
 # A build of six commands over 300 files of 10 MB in all.
 BUILD_FILES = 300
@@ -56,8 +57,8 @@ def upload_tree(root: pathlib.Path, nonce: str) -> None:
         path.write_bytes(rng.randbytes(UPLOAD_FILE_BYTES // 2).hex().encode())
 
 
-def change_one(root: pathlib.Path, round_number: int) -> None:
-    """Gives one file in the middle of the tree other content."""
+def change_one(root: pathlib.Path) -> None:
+    """Gives one file in the middle of the tree content that no tree has had, and no builder has cached."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.parent != root)
     chosen = files[len(files) // 2]
-    chosen.write_bytes(f"round {round_number}\n".encode() + chosen.read_bytes()[-1000:])
+    chosen.write_bytes(f"changed at {time.time_ns()}\n".encode() + chosen.read_bytes()[-1000:])

@@ -50,9 +50,9 @@ class Samples(unittest.TestCase):
         with tempfile.TemporaryDirectory() as directory:
             root = pathlib.Path(directory) / "tree"
             samples.build_tree(root, "a", "base:1")
-            for number in range(3):
+            for _ in range(3):
                 before = digest(root)
-                samples.change_one(root / "src", number)
+                samples.change_one(root / "src")
                 after = digest(root)
                 self.assertEqual(sum(before[name] != after[name] for name in before), 1)
 
