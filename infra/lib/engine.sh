@@ -39,7 +39,16 @@ engine_start() {
 engine_down() {
   [[ -e $STATE/processes/engine ]] || return 0
   process_stop engine 60
+  engine_unmount
   engine_restore_network
+}
+
+# An engine that was killed, or runs in a chroot, leaves mounts behind, which would keep its data from being removed.
+engine_unmount() {
+  local mount
+  while read -r mount; do
+    as_root umount "$mount"
+  done < <(awk -v below="$ENGINE/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
 
 # Whether an engine has been here before us, and what it changes: the policy of the FORWARD chain, and forwarding.
