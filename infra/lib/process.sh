@@ -62,13 +62,19 @@ process_settled() {
   process_dead "$1" || "${@:2}"
 }
 
+# By the shell's own kill: the program is in a package (procps) that a small Debian lacks.
+process_signal() {
+  # shellcheck disable=SC2016 # expanded by the inner shell
+  as_root bash -c 'kill -s "$1" "$2"' - "$1" "$2"
+}
+
 # process_stop NAME SECONDS: asks it to end, and kills it only if it does not.
 process_stop() {
   local pid
   if pid=$(process_pid "$1"); then
     say "stopping $1 (pid $pid)"
-    as_root kill -TERM "$pid"
-    process_wait "$2" process_dead "$1" || as_root kill -KILL "$pid"
+    process_signal TERM "$pid"
+    process_wait "$2" process_dead "$1" || process_signal KILL "$pid"
   fi
   rm -f "$STATE/processes/$1"
 }

@@ -21,6 +21,7 @@ as_root() {
   if ((EUID == 0)); then
     "$@"
   else
+    command -v sudo >/dev/null || die "this needs root: run it as root, or install sudo"
     sudo -- "$@"
   fi
 }
