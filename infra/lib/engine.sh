@@ -38,10 +38,17 @@ engine_start() {
 # Stops the engine that engine_start started, if it did; the containers on it end with it.
 engine_down() {
   [[ -e $STATE/processes/engine ]] || return 0
+  if process_dead engine && engine_left_processes; then
+    say "the engine was killed: starting it once more, so that it ends its containers"
+    engine_start
+  fi
   process_stop engine 60
   engine_unmount
   engine_restore_network
 }
+
+# Whether processes that hold the containers of our engine outlived it. The pattern comes by file, or grep finds itself.
+engine_left_processes() { grep -qsF -f <(printf '%s' "$ENGINE/exec/containerd") /proc/[0-9]*/cmdline; }
 
 # An engine that was killed, or runs in a chroot, leaves mounts behind, which would keep its data from being removed.
 engine_unmount() {
@@ -51,9 +58,10 @@ engine_unmount() {
   done < <(awk -v below="$ENGINE/" 'index($2, below) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
 
-# Whether an engine has been here before us, and what it changes: the policy of the FORWARD chain, and forwarding.
+# Whether an engine had been here before ours came first, and what it changes: the policy of the FORWARD chain, and forwarding.
 engine_remember_network() {
   local had=yes
+  [[ ! -e $STATE/network ]] || return 0
   ip link show docker0 >/dev/null 2>&1 || had=no
   printf '%s %s %s\n' "$had" "$(as_root iptables -S FORWARD | sed -n 's/^-P FORWARD //p')" \
     "$(</proc/sys/net/ipv4/ip_forward)" >"$STATE/network"
