@@ -184,7 +184,9 @@ fn place(others: &[String], folder: &str, file: Option<&str>) -> Result<(String,
     let dockerfile = match file {
         None => paths::join(&context, "Dockerfile"),
         Some("-") => {
-            return Err(BadFlag::Words("`-f -` is standard input, which a step does not have; write a file".to_owned()));
+            return Err(BadFlag::Words(
+                "`-f -` is standard input, which a step does not have; write a file".to_owned(),
+            ));
         }
         Some(file) => folder_of(file)?,
     };
