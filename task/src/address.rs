@@ -59,7 +59,9 @@ pub fn is_git_address(text: &str) -> bool {
             let two_parts = path.trim_start_matches('/').split('/').filter(|part| !part.is_empty()).count() == 2;
             path.ends_with(".git") || path.contains("/_git/") || forge && two_parts || fragment.is_some()
         }
-        Some(Parts { scheme, .. }) => ["ssh", "git", "file", "git+ssh", "git+https", "ftp", "ftps"].contains(&scheme),
+        Some(Parts { scheme, .. }) => {
+            ["scp", "ssh", "git", "file", "git+ssh", "git+https", "ftp", "ftps"].contains(&scheme)
+        }
     }
 }
 

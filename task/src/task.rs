@@ -1,6 +1,6 @@
 //! A task that was checked: every name known, every reference valid, every number in its range, no cycle.
 
-use crate::text::Version;
+use crate::{diagnostic::At, text::Version};
 use acre_model::{
     ids::StepId,
     plan::{Build, Cmd, Reports, Rules},
@@ -28,6 +28,8 @@ pub struct Task {
 pub struct Step {
     /// Its id, given or made from its place.
     pub id: StepId,
+    /// Where it begins in the rendered text.
+    pub at: At,
     /// Its line in the file, from 1.
     pub line: u32,
     /// The places of the steps it waits for; ascending.

@@ -132,6 +132,19 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
+    /// Seconds up to `longest`; `None` where nothing is written, or nothing above 0.
+    pub(super) fn seconds(&mut self, key: &str, longest: i64) -> Option<i64> {
+        let entry = self.get(key)?;
+        let number = match &entry.value.value {
+            Value::Scalar { text, .. } => text.parse::<i64>().ok().filter(|number| *number <= longest),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(entry, &format!("a whole number of seconds from 1 to {longest}"));
+        }
+        number.filter(|number| *number > 0)
+    }
+
     /// A whole number within a range.
     pub(super) fn number(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let entry = self.get(key)?;

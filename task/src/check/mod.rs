@@ -85,7 +85,7 @@ pub(crate) fn check<'a>(
 }
 
 fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inherited {
-    let seconds = fields.number("stepTimeout", -LONGEST..=LONGEST).filter(|seconds| *seconds > 0);
+    let seconds = fields.seconds("stepTimeout", LONGEST);
     let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
     Inherited {
         step_timeout_ms: millis(seconds.unwrap_or(STEP_TIMEOUT)),

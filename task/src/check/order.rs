@@ -1,43 +1,41 @@
 //! What waits for what: ids unique, `when` resolved, no cycle (task language §4).
 
 use super::{fields::Placed, step::Unordered};
-use crate::{diagnostic::Faults, task::Step};
-use acre_model::text::{clip, nearest};
+use crate::{
+    diagnostic::{At, Faults},
+    task::Step,
+};
+use acre_model::{
+    ids::StepId,
+    text::{clip, nearest},
+};
 use std::collections::BTreeMap;
 
 /// The steps with their order; `None` where one is missing because of a fault, or the order has one.
 pub(super) fn check(steps: Vec<Option<Unordered>>, faults: &mut Faults<'_>) -> Option<Vec<Step>> {
     let places = ids(&steps, faults);
-    let mut after = Vec::with_capacity(steps.len());
-    for (index, step) in steps.iter().enumerate() {
-        after.push(step.as_ref().map_or_else(Vec::new, |step| resolve(step, index, &places, faults)));
-    }
-    let mut ordered = Vec::with_capacity(steps.len());
-    let mut lines = Vec::with_capacity(steps.len());
-    for (step, after) in steps.into_iter().zip(after) {
-        let Unordered { mut step, at, .. } = step?;
-        step.after = after;
-        lines.push(at);
-        ordered.push(step);
-    }
-    let after: Vec<&[usize]> = ordered.iter().map(|step: &Step| step.after.as_slice()).collect();
+    let resolved = |(index, step): (usize, &Option<Unordered>)| {
+        step.as_ref().map_or_else(Vec::new, |step| resolve(step, index, &places, faults))
+    };
+    let after: Vec<Vec<usize>> = steps.iter().enumerate().map(resolved).collect();
     if let Some(cycle) = cycle(&after) {
-        let names: Vec<&str> = cycle.iter().map(|index| ordered[*index].id.as_str()).collect();
-        faults.error(lines[cycle[0]], format!("the steps wait for each other: {}", names.join(" → ")));
+        let name = |index: &usize| steps[*index].as_ref().and_then(|step| step.id.as_ref()).map_or("?", StepId::as_str);
+        let names: Vec<&str> = cycle.iter().map(name).collect();
+        let at = steps[cycle[0]].as_ref().map_or(At::FILE, |step| step.id_at);
+        faults.refuse(at, format!("the steps wait for each other: {}", names.join(" → ")));
         return None;
     }
-    Some(ordered)
+    steps.into_iter().zip(after).map(|(step, after)| step?.step.map(|step| Step { after, ..step })).collect()
 }
 
 /// The place of every id.
 fn ids<'a>(steps: &'a [Option<Unordered>], faults: &mut Faults<'_>) -> BTreeMap<&'a str, usize> {
-    let mut places = BTreeMap::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let Some(unordered) = step else { continue };
-        let id = unordered.step.id.as_str();
+        let Some((id, at)) = step.as_ref().and_then(|step| Some((step.id.as_ref()?.as_str(), step.id_at))) else { continue };
         if let Some(first) = places.insert(id, index) {
-            let line = steps[first].as_ref().map_or(0, |step| step.step.line);
-            faults.error(unordered.id_at, format!("the id `{id}` is there twice, first in line {line}"));
+            let line = steps[first].as_ref().map_or(0, |step| faults.listing().origin(step.id_at.line));
+            faults.refuse(at, format!("the id `{id}` is there twice, first in line {line}"));
         }
     }
     places
@@ -46,7 +44,7 @@ fn ids<'a>(steps: &'a [Option<Unordered>], faults: &mut Faults<'_>) -> BTreeMap<
 /// The places of the steps that a step waits for; ascending.
 fn resolve(step: &Unordered, index: usize, places: &BTreeMap<&str, usize>, faults: &mut Faults<'_>) -> Vec<usize> {
     let Some(when) = &step.when else { return index.checked_sub(1).into_iter().collect() };
-    let id = &step.step.id;
+    let id = step.id.as_ref().map_or("?", StepId::as_str);
     let starts_at_once = when.iter().any(|placed| placed.value == "-");
     let mut after = Vec::new();
     for Placed { at, value } in when {
@@ -61,7 +59,7 @@ fn resolve(step: &Unordered, index: usize, places: &BTreeMap<&str, usize>, fault
             Some(place) if *place == index => faults.refuse(*at, format!("step `{id}` waits for itself")),
             Some(place) => after.push(*place),
             None => {
-                let near = nearest(value, places.keys().copied().filter(|other| *other != id.as_str()));
+                let near = nearest(value, places.keys().copied().filter(|other| *other != id));
                 let suggestion = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 let message = format!("step `{id}` waits for `{}`, which is not a step{suggestion}", clip(value));
                 let error = faults.error(*at, message);
@@ -75,7 +73,7 @@ fn resolve(step: &Unordered, index: usize, places: &BTreeMap<&str, usize>, fault
 }
 
 /// A cycle as a path whose last place is its first.
-fn cycle(after: &[&[usize]]) -> Option<Vec<usize>> {
+fn cycle(after: &[Vec<usize>]) -> Option<Vec<usize>> {
     // 0: not seen, 1: on the path, 2: done. Depth first with an explicit path: at most 256 steps.
     let mut seen = vec![0_u8; after.len()];
     for start in 0..after.len() {
@@ -123,7 +121,8 @@ mod tests {
             (&[&[2], &[], &[1]], None),
         ];
         for (after, expected) in table {
-            assert_eq!(cycle(after).as_deref(), expected, "{after:?}");
+            let after: Vec<Vec<usize>> = after.iter().map(|row| row.to_vec()).collect();
+            assert_eq!(cycle(&after).as_deref(), expected, "{after:?}");
         }
     }
 }

@@ -11,11 +11,11 @@ use crate::{
     paths,
     task::{Step, StepAction},
     words::{self, BadWords},
-    yaml::Node,
+    yaml::{Node, Value},
 };
 use acre_model::{
     ids::StepId,
-    plan::{Cmd, Rules},
+    plan::{Cmd, Reports, Rules},
     platform::Platform,
     reference::Reference,
     text::clip,
@@ -124,37 +124,66 @@ const LONGEST_TEXT: usize = 64 << 10;
 
 /// A step whose `when` is not resolved yet.
 pub(super) struct Unordered {
-    pub(super) step: Step,
-    /// Where it begins.
-    pub(super) at: At,
+    /// Its id; `None` where that is wrong.
+    pub(super) id: Option<StepId>,
     /// Where its id stands.
     pub(super) id_at: At,
     /// `None`: the step above.
     pub(super) when: Option<Vec<Placed<String>>>,
+    /// The step; `None` where it has a fault, which does not keep others from waiting for it.
+    pub(super) step: Option<Step>,
 }
 
-/// Checks the `index`-th step; `None` if it has a fault that hides what it is.
+/// Checks the `index`-th step; `None` if it is none at all.
 pub(super) fn check<'a>(
     node: &'a Node,
     index: usize,
     inherited: &Inherited,
     faults: &mut Faults<'a>,
 ) -> Option<Unordered> {
+    if let Value::Scalar { text, .. } = &node.value
+        && let Some(kind) = kinds().find(|kind| text.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')))
+    {
+        let help = format!("write `{kind}: {}`", clip(text[kind.len()..].trim()));
+        faults.error(node.at, format!("`{kind}` needs a colon after it")).help = Some(help);
+        return None;
+    }
     let line = faults.listing().origin(node.at.line);
     let mut fields = Fields::new(node, "a step", faults)?;
     fields.check_keys(&STEP);
     let id = id(&mut fields, index);
-    let when = fields.get("when").is_some().then(|| fields.texts("when"));
-    let kind = kind(&mut fields, node.at)?;
-    check_kind(&mut fields, kind);
-    let (action, own) = action(&mut fields, kind, inherited)?;
-    let by_key = platforms(&mut fields);
-    let platforms = if own.is_empty() { by_key } else { own };
-    let rules = rules(&mut fields, inherited, kind);
-    let reports = reports(&mut fields);
     let id_at = fields.get("id").map_or(node.at, |entry| entry.value.at);
-    let step = Step { id: id?, line, after: Vec::new(), rules, platforms, reports, action };
-    Some(Unordered { step, at: node.at, id_at, when })
+    let when = fields.get("when").is_some().then(|| fields.texts("when"));
+    let step = body(&mut fields, node.at, inherited).zip(id.clone()).map(|(body, id)| Step {
+        id,
+        at: node.at,
+        line,
+        after: Vec::new(),
+        rules: body.rules,
+        platforms: body.platforms,
+        reports: body.reports,
+        action: body.action,
+    });
+    Some(Unordered { id, id_at, when, step })
+}
+
+/// A step without its name and its place in the order.
+struct Body {
+    rules: Rules,
+    platforms: Vec<Platform>,
+    reports: Reports,
+    action: StepAction,
+}
+
+fn body(fields: &mut Fields<'_, '_>, at: At, inherited: &Inherited) -> Option<Body> {
+    let kind = kind(fields, at)?;
+    check_kind(fields, kind);
+    // All keys are read before a fault in one of them ends it, so that each is told.
+    let by_key = platforms(fields);
+    let (rules, reports) = (rules(fields, inherited, kind), reports(fields));
+    let (action, own) = action(fields, kind, inherited)?;
+    let platforms = if own.is_empty() { by_key } else { own };
+    Some(Body { rules, platforms, reports, action })
 }
 
 fn id(fields: &mut Fields<'_, '_>, index: usize) -> Option<StepId> {
@@ -210,7 +239,7 @@ fn check_kind(fields: &mut Fields<'_, '_>, kind: &str) {
 }
 
 fn rules(fields: &mut Fields<'_, '_>, inherited: &Inherited, kind: &str) -> Rules {
-    let timeout = fields.number("timeout", -LONGEST..=LONGEST).filter(|seconds| *seconds > 0);
+    let timeout = fields.seconds("timeout", LONGEST);
     let mut seconds = |key, default| millis(fields.number(key, 0..=LONGEST).unwrap_or(default));
     let (start_delay_ms, retry_delay_ms) = (seconds("startDelay", 0), seconds("retryDelay", RETRY_DELAY));
     let mut number =

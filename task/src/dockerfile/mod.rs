@@ -124,27 +124,29 @@ impl Walk<'_, '_> {
             let base = self.bases[index].clone();
             match named(&self.stages[..index], &base) {
                 Some(below) => waiting.push((below, role)),
-                None => self.image(&base, role)?,
+                None => self.image(&base, &self.stages[index].from.image.value, role)?,
             }
             if !self.seen.insert(index) {
                 continue;
             }
-            for source in self.sources(index) {
+            for written in self.sources(index) {
+                let source = expand::expand(&written, self.globals);
                 let number = source.parse::<usize>().ok().filter(|number| *number < index);
                 match named(&self.stages[..index], &source).or(number) {
                     Some(other) => waiting.push((other, Role::BuildTime)),
-                    None => self.image(&source, Role::BuildTime)?,
+                    None => self.image(&source, &written, Role::BuildTime)?,
                 }
             }
         }
         Ok(())
     }
 
-    fn image(&mut self, name: &str, role: Role) -> Result<(), Unread> {
+    /// Takes an image into account; `written` is its name before variables were put in.
+    fn image(&mut self, name: &str, written: &str, role: Role) -> Result<(), Unread> {
         if name == "scratch" || name == "context" {
             return Ok(());
         }
-        let reference = name.parse::<Reference>().map_err(|_| Unread::Reference(acre_model::text::clip(name)))?;
+        let reference = name.parse::<Reference>().map_err(|_| Unread::Reference(acre_model::text::clip(written)))?;
         self.found.insert(Dependency { role, reference });
         Ok(())
     }
@@ -159,7 +161,7 @@ impl Walk<'_, '_> {
                 _ => {}
             }
         }
-        sources.iter().map(|source| expand::expand(source, self.globals)).collect()
+        sources
     }
 }
 

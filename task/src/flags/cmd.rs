@@ -92,6 +92,8 @@ pub(crate) fn parse(words: &[String]) -> Result<CmdText, Vec<BadFlag>> {
             faults.extend(check_image(&image).err());
             text.cmd.image = image;
         }
+        // A wrong flag may have swallowed it.
+        None if !faults.is_empty() => {}
         None => faults.push(BadFlag::Words("no image: `cmd` is `[flags] IMAGE [ARGUMENT...]`".to_owned())),
     }
     text.cmd.arguments = others.collect();

@@ -93,14 +93,14 @@ fn dockerfile_bytes(
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         if let (Context::Tree(_), Some(names)) = (context, input.files.list(folder)) {
             let message = format!("step `{}`: no Dockerfile at `{path}`; the context has: {}", step.id, some(&names));
-            faults.error(step_at(step), message).class = Class::Missing;
+            faults.error(step.at, message).class = Class::Missing;
         }
         return None;
     };
     if bytes.len() > dockerfile::SIZE {
         let message =
             format!("step `{}`: `{path}` has {} KiB; limit {} KiB", step.id, bytes.len() >> 10, dockerfile::SIZE >> 10);
-        faults.error(step_at(step), message).class = Class::TooLarge;
+        faults.error(step.at, message).class = Class::TooLarge;
         return None;
     }
     Some(bytes)
@@ -115,11 +115,6 @@ fn some(names: &[String]) -> String {
         count if count > SHOWN => format!("{}, and {} more", shown.join(", "), count - SHOWN),
         _ => shown.join(", "),
     }
-}
-
-/// The place of a step; its line is the file's own.
-const fn step_at(step: &Step) -> At {
-    At { line: step.line, column: 1 }
 }
 
 fn read(
@@ -137,7 +132,7 @@ fn read(
                 "step `{}`: what `{}` builds on is not known before the build: {why}",
                 step.id, build.dockerfile
             );
-            faults.warning(step_at(step), message);
+            faults.warning(step.at, message);
             None
         }
     }

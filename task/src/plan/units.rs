@@ -116,7 +116,7 @@ fn platforms_of_push(
                 "step `{}` pushes `{reference}` without waiting for step `{}`, which builds it",
                 step.id, maker.id
             );
-            faults.warning(super::step_at(step), message).help = Some(format!("add `{}` to its `when`", maker.id));
+            faults.warning(step.at, message).help = Some(format!("add `{}` to its `when`", maker.id));
         }
         built.push(platforms[0].clone());
     }
@@ -142,7 +142,7 @@ fn warn_of_platform(
     if let (Some(maker), false) = (makers.first(), makers.iter().any(fits)) {
         let built = &platforms_of_build(maker, platforms)[0];
         let message = format!("step `{}` runs on {platform}, and `{image}` is built for other platforms only", step.id);
-        faults.warning(super::step_at(step), message).help = Some(format!("write `platform: {built}` in the step"));
+        faults.warning(step.at, message).help = Some(format!("write `platform: {built}` in the step"));
     }
 }
 

@@ -41,10 +41,10 @@ fn lock(state: &Shared) -> MutexGuard<'_, State> {
 /// Renders `text`, whose lines `listing` shows, with `data`; `now` is the instant of the submission.
 pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp) -> Result<Rendered, Vec<Diagnostic>> {
     let parsed = Parser::with_name(None, text, "{{", "}}").and_then(Parser::parse);
-    let (tree, defines) = parsed.map_err(|error| vec![syntax(listing, &error)])?;
+    let (tree, defines) = parsed.map_err(|error| vec![syntax(text, listing, &error)])?;
     let mut guard = Guard::new(text, functions::names(), data.has_registry());
     // Through the template's own parser once, for its rule on names defined twice.
-    let template = Template::new(MAIN).parse(text).map_err(|error| vec![syntax(listing, &error)])?;
+    let template = Template::new(MAIN).parse(text).map_err(|error| vec![syntax(text, listing, &error)])?;
     // Of two definitions of a name, one of which is empty, the other holds.
     let (empty, full): (Vec<_>, Vec<_>) = defines.into_iter().partition(|define| define.body.is_empty_tree());
     let defines: Vec<_> = empty.into_iter().chain(full).map(|define| guard.define(define)).collect();
@@ -86,16 +86,26 @@ fn execute(template: Template, data: &Value, state: &Shared, listing: &Listing) 
 }
 
 /// A fault of the template's syntax.
-fn syntax(listing: &Listing, error: &TemplateError) -> Diagnostic {
+fn syntax(text: &str, listing: &Listing, error: &TemplateError) -> Diagnostic {
     match error {
         TemplateError::Parse { line, col, message, .. } | TemplateError::Lex { line, col, message, .. } => {
-            let at = At::new(*line, *col);
+            let at = match opening(text) {
+                Some(at) if message.contains("unclosed") => at,
+                _ => At::new(*line, *col),
+            };
             let diagnostic = listing.error(at, format!("not a valid template: {message}"));
             diagnostic
                 .help("`{{` opens an action of Go's text/template; for the two characters themselves write {{\"{{\"}}")
         }
         other => listing.error(At::FILE, format!("not a valid template: {other}")),
     }
+}
+
+/// The place of the last `{{`: where an action that is not closed begins, which the parser sees at the end only.
+fn opening(text: &str) -> Option<At> {
+    let before = &text[..text.rfind("{{")?];
+    let begin = before.rfind('\n').map_or(0, |at| at + 1);
+    Some(At::new(before.matches('\n').count() + 1, before[begin..].chars().count() + 1))
 }
 
 /// What stopped the rendering, in acre's words, and what kind of refusal that is.
