@@ -75,7 +75,9 @@ impl From<object_store::Error> for BlobError {
 
 /// The largest blob, in bytes.
 pub const BLOB_LIMIT: u64 = 16 * 1024 * 1024 * 1024;
-/// Blobs up to this size are put in one piece.
+/// The largest directory, in bytes: one of 100,000 entries with long names fits.
+const DIRECTORY_LIMIT: u64 = 64 * 1024 * 1024;
+/// Files up to this size are put in one piece.
 const SMALL: u64 = 4 * 1024 * 1024;
 /// Bytes of one part of a larger blob.
 const PART: usize = 5 * 1024 * 1024;
@@ -200,12 +202,13 @@ impl Putting {
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), BlobError> {
         self.hash.update(piece);
         self.size += piece.len() as u64;
-        let limit = if self.kind == Kind::Directory { SMALL } else { BLOB_LIMIT };
+        let limit = if self.kind == Kind::Directory { DIRECTORY_LIMIT } else { BLOB_LIMIT };
         if self.size > limit {
             return Err(BlobError::TooLarge { digest: self.digest, limit });
         }
         self.buffer.extend_from_slice(piece);
-        if self.size > SMALL {
+        // A directory stays in memory whole: it is read before it is stored.
+        if self.kind == Kind::File && self.size > SMALL {
             while self.buffer.len() >= PART {
                 let part = self.buffer.split_to(PART).freeze();
                 self.part(part).await?;
