@@ -68,9 +68,10 @@ impl Docker {
         Ok(Some(futures::stream::iter([Ok(first)]).chain(rest).boxed()))
     }
 
-    /// The container that holds the sandbox's volumes, created if it is not there. Its name decides between those who
-    /// do it at once.
+    /// The container that holds the sandbox's volumes, created if it is not there. One at a time: the engine reserves
+    /// a name before the container can be used.
     async fn holder(&self, sandbox: &SandboxSpec) -> Result<String, EngineError> {
+        let _one_at_a_time = self.making.lock().await;
         let name = format!("{}-files", sandbox.name);
         match self.create_holder(&name, sandbox).await {
             Err(error) if failure::is_absent(&error) => {

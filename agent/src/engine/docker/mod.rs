@@ -42,7 +42,8 @@ pub struct Docker {
     /// `unix:///path` or `tcp://host:port`.
     host: String,
     layout: Layout,
-    networks: Arc<tokio::sync::Mutex<()>>,
+    /// Held while something is made that must not be made twice.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Docker {
@@ -61,7 +62,7 @@ impl Docker {
         }
         let os = client.version().await.map_err(failed)?.os.unwrap_or_default();
         let patient = client.clone().with_timeout(LONG_PATIENCE);
-        Ok(Self { client, patient, host: host.to_owned(), layout: Layout::of(&os), networks: Arc::default() })
+        Ok(Self { client, patient, host: host.to_owned(), layout: Layout::of(&os), making: Arc::default() })
     }
 
     fn is_windows(&self) -> bool {

@@ -8,7 +8,7 @@ impl Docker {
     /// Makes the network if it is not there. Engines allow several networks of one name, so looking and creating is
     /// done by one at a time.
     pub(super) async fn ensure_network(&self, sandbox: &SandboxSpec, name: &str) -> Result<(), EngineError> {
-        let _one_at_a_time = self.networks.lock().await;
+        let _one_at_a_time = self.making.lock().await;
         match self.client.inspect_network(name, None::<InspectNetworkOptions>).await {
             Ok(_) => return Ok(()),
             Err(error) if failure::is_absent(&error) => {}

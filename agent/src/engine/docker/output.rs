@@ -15,6 +15,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long output may be silent after the container has ended before it is taken for complete. Ordinarily the engine
 /// ends it at once; something that holds the pipe open from outside the container must not keep a step from ending.
@@ -46,7 +47,7 @@ impl Docker {
         let options = LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
         let log = self.client.logs(id, Some(options)).boxed();
         let Running { output, exit } = self.running(id, log);
-        Running { output: unseen(output, seen), exit }
+        Running { output: unseen(mended(output), seen), exit }
     }
 
     fn running(
@@ -56,12 +57,15 @@ impl Docker {
     ) -> Running {
         let host = self.host.clone();
         let output = output.map(move |item| item.map(piece).map_err(|error| failure::of_call(&host, error))).boxed();
-        let exit = self.exit(id).shared();
+        let waiting = AbortOnDropHandle::new(tokio::spawn(self.exit(id)));
+        let stopped = |_| Err(EngineError::BrokenOff("waiting for the container was given up".to_owned()));
+        let exit = waiting.map(move |joined| joined.unwrap_or_else(stopped)).boxed().shared();
         Running { output: ending_with(output, exit.clone()), exit: exit.boxed() }
     }
 
-    /// The exit code once the container does not run any more. Asked after the start, so that the answer can never be
-    /// missed: a container that has ended already answers at once.
+    /// The exit code once the container does not run any more. Asked after the start, so that the answer cannot be
+    /// missed (a container that has ended answers at once), and in the background, so that it is not missed either when
+    /// the container is removed before anybody looks.
     fn exit(&self, id: &str) -> BoxFuture<'static, Result<i64, EngineError>> {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut answers = self.client.wait_container(id, Some(options)).boxed();
@@ -71,6 +75,9 @@ impl Docker {
                 Some(Ok(answer)) => Ok(answer.status_code),
                 // bollard makes an error of every exit code but 0.
                 Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
+                Some(Err(error)) if failure::is_absent(&error) => {
+                    Err(EngineError::BrokenOff("the container has been removed".to_owned()))
+                }
                 Some(Err(error)) => Err(failure::of_call(&host, error)),
                 None => Err(EngineError::BrokenOff("it hung up before the container ended".to_owned())),
             }
@@ -100,6 +107,24 @@ fn ending_with(output: Output, exit: Exit) -> Output {
         Some((item, (output, exit)))
     })
     .boxed()
+}
+
+/// The engine keeps a line in records of this many bytes (moby `daemon/logger/copier.go`).
+const RECORD: usize = 16 * 1024;
+
+/// The output of a log, one record each, with the newlines that the log of 20.10 leaves out: it does not keep the one at
+/// the end of a line of more than one record. A shorter record that does not end its line is the last of such a line,
+/// unless it is the last of all.
+fn mended(output: Output) -> Output {
+    let mut unended = [false; 2];
+    let mend = move |item: Result<(Stream, Bytes), EngineError>| {
+        let (stream, bytes) = item?;
+        let unended = &mut unended[usize::from(stream == Stream::Stderr)];
+        let missing = std::mem::replace(unended, bytes.len() < RECORD && !bytes.ends_with(b"\n"));
+        let bytes = if missing { [b"\n", &bytes[..]].concat().into() } else { bytes };
+        Ok((stream, bytes))
+    };
+    output.map(mend).boxed()
 }
 
 /// `output` without what was seen of each stream.
@@ -154,6 +179,23 @@ mod tests {
             };
             assert_eq!((of(Stream::Stdout).as_str(), of(Stream::Stderr).as_str()), (expected_out, expected_err));
         }
+    }
+
+    #[tokio::test]
+    async fn newlines_that_the_log_left_out_are_put_back() {
+        let long = "y".repeat(RECORD).leak();
+        let records = [
+            (Stream::Stdout, "a\n"),
+            (Stream::Stdout, long),
+            (Stream::Stderr, "e"),
+            (Stream::Stdout, "tail"),
+            (Stream::Stdout, "b\n"),
+            (Stream::Stdout, "end"),
+        ];
+        let mended: Vec<_> = mended(out(&records)).map(|item| item.unwrap()).collect().await;
+        let stdout = mended.iter().filter(|(stream, _)| *stream == Stream::Stdout);
+        let stdout: String = stdout.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect();
+        assert!(stdout == format!("a\n{long}tail\nb\nend"), "{}", stdout.replace(&*long, "…"));
     }
 
     #[tokio::test(start_paused = true)]
