@@ -1,7 +1,7 @@
 //! Images: looking them up, pulling, naming and pushing them.
 
 use super::{Docker, failure};
-use crate::engine::{EngineError, LocalImage, Logins, Said, Saying};
+use crate::engine::{EngineError, LocalImage, Login, Logins, Said, Saying};
 use acre_model::{digest::Digest, log::Stream, platform::Platform, reference::Reference};
 use bollard::{
     auth::DockerCredentials,
@@ -87,12 +87,19 @@ fn tag_or_digest(reference: &Reference) -> String {
 
 fn credentials(reference: &Reference, logins: &Logins) -> Option<DockerCredentials> {
     let registry = reference.registry().unwrap_or("docker.io");
-    logins.get(registry).map(|login| DockerCredentials {
+    logins.get(registry).map(|login| login_to(registry, login).1)
+}
+
+/// A login in the engine's words, under the address by which the engine knows the registry.
+pub(super) fn login_to(registry: &str, login: &Login) -> (String, DockerCredentials) {
+    let address = if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry };
+    let credentials = DockerCredentials {
         username: Some(login.username.clone()),
         password: Some(login.secret.clone()),
-        serveraddress: Some(registry.to_owned()),
+        serveraddress: Some(address.to_owned()),
         ..DockerCredentials::default()
-    })
+    };
+    (address.to_owned(), credentials)
 }
 
 /// `host/repository@sha256:…`.
@@ -108,7 +115,8 @@ fn pushed_digest(status: &str) -> Option<Digest> {
 }
 
 /// Progress over the layers of an image, told as one line.
-struct Layers {
+#[derive(Debug)]
+pub(super) struct Layers {
     what: String,
     /// Bytes moved and bytes in all. Bounded by [`Layers::LIMIT`].
     sizes: BTreeMap<String, (u64, u64)>,
@@ -118,12 +126,12 @@ impl Layers {
     /// An image has at most 127 layers on the engines there are; more are not counted.
     const LIMIT: usize = 512;
 
-    const fn new(what: String) -> Self {
+    pub(super) const fn new(what: String) -> Self {
         Self { what, sizes: BTreeMap::new() }
     }
 
     /// Says what one step of a pull or push means: a layer's bytes in place, a remark on the whole image as output.
-    async fn tell(
+    pub(super) async fn tell(
         &mut self,
         id: Option<String>,
         status: Option<String>,

@@ -1,6 +1,6 @@
 //! What the engine tells about itself, and how its end is noticed.
 
-use super::{Docker, failure};
+use super::{Docker, buildkit::channel, failure};
 use crate::engine::{EngineError, EngineInfo};
 use acre_model::platform::Platform;
 use bollard::{models::SystemInfo, query_parameters::EventsOptions};
@@ -17,7 +17,7 @@ impl Docker {
         let late = |_| EngineError::BrokenOff(format!("it has not answered within {} s", PATIENCE.as_secs()));
         let info = asked.map_err(late)?.map_err(|error| self.failed(error))?;
         let native = native(&info)?;
-        let buildkit = native.os() == "linux";
+        let buildkit = native.os() == "linux" && channel::answers(&self.host).await;
         Ok(EngineInfo {
             name: "docker".to_owned(),
             version: info.server_version.clone().unwrap_or_default(),

@@ -1,8 +1,11 @@
 //! Docker Engine. Nothing outside this folder imports bollard.
 //!
 //! A `cmd` costs four calls: create (its volumes come into being with it), attach, start, wait. Each part of the work is
-//! a file that adds to [`Docker`]; [`container`], [`ports`] and [`failure`] are pure.
+//! a file that adds to [`Docker`]; [`container`], [`ports`], [`patterns`] and
+//! [`failure`] are pure.
 
+pub mod buildkit;
+pub mod classic;
 mod container;
 mod failure;
 mod files;
@@ -11,6 +14,7 @@ mod info;
 mod labeled;
 mod networks;
 mod output;
+mod patterns;
 mod ports;
 
 use crate::engine::{
@@ -41,6 +45,8 @@ pub struct Docker {
     patient: bollard::Docker,
     /// `unix:///path` or `tcp://host:port`.
     host: String,
+    /// What its programs are compiled for.
+    native: Platform,
     layout: Layout,
     /// Held while something is made that must not be made twice.
     making: Arc<tokio::sync::Mutex<()>>,
@@ -60,13 +66,18 @@ impl Docker {
                 OLDEST_API.0, OLDEST_API.1
             )));
         }
-        let os = client.version().await.map_err(failed)?.os.unwrap_or_default();
+        let told = client.version().await.map_err(failed)?;
+        let (os, arch) = (told.os.unwrap_or_default(), told.arch.unwrap_or_default());
+        let native: Platform = format!("{os}/{arch}").parse().map_err(|why| {
+            EngineError::Refused(format!("the engine at {host} is for a platform acre does not know: {why}"))
+        })?;
         let patient = client.clone().with_timeout(LONG_PATIENCE);
-        Ok(Self { client, patient, host: host.to_owned(), layout: Layout::of(&os), making: Arc::default() })
+        let layout = Layout::of(native.os());
+        Ok(Self { client, patient, host: host.to_owned(), native, layout, making: Arc::default() })
     }
 
     fn is_windows(&self) -> bool {
-        self.layout == Layout::of("windows")
+        self.native.os() == "windows"
     }
 
     fn failed(&self, error: bollard::errors::Error) -> EngineError {
