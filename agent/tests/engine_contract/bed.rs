@@ -8,16 +8,24 @@ use futures::{FutureExt as _, StreamExt as _};
 use std::{
     env,
     panic::{AssertUnwindSafe, resume_unwind},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+    sync::mpsc,
+};
 
 /// No test waits for longer.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// An engine and a sandbox on it.
 pub(crate) struct Bed {
+    host: String,
     pub(crate) docker: Docker,
     pub(crate) sandbox: SandboxSpec,
     /// The image containers are run from.
@@ -25,6 +33,7 @@ pub(crate) struct Bed {
     /// `host:port` of a registry.
     pub(crate) registry: String,
     created: AtomicU32,
+    images: Mutex<Vec<String>>,
 }
 
 /// What a container left.
@@ -40,6 +49,7 @@ pub(crate) async fn on_docker(name: &str, test: impl AsyncFnOnce(&Bed)) {
     let bed = Bed::open(name).await;
     let ended = tokio::time::timeout(LIMIT, AssertUnwindSafe(test(&bed)).catch_unwind()).await;
     bed.runtime().remove_labeled(&bed.sandbox.labels).await.expect("clean up");
+    bed.remove_images().await;
     match ended {
         Ok(Ok(())) => {}
         Ok(Err(panic)) => resume_unwind(panic),
@@ -67,6 +77,7 @@ impl Bed {
         let base = variable("ACRE_TEST_BASE", &format!("{registry}/base:1"));
         let name = unique(name);
         let bed = Self {
+            host,
             docker,
             sandbox: SandboxSpec {
                 labels: Labels::from([("acre.test".to_owned(), name.clone())]),
@@ -76,6 +87,7 @@ impl Bed {
             base: base.parse().expect("ACRE_TEST_BASE is a reference"),
             registry,
             created: AtomicU32::new(0),
+            images: Mutex::default(),
         };
         bed.have_base().await;
         bed
@@ -87,6 +99,23 @@ impl Bed {
             pulled.unwrap_or_else(|error| {
                 panic!("these tests need the image {}; push one with busybox: {error}", self.base)
             });
+        }
+    }
+
+    /// Has an image removed after the test.
+    pub(crate) fn forget(&self, image: impl ToString) {
+        self.images.lock().unwrap().push(image.to_string());
+    }
+
+    /// The traits do not remove images, so the engine is asked over its socket.
+    async fn remove_images(&self) {
+        let images = std::mem::take(&mut *self.images.lock().unwrap());
+        let Some(path) = self.host.strip_prefix("unix://") else { return };
+        for image in images {
+            let mut socket = UnixStream::connect(path).await.unwrap();
+            let request = format!("DELETE /images/{image}?force=1 HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
+            socket.write_all(request.as_bytes()).await.unwrap();
+            socket.read_to_end(&mut Vec::new()).await.unwrap();
         }
     }
 

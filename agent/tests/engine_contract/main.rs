@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bed;
+mod builder;
+mod folder;
 mod runtime;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
@@ -37,11 +39,51 @@ on_docker! {
     runtime::what_no_registry_has_cannot_be_pulled,
     runtime::a_push_tells_the_digest_the_registry_has,
     runtime::a_registry_that_is_away_may_come_back,
-    runtime::a_foreign_platform_is_pulled_and_run_where_it_can_be,
 }
 
 #[tokio::test]
 async fn an_engine_that_is_not_there_is_unreachable() {
     let error = acre_agent::engine::docker::Docker::connect("unix:///nowhere/docker.sock").await.unwrap_err();
     assert!(matches!(error, acre_agent::engine::EngineError::Unreachable { .. }), "{error:?}");
+}
+
+/// One test for each function and builder.
+macro_rules! on_builders {
+    ($($name:ident),* $(,)?) => {
+        mod buildkit {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::bed::on_docker(concat!("bk_", stringify!($name)), async |bed| {
+                    let builder = acre_agent::engine::docker::buildkit::BuildKit::new(bed.docker.clone());
+                    crate::builder::$name(bed, &builder).await;
+                }).await;
+            })*
+        }
+        mod classic {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::bed::on_docker(concat!("cl_", stringify!($name)), async |bed| {
+                    let builder = acre_agent::engine::docker::classic::Classic::new(bed.docker.clone());
+                    crate::builder::$name(bed, &builder).await;
+                }).await;
+            })*
+        }
+    };
+}
+
+on_builders! {
+    a_build_makes_an_image_and_tells_what_it_used,
+    a_run_that_fails_tells_its_code_and_all_its_output,
+    what_the_ignore_file_names_is_not_there,
+    the_dockerfiles_own_ignore_file_replaces_the_contexts,
+    a_changed_file_is_seen_by_the_next_build,
+    a_file_that_changes_and_keeps_its_size_is_seen,
+    a_canceled_build_leaves_no_process,
+    a_large_file_arrives,
+    modes_links_and_names_survive,
+    arguments_target_and_labels_are_taken_over,
+    a_base_that_is_nowhere_cannot_be_pulled,
+    a_dockerfile_with_a_fault_fails_the_build,
+    a_file_that_cannot_be_fetched_is_a_failed_transfer,
+    the_dockerfile_is_not_in_the_context,
 }

@@ -244,6 +244,7 @@ pub(crate) async fn what_no_registry_has_cannot_be_pulled(bed: &Bed) {
 pub(crate) async fn a_push_tells_the_digest_the_registry_has(bed: &Bed) {
     let reference: Reference = format!("{}/{}:1", bed.registry, unique("pushed")).parse().unwrap();
     bed.runtime().tag(&bed.base.to_string(), &reference).await.unwrap();
+    bed.forget(&reference);
     let (say, heard) = listener();
     let digest = bed.runtime().push(&reference, &Logins::default(), &say).await.unwrap();
     drop(say);
@@ -269,8 +270,9 @@ async fn digest_in_registry(reference: &Reference) -> Digest {
 }
 
 pub(crate) async fn a_registry_that_is_away_may_come_back(bed: &Bed) {
-    let reference: Reference = "127.0.0.1:1/acre-test/a:1".parse().unwrap();
+    let reference: Reference = format!("127.0.0.1:1/{}:1", unique("away")).parse().unwrap();
     bed.runtime().tag(&bed.base.to_string(), &reference).await.unwrap();
+    bed.forget(&reference);
     for error in [
         failed(bed.runtime().push(&reference, &Logins::default(), &deaf()).await),
         failed(bed.runtime().pull(&reference, None, &Logins::default(), &deaf()).await),
@@ -279,15 +281,5 @@ pub(crate) async fn a_registry_that_is_away_may_come_back(bed: &Bed) {
             matches!(&error, EngineError::RegistryFailed { registry, .. } if registry == "127.0.0.1:1"),
             "{error:?}"
         );
-    }
-}
-
-pub(crate) async fn a_foreign_platform_is_pulled_and_run_where_it_can_be(bed: &Bed) {
-    let foreign = "linux/386".parse().unwrap();
-    let pulled = bed.runtime().pull(&bed.base, Some(&foreign), &Logins::default(), &deaf()).await;
-    // A base of one platform only cannot be pulled for another: that is told as such.
-    match pulled {
-        Ok(()) => {}
-        Err(error) => assert!(matches!(error, EngineError::NotPullable { .. }), "{error:?}"),
     }
 }
