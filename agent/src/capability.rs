@@ -15,7 +15,7 @@ use tokio::sync::watch;
 const RETRY_MS: (u64, u64) = (250, 5_000);
 
 /// Watches the engine, and tells what the agent has whenever that changes. Works until it is dropped.
-pub async fn watch_engine(config: Config, runtime: Arc<dyn Runtime>, tell: watch::Sender<Capability>) {
+pub(crate) async fn watch_engine(config: Config, runtime: Arc<dyn Runtime>, tell: watch::Sender<Capability>) {
     let mut wait = RETRY_MS.0;
     loop {
         match runtime.info().await {
@@ -37,7 +37,7 @@ pub async fn watch_engine(config: Config, runtime: Arc<dyn Runtime>, tell: watch
 }
 
 /// What an agent has whose engine does not answer.
-pub fn down(config: &Config, why: &EngineError) -> Capability {
+pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
     Capability {
         platforms: Vec::new(),
         pool: config.pool.clone(),

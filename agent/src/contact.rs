@@ -6,24 +6,24 @@ use tokio::{sync::watch, time::Instant};
 
 /// When the farm was heard last.
 #[derive(Clone)]
-pub struct Contact {
+pub(crate) struct Contact {
     heard: Arc<watch::Sender<Option<Instant>>>,
     isolation: Isolation,
 }
 
 impl Contact {
     /// No contact yet.
-    pub fn new(isolation: Isolation) -> Self {
+    pub(crate) fn new(isolation: Isolation) -> Self {
         Self { heard: Arc::new(watch::Sender::new(None)), isolation }
     }
 
     /// The farm was heard.
-    pub fn heard(&self) {
+    pub(crate) fn heard(&self) {
         self.heard.send_replace(Some(Instant::now()));
     }
 
     /// Resolves once the farm was heard lately: only then may something be started or pushed.
-    pub async fn fresh(&self) {
+    pub(crate) async fn fresh(&self) {
         let quiet = Duration::from_millis(self.isolation.quiet_after_ms);
         let mut heard = self.heard.subscribe();
         let lately = |heard: &Option<Instant>| heard.is_some_and(|at| at.elapsed() < quiet);
@@ -32,7 +32,7 @@ impl Contact {
     }
 
     /// Resolves once the farm was silent for so long that what runs must stop.
-    pub async fn lost(&self) {
+    pub(crate) async fn lost(&self) {
         let limit = Duration::from_millis(self.isolation.stop_after_ms);
         let mut heard = self.heard.subscribe();
         loop {

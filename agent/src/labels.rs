@@ -4,23 +4,23 @@ use crate::engine::Labels;
 use acre_model::{attempt::AttemptId, ids::AgentId, session::GroupKey};
 
 /// The farm's salt.
-pub const FARM: &str = "acre.farm";
+pub(crate) const FARM: &str = "acre.farm";
 /// The agent's id.
-pub const AGENT: &str = "acre.agent";
+pub(crate) const AGENT: &str = "acre.agent";
 /// The run's id.
-pub const RUN: &str = "acre.run";
+pub(crate) const RUN: &str = "acre.run";
 /// The group: run, place in the plan, incarnation.
-pub const GROUP: &str = "acre.group";
+pub(crate) const GROUP: &str = "acre.group";
 /// The attempt: run, unit, number.
-pub const ATTEMPT: &str = "acre.attempt";
+pub(crate) const ATTEMPT: &str = "acre.attempt";
 
 /// Labels of everything an agent has made.
-pub fn of_agent(farm: &str, agent: &AgentId) -> Labels {
+pub(crate) fn of_agent(farm: &str, agent: &AgentId) -> Labels {
     [(FARM.to_owned(), farm.to_owned()), (AGENT.to_owned(), agent.to_string())].into()
 }
 
 /// Labels of everything in a group's sandbox.
-pub fn of_group(farm: &str, agent: &AgentId, group: &GroupKey) -> Labels {
+pub(crate) fn of_group(farm: &str, agent: &AgentId, group: &GroupKey) -> Labels {
     let mut labels = of_agent(farm, agent);
     labels.insert(RUN.to_owned(), group.run.to_string());
     labels.insert(GROUP.to_owned(), group.to_string());
@@ -28,7 +28,7 @@ pub fn of_group(farm: &str, agent: &AgentId, group: &GroupKey) -> Labels {
 }
 
 /// Labels of an attempt's container.
-pub fn of_attempt(sandbox: &Labels, attempt: &AttemptId) -> Labels {
+pub(crate) fn of_attempt(sandbox: &Labels, attempt: &AttemptId) -> Labels {
     let mut labels = sandbox.clone();
     labels.insert(ATTEMPT.to_owned(), attempt.to_string());
     labels

@@ -1,9 +1,6 @@
 //! `acre-agent`: carries out on one engine what a scheduler assigns.
 
-use acre_agent::{
-    Config, Parts, SystemClock, connect,
-    engine::docker::{self, Docker},
-};
+use acre_agent::{Config, Parts, SystemClock, connect, engine::docker::LocalEngine};
 use acre_model::ids::{AgentId, PoolName};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
@@ -86,10 +83,10 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     config.slots = arguments.slots;
     config.exit_with_farm = arguments.exit_with_farm;
     config.isolation.stop_after_ms = arguments.stop_after;
-    let docker = Arc::new(Docker::connect(&arguments.engine)?);
+    let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts {
-        builder: docker::builder(docker.clone()),
-        runtime: docker,
+        builder: engine.clone(),
+        runtime: engine,
         farm: connect(&arguments.farm).map_err(|why| anyhow!(why))?,
         clock: Arc::new(SystemClock),
     };

@@ -41,14 +41,14 @@ impl Clock for SystemClock {
 
 /// Background work: started here and nowhere else, cancelled and awaited at shutdown.
 #[derive(Clone, Default)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Tasks {
     /// Starts work that is dropped when the agent stops.
-    pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
             if stop.run_until_cancelled(work).await.is_none() {
@@ -57,13 +57,8 @@ impl Tasks {
         });
     }
 
-    /// Cancelled when the agent stops.
-    pub const fn stopping(&self) -> &CancellationToken {
-        &self.stop
-    }
-
     /// Stops all work and waits for its end.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 const RETRY_MS: u64 = 1_000;
 
 /// Removes what no wanted group owns. Tries until the engine has answered.
-pub async fn reap(works: &Works, agent: Labels, wanted: BTreeSet<GroupKey>) {
+pub(crate) async fn reap(works: &Works, agent: Labels, wanted: BTreeSet<GroupKey>) {
     let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
     loop {
         match remove_unwanted(works, &agent, &wanted).await {

@@ -18,10 +18,10 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 /// All attempts and groups that the agent has.
-pub type Level = (Vec<AttemptState>, Vec<GroupKey>);
+pub(crate) type Level = (Vec<AttemptState>, Vec<GroupKey>);
 
 /// What the roster is told.
-pub enum Told {
+pub(crate) enum Told {
     /// The farm's salt, once it has welcomed the agent.
     Welcome(String),
     /// What the farm wants.
@@ -38,7 +38,7 @@ pub enum Told {
 
 /// Tells the roster, and sees what it has.
 #[derive(Clone)]
-pub struct RosterHandle {
+pub(crate) struct RosterHandle {
     told: mpsc::UnboundedSender<Told>,
     level: watch::Receiver<Level>,
     fences: Arc<Mutex<BTreeMap<AttemptId, Fence>>>,
@@ -46,33 +46,33 @@ pub struct RosterHandle {
 
 impl RosterHandle {
     /// The farm has welcomed the agent.
-    pub fn welcome(&self, farm: String) {
+    pub(crate) fn welcome(&self, farm: String) {
         self.tell(Told::Welcome(farm));
     }
 
     /// The farm wants this.
-    pub fn desire(&self, desired: Desired) {
+    pub(crate) fn desire(&self, desired: Desired) {
         self.tell(Told::Desired(desired));
     }
 
     /// Something has happened. Bounded by what the farm asks for: one message of each kind per attempt or group.
-    pub fn tell(&self, told: Told) {
+    pub(crate) fn tell(&self, told: Told) {
         drop(self.told.send(told));
     }
 
     /// What the agent has.
-    pub fn state(&self) -> watch::Receiver<Level> {
+    pub(crate) fn state(&self) -> watch::Receiver<Level> {
         self.level.clone()
     }
 
     /// The fence of an attempt the agent has.
-    pub fn fence(&self, attempt: &AttemptId) -> Option<Fence> {
+    pub(crate) fn fence(&self, attempt: &AttemptId) -> Option<Fence> {
         self.fences.lock().unwrap_or_else(PoisonError::into_inner).get(attempt).copied()
     }
 }
 
 /// The one owner of what the agent does.
-pub struct Roster {
+pub(crate) struct Roster {
     works: Arc<Works>,
     inbox: mpsc::UnboundedReceiver<Told>,
     handle: RosterHandle,
@@ -101,7 +101,7 @@ struct Known {
 
 impl Roster {
     /// An empty roster.
-    pub fn new(works: Arc<Works>) -> (Self, RosterHandle) {
+    pub(crate) fn new(works: Arc<Works>) -> (Self, RosterHandle) {
         let (told, inbox) = mpsc::unbounded_channel();
         let (level, shown) = watch::channel(Level::default());
         let handle = RosterHandle { told, level: shown, fences: Arc::default() };
@@ -120,7 +120,7 @@ impl Roster {
     }
 
     /// Works until it is dropped.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         while let Some(told) = self.inbox.recv().await {
             match told {
                 Told::Welcome(farm) => self.farm = Some(farm),
@@ -164,10 +164,10 @@ impl Roster {
             return;
         }
         let works = &self.works;
-        let group = self.groups.entry(desired.key.clone()).or_insert_with(|| Group {
-            sandbox: Arc::new(Sandbox::new(works, farm, &desired)),
-            closing: false,
-        });
+        let group = self
+            .groups
+            .entry(desired.key.clone())
+            .or_insert_with(|| Group { sandbox: Arc::new(Sandbox::new(works, farm, &desired)), closing: false });
         group.sandbox.set_images(desired.images);
         let sandbox = group.sandbox.clone();
         for attempt in desired.attempts {
@@ -195,7 +195,8 @@ impl Roster {
             unwanted: false,
         };
         self.attempts.insert(desired.attempt.clone(), known);
-        let attempt = Attempt { id: desired.attempt, unit: desired.unit, sandbox: sandbox.clone(), stop: stop.subscribe() };
+        let attempt =
+            Attempt { id: desired.attempt, unit: desired.unit, sandbox: sandbox.clone(), stop: stop.subscribe() };
         let (works, handle) = (self.works.clone(), self.handle.clone());
         self.works.tasks.spawn("attempt", async move { attempt::run(works, attempt, handle).await });
     }

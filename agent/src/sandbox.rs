@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 const RETRY_MS: u64 = 1_000;
 
 /// A group's sandbox.
-pub struct Sandbox {
+pub(crate) struct Sandbox {
     works: Arc<Works>,
     /// As the engine knows it.
     pub spec: SandboxSpec,
@@ -38,7 +38,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// The sandbox of a group. Nothing is made on the engine before it is needed.
-    pub fn new(works: &Arc<Works>, farm: &str, group: &DesiredGroup) -> Self {
+    pub(crate) fn new(works: &Arc<Works>, farm: &str, group: &DesiredGroup) -> Self {
         let spec = SandboxSpec {
             name: format!("acre-{farm}-{}", group.key),
             labels: labels::of_group(farm, &works.config.id, &group.key),
@@ -58,18 +58,18 @@ impl Sandbox {
     }
 
     /// The images that earlier units of the group left.
-    pub fn set_images(&self, images: Vec<(Reference, Digest)>) {
+    pub(crate) fn set_images(&self, images: Vec<(Reference, Digest)>) {
         self.images.lock().unwrap_or_else(PoisonError::into_inner).extend(images);
     }
 
     /// The image that the group has under this name.
-    pub fn image(&self, reference: &Reference) -> Option<Digest> {
+    pub(crate) fn image(&self, reference: &Reference) -> Option<Digest> {
         let full = reference.clone().with_default_tag();
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
     }
 
     /// Makes it ready for containers: its network, and its workspace with the files of the source.
-    pub async fn ready(&self) -> Result<(), EngineError> {
+    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
         let runtime = &self.works.parts.runtime;
         self.opened.get_or_try_init(|| runtime.open_sandbox(&self.spec)).await?;
         self.filled.get_or_try_init(|| self.fill()).await.copied()
@@ -87,7 +87,7 @@ impl Sandbox {
     }
 
     /// Removes all of it from the engine. Tries for as long as the agent works.
-    pub async fn remove(&self) {
+    pub(crate) async fn remove(&self) {
         let mut own = self.spec.labels.clone();
         own.retain(|key, _| key != labels::RUN);
         while let Err(why) = self.works.parts.runtime.remove_labeled(&own).await {

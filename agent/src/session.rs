@@ -28,7 +28,7 @@ enum End {
 }
 
 /// The session with the farm.
-pub struct Session {
+pub(crate) struct Session {
     /// How the agent is set up.
     pub config: Config,
     /// What it is made of.
@@ -49,7 +49,7 @@ pub struct Session {
 
 impl Session {
     /// Keeps a session for as long as the agent works. Returns when the farm stops and the agent is to go with it.
-    pub async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut wait = RETRY_MS.0;
         loop {
             let began = tokio::time::Instant::now();
@@ -76,11 +76,8 @@ impl Session {
     async fn converse(&mut self) -> Result<End, Status> {
         let mut client = AgentsClient::new(self.parts.farm.clone()).max_decoding_message_size(MESSAGE_LIMIT);
         let (up, receiver) = mpsc::channel(QUEUE);
-        let hello = Hello {
-            agent: self.config.id.clone(),
-            epoch: self.epoch,
-            capability: self.capability.borrow().clone(),
-        };
+        let hello =
+            Hello { agent: self.config.id.clone(), epoch: self.epoch, capability: self.capability.borrow().clone() };
         say(&up, agent_message::Kind::Hello(hello.into())).await?;
         let mut down = client.session(ReceiverStream::new(receiver)).await?.into_inner();
         let roster = self.roster.clone();

@@ -9,7 +9,8 @@ use acre_model::{
 };
 use futures::StreamExt;
 use quick_xml::{
-    Reader,
+    Reader, XmlVersion,
+    escape::resolve_predefined_entity,
     events::{BytesStart, Event},
 };
 use std::io::{self, Read};
@@ -129,7 +130,8 @@ fn whole_path(prefix: &str, name: &str) -> String {
 
 /// Counts the cases of a report.
 fn parse(text: &[u8]) -> Result<TestSummary, String> {
-    let mut reader = Reader::from_reader(text);
+    let text = std::str::from_utf8(text).map_err(|why| format!("it is not UTF-8 at byte {}", why.valid_up_to()))?;
+    let mut reader = Reader::from_str(text);
     let (mut summary, mut case) = (TestSummary::default(), None);
     let mut depth = 0;
     loop {
@@ -146,8 +148,9 @@ fn parse(text: &[u8]) -> Result<TestSummary, String> {
                 depth -= 1;
                 end(&mut summary, &mut case, element.name().as_ref());
             }
-            Event::Text(text) => add_text(&mut case, &text.xml10_content().unwrap_or_default()),
-            Event::CData(text) => add_text(&mut case, &String::from_utf8_lossy(&text)),
+            Event::Text(text) => add_text(&mut case, &text),
+            Event::CData(text) => add_text(&mut case, &text),
+            Event::GeneralRef(entity) => add_text(&mut case, resolve_predefined_entity(&entity).unwrap_or("?")),
             Event::Eof => break,
             _ => {}
         }
@@ -173,20 +176,20 @@ enum Verdict {
 
 fn begin(summary: &mut TestSummary, case: &mut Option<Case>, element: &BytesStart<'_>) {
     match element.name().as_ref() {
-        b"testsuite" => summary.suites += 1,
-        b"testcase" => {
+        "testsuite" => summary.suites += 1,
+        "testcase" => {
             let (class, name) = (attribute(element, "classname"), attribute(element, "name"));
             let name = if class.is_empty() { name } else { format!("{class}.{name}") };
             *case = Some(Case { name, verdict: Verdict::Passed });
             let seconds: f64 = attribute(element, "time").parse().unwrap_or(0.0);
             summary.time_ms += (seconds.clamp(0.0, 1e9) * 1000.0) as u64;
         }
-        b"failure" | b"error" => {
+        "failure" | "error" => {
             if let Some(case) = case {
-                case.verdict = Verdict::Failed { message: attribute(element, "message"), is_open: true };
+                case.verdict = Verdict::Failed { message: attribute(element, "message") + "\n", is_open: true };
             }
         }
-        b"skipped" => {
+        "skipped" => {
             if let Some(case) = case {
                 case.verdict = Verdict::Skipped;
             }
@@ -197,29 +200,26 @@ fn begin(summary: &mut TestSummary, case: &mut Option<Case>, element: &BytesStar
 
 fn add_text(case: &mut Option<Case>, text: &str) {
     if let Some(Case { verdict: Verdict::Failed { message, is_open: true }, .. }) = case
-        && !text.trim().is_empty()
+        && message.len() < MESSAGE
     {
-        if !message.is_empty() {
-            message.push('\n');
-        }
-        message.push_str(text.trim());
+        message.push_str(text);
     }
 }
 
-fn end(summary: &mut TestSummary, case: &mut Option<Case>, name: &[u8]) {
+fn end(summary: &mut TestSummary, case: &mut Option<Case>, name: &str) {
     match name {
-        b"failure" | b"error" => {
+        "failure" | "error" => {
             if let Some(Case { verdict: Verdict::Failed { is_open, .. }, .. }) = case {
                 *is_open = false;
             }
         }
-        b"testcase" => match case.take() {
+        "testcase" => match case.take() {
             Some(Case { verdict: Verdict::Passed, .. }) => summary.passed += 1,
             Some(Case { verdict: Verdict::Skipped, .. }) => summary.skipped += 1,
             Some(Case { verdict: Verdict::Failed { message, .. }, name }) => {
                 summary.failed += 1;
                 if summary.failures.len() < TestSummary::SHOWN {
-                    summary.failures.push(FailedCase { name, message: message.chars().take(MESSAGE).collect() });
+                    summary.failures.push(FailedCase { name, message: message.trim().chars().take(MESSAGE).collect() });
                 }
             }
             None => {}
@@ -230,7 +230,10 @@ fn end(summary: &mut TestSummary, case: &mut Option<Case>, name: &[u8]) {
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> String {
     let found = element.try_get_attribute(name).ok().flatten();
-    found.and_then(|attribute| attribute.unescape_value().ok()).map(|value| value.into_owned()).unwrap_or_default()
+    found
+        .and_then(|attribute| attribute.normalized_value(XmlVersion::Implicit1_0).ok())
+        .map(|value| value.into_owned())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -241,14 +244,18 @@ mod tests {
     fn cases_are_counted_and_failures_kept() {
         let text = br#"<?xml version="1.0"?><testsuites><testsuite name="web">
             <testcase classname="web" name="serves" time="0.25"/>
-            <testcase name="counts"><failure message="expected 2 &amp; got 3">at line 7</failure></testcase>
+            <testcase name="counts"><failure message="expected 2 &amp; got 3">at &lt;7&gt;</failure></testcase>
             <testcase name="later"><skipped/></testcase>
             <testcase name="breaks"><error><![CDATA[boom]]></error><system-out>noise</system-out></testcase>
         </testsuite></testsuites>"#;
         let summary = parse(text).unwrap();
-        assert_eq!((summary.suites, summary.passed, summary.failed, summary.skipped, summary.time_ms), (1, 1, 2, 1, 250));
-        let failures: Vec<_> = summary.failures.iter().map(|case| (case.name.as_str(), case.message.as_str())).collect();
-        assert_eq!(failures, [("counts", "expected 2 & got 3\nat line 7"), ("breaks", "boom")]);
+        assert_eq!(
+            (summary.suites, summary.passed, summary.failed, summary.skipped, summary.time_ms),
+            (1, 1, 2, 1, 250)
+        );
+        let failures: Vec<_> =
+            summary.failures.iter().map(|case| (case.name.as_str(), case.message.as_str())).collect();
+        assert_eq!(failures, [("counts", "expected 2 & got 3\nat <7>"), ("breaks", "boom")]);
     }
 
     #[test]

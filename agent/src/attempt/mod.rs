@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tries::{Deadline, Interrupted};
 
 /// What every attempt works with.
-pub struct Works {
+pub(crate) struct Works {
     /// How the agent is set up.
     pub config: Config,
     /// Engine, connection, clock.
@@ -48,7 +48,7 @@ pub struct Works {
 }
 
 /// An attempt to carry out.
-pub struct Attempt {
+pub(crate) struct Attempt {
     /// Which.
     pub id: AttemptId,
     /// What it does.
@@ -61,7 +61,7 @@ pub struct Attempt {
 
 /// Whether an attempt should stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub(crate) enum Stop {
     /// It should go on.
     No,
     /// TERM, and KILL after the grace.
@@ -77,7 +77,7 @@ pub enum Stop {
 
 impl Stop {
     /// A stronger wish overrides a weaker one.
-    pub const fn strength(self) -> u8 {
+    pub(crate) const fn strength(self) -> u8 {
         match self {
             Self::No => 0,
             Self::Gracefully { .. } => 1,
@@ -148,7 +148,7 @@ impl From<SpoolError> for Failure {
 pub(crate) type Done = Result<UnitResult, Failure>;
 
 /// Carries an attempt out and tells the roster. One that an earlier process ended is only told.
-pub async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandle) {
+pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandle) {
     let id = attempt.id.clone();
     let ended = match works.spools.spool(&id) {
         Ok(spool) => match spool.ended() {
@@ -198,7 +198,9 @@ impl Job {
             && self.attempt.unit.rules.ignore_errors;
         let written = self.spool.flush_tail(at).and_then(|()| {
             if ignored {
-                let line = format!("Step ID: {step} encountered an error: {outcome}, but is set to ignore errors. Continuing...");
+                let line = format!(
+                    "Step ID: {step} encountered an error: {outcome}, but is set to ignore errors. Continuing..."
+                );
                 self.spool.notice(at, &line)?;
             } else if !is_success && outcome != Outcome::Canceled {
                 self.spool.notice(at, &format!("Step ID: {step} failed: {outcome}"))?;

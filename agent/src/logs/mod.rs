@@ -4,8 +4,8 @@ mod frames;
 mod push;
 mod spool;
 
-pub use push::push;
-pub use spool::{Spool, SpoolError};
+pub(crate) use push::push;
+pub(crate) use spool::{Spool, SpoolError};
 
 use acre_model::attempt::AttemptId;
 use std::{
@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::watch;
 
 /// All spools of an agent, those of earlier processes included.
-pub struct Spools {
+pub(crate) struct Spools {
     folder: PathBuf,
     cap: u64,
     open: Mutex<BTreeMap<AttemptId, Arc<Spool>>>,
@@ -26,14 +26,10 @@ pub struct Spools {
 
 impl Spools {
     /// The spools in a folder, which is made if it is missing.
-    pub fn open(folder: &Path, cap: u64) -> io::Result<Arc<Self>> {
+    pub(crate) fn open(folder: &Path, cap: u64) -> io::Result<Arc<Self>> {
         fs::create_dir_all(folder)?;
-        let spools = Arc::new(Self {
-            folder: folder.to_owned(),
-            cap,
-            open: Mutex::default(),
-            changed: watch::Sender::new(0),
-        });
+        let spools =
+            Arc::new(Self { folder: folder.to_owned(), cap, open: Mutex::default(), changed: watch::Sender::new(0) });
         for entry in fs::read_dir(folder)? {
             let name = entry?.file_name();
             let attempt = name.to_str().and_then(parse_name);
@@ -46,7 +42,7 @@ impl Spools {
     }
 
     /// The spool of an attempt, made if it is missing.
-    pub fn spool(&self, attempt: &AttemptId) -> io::Result<Arc<Spool>> {
+    pub(crate) fn spool(&self, attempt: &AttemptId) -> io::Result<Arc<Spool>> {
         let mut open = self.lock();
         if let Some(spool) = open.get(attempt) {
             return Ok(spool.clone());
@@ -57,17 +53,17 @@ impl Spools {
     }
 
     /// All of them.
-    pub fn all(&self) -> Vec<(AttemptId, Arc<Spool>)> {
+    pub(crate) fn all(&self) -> Vec<(AttemptId, Arc<Spool>)> {
         self.lock().iter().map(|(attempt, spool)| (attempt.clone(), spool.clone())).collect()
     }
 
     /// Counts changes of all spools.
-    pub fn changed(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
     /// Deletes the spool if nothing of it is needed any more.
-    pub fn tidy(&self, attempt: &AttemptId) {
+    pub(crate) fn tidy(&self, attempt: &AttemptId) {
         let mut open = self.lock();
         if open.get(attempt).is_some_and(|spool| spool.is_done()) {
             open.remove(attempt);

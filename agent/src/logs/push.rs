@@ -12,7 +12,7 @@ use tonic::{Status, transport::Channel};
 const QUEUE: usize = 32;
 
 /// Sends what the spools have and will have. Ends with the connection.
-pub async fn push(
+pub(crate) async fn push(
     mut client: AgentsClient<Channel>,
     spools: Arc<Spools>,
     fence_of: impl Fn(&AttemptId) -> Option<Fence> + Send,
@@ -76,11 +76,7 @@ async fn say(messages: &mpsc::Sender<v1::LogPush>, kind: log_push::Kind) -> Resu
 }
 
 /// The first acknowledgement of a log says where to begin, the others what is stored.
-fn acknowledged(
-    spools: &Spools,
-    sent: &mut BTreeMap<AttemptId, Option<u64>>,
-    ack: v1::LogAck,
-) -> Result<(), Status> {
+fn acknowledged(spools: &Spools, sent: &mut BTreeMap<AttemptId, Option<u64>>, ack: v1::LogAck) -> Result<(), Status> {
     let attempt: AttemptId = ack.attempt.unwrap_or_default().try_into()?;
     let Some((_, spool)) = spools.all().into_iter().find(|(open, _)| *open == attempt) else { return Ok(()) };
     let offset = if ack.refused { u64::MAX } else { ack.offset };

@@ -26,10 +26,10 @@ const BATCH: u64 = 512 * 1024;
 /// Why a log could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("the agent's disk took no more of the log: {0}")]
-pub struct SpoolError(#[from] io::Error);
+pub(crate) struct SpoolError(#[from] io::Error);
 
 /// The log of one attempt.
-pub struct Spool {
+pub(crate) struct Spool {
     folder: PathBuf,
     cap: u64,
     changed: watch::Sender<u64>,
@@ -72,18 +72,8 @@ impl Spool {
         file.set_len(size)?;
         let closed = folder.join("ended").exists();
         let over = (end >= cap.saturating_sub(TAIL)).then(Over::default);
-        let inner = Inner {
-            file,
-            end,
-            size,
-            seen,
-            acked: 0,
-            closed,
-            forgotten: false,
-            status: None,
-            over,
-            read_mark: (0, 0),
-        };
+        let inner =
+            Inner { file, end, size, seen, acked: 0, closed, forgotten: false, status: None, over, read_mark: (0, 0) };
         Ok(Self { folder: folder.to_owned(), cap, changed, inner: Mutex::new(inner) })
     }
 
@@ -96,13 +86,14 @@ impl Spool {
     }
 
     /// Appends output of the attempt; over the cap, only its end will be kept.
-    pub fn write(&self, at: Timestamp, stream: Stream, data: &[u8]) -> Result<(), SpoolError> {
+    pub(crate) fn write(&self, at: Timestamp, stream: Stream, data: &[u8]) -> Result<(), SpoolError> {
         let mut inner = self.lock();
         inner.see(stream, data.len() as u64);
         for piece in data.chunks(Frame::LIMIT) {
+            let is_full = inner.end + piece.len() as u64 > self.cap.saturating_sub(TAIL);
             match &mut inner.over {
                 Some(over) => over.push(at, stream, piece),
-                None if inner.end + piece.len() as u64 > self.cap.saturating_sub(TAIL) => {
+                None if is_full => {
                     let notice = format!(
                         "{} The log is over its limit of {} MiB: from here on only its last {} MiB is kept.\n",
                         at.as_log_time(),
@@ -123,7 +114,7 @@ impl Spool {
     }
 
     /// Appends one of acre's own lines, with its time in front. These are few, and never left out.
-    pub fn notice(&self, at: Timestamp, line: &str) -> Result<(), SpoolError> {
+    pub(crate) fn notice(&self, at: Timestamp, line: &str) -> Result<(), SpoolError> {
         let text = format!("{} {line}\n", at.as_log_time());
         self.lock().append_all(at, Stream::Notice, text.as_bytes())?;
         self.wake();
@@ -131,7 +122,7 @@ impl Spool {
     }
 
     /// The output is complete: the end of one that was over its cap is written.
-    pub fn flush_tail(&self, at: Timestamp) -> Result<(), SpoolError> {
+    pub(crate) fn flush_tail(&self, at: Timestamp) -> Result<(), SpoolError> {
         let mut inner = self.lock();
         let Some(over) = inner.over.take() else { return Ok(()) };
         if over.left_out > 0 {
@@ -147,28 +138,28 @@ impl Spool {
     }
 
     /// What the attempt is at, for a terminal.
-    pub fn set_status(&self, text: String) {
+    pub(crate) fn set_status(&self, text: String) {
         self.lock().status = Some(text);
         self.wake();
     }
 
     /// What the attempt is at, if that has changed since it was taken last.
-    pub fn take_status(&self) -> Option<String> {
+    pub(crate) fn take_status(&self) -> Option<String> {
         self.lock().status.take()
     }
 
     /// Bytes of log so far.
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.lock().end
     }
 
     /// Output that is stored already, by stream.
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.lock().seen
     }
 
     /// Frames from `offset` on, the first one cut to begin there; at most 512 KiB, empty at the end.
-    pub fn read(&self, offset: u64) -> Result<Vec<Frame>, SpoolError> {
+    pub(crate) fn read(&self, offset: u64) -> Result<Vec<Frame>, SpoolError> {
         let mut inner = self.lock();
         let (mut at, place) = if inner.read_mark.0 <= offset { inner.read_mark } else { (0, 0) };
         let (mut frames, mut place, mut bytes) = (Vec::new(), place, 0);
@@ -194,48 +185,48 @@ impl Spool {
     }
 
     /// The farm has stored everything before this offset.
-    pub fn acknowledge(&self, offset: u64) {
+    pub(crate) fn acknowledge(&self, offset: u64) {
         let mut inner = self.lock();
         inner.acked = inner.acked.max(offset);
     }
 
     /// Nothing more will be written.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.wake();
     }
 
     /// The farm no longer wants the attempt: once its log is stored, nothing of it is needed.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.lock().forgotten = true;
         self.wake();
     }
 
     /// Whether nothing of it is needed any more.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         let inner = self.lock();
         inner.closed && inner.forgotten && inner.acked >= inner.end
     }
 
     /// Notes that the attempt's work begins, before it begins: after a crash it may have begun.
-    pub fn mark_started(&self, at: Timestamp) -> Result<(), SpoolError> {
+    pub(crate) fn mark_started(&self, at: Timestamp) -> Result<(), SpoolError> {
         Ok(replace(&self.folder.join("started"), at.as_millis().to_string().as_bytes())?)
     }
 
     /// When the attempt's work began, if it may have.
-    pub fn started(&self) -> Option<Timestamp> {
+    pub(crate) fn started(&self) -> Option<Timestamp> {
         let text = fs::read_to_string(self.folder.join("started")).ok()?;
         Some(Timestamp::from_millis(text.parse().unwrap_or_default()))
     }
 
     /// Keeps the attempt's end until the farm has it.
-    pub fn mark_ended(&self, ended: &Ended) -> Result<(), SpoolError> {
+    pub(crate) fn mark_ended(&self, ended: &Ended) -> Result<(), SpoolError> {
         let bytes = serde_json::to_vec(ended).map_err(io::Error::from)?;
         Ok(replace(&self.folder.join("ended"), &bytes)?)
     }
 
     /// The attempt's end, if it has come.
-    pub fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<Ended> {
         serde_json::from_slice(&fs::read(self.folder.join("ended")).ok()?).ok()
     }
 }
@@ -329,7 +320,10 @@ mod tests {
         let first = spool(folder.path(), 1 << 30);
         first.write(AT, Stream::Stdout, b"hello ").unwrap();
         first.write(AT, Stream::Stderr, b"world").unwrap();
-        assert_eq!((text(&first, 0), text(&first, 3), text(&first, 11)), ("hello world".into(), "lo world".into(), String::new()));
+        assert_eq!(
+            (text(&first, 0), text(&first, 3), text(&first, 11)),
+            ("hello world".into(), "lo world".into(), String::new())
+        );
         // Half a frame, as a crash leaves it.
         fs::OpenOptions::new().append(true).open(folder.path().join("log")).unwrap();
         let mut file = OpenOptions::new().append(true).open(folder.path().join("log")).unwrap();

@@ -86,8 +86,8 @@ impl Checkout {
     /// Fetches the commit and checks it out; returns its 40 digits.
     async fn fetch(&self, fetch: &Fetch) -> Result<String, Failure> {
         let reference = fetch.reference.as_deref().unwrap_or("HEAD");
-        let said = self.git(&["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", "origin", reference]);
-        said.await.map_err(|why| {
+        let fetching = ["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", "origin", reference];
+        self.git(&fetching).await.map_err(|why| {
             let place = shown(&fetch.repository);
             failed(format!("cannot fetch `{}` of {place}: {why}", clip(reference)))
         })?;
@@ -191,7 +191,7 @@ async fn pack(job: &Job, root: PathBuf) -> Result<acre_model::digest::Digest, Fa
     let options = Options { ignore: acre_tree::Ignore::default(), stat_cache: None, now: SystemTime::now() };
     let packed = acre_tree::pack(root, options).await.map_err(|why| failed(why.to_string()))?;
     for skipped in &packed.skipped {
-        job.notice(&format!("warning: {skipped}"))?;
+        job.notice(&format!("warning: `{}` is left out: {}", clip(&skipped.path), skipped.what))?;
     }
     let mut client = BlobsClient::new(job.works().parts.farm.clone());
     let project = job.project().to_string();

@@ -10,11 +10,7 @@ use acre_model::{digest::Digest, ids::ProjectName, tree::Node};
 use acre_proto::v1::blobs_client::BlobsClient;
 use acre_tree::{Fetcher, Packed, Pin};
 use bytes::Bytes;
-use futures::{
-    FutureExt, StreamExt,
-    future::BoxFuture,
-    stream::BoxStream,
-};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use std::{
     collections::HashMap,
     io,
@@ -100,7 +96,8 @@ impl Files {
 
     /// Whether there is a directory at this path (empty: the root).
     pub(crate) fn has_folder(&self, path: &str) -> bool {
-        path.is_empty() || self.entries.iter().any(|(name, node)| name == path && matches!(node, Node::Directory { .. }))
+        path.is_empty()
+            || self.entries.iter().any(|(name, node)| name == path && matches!(node, Node::Directory { .. }))
     }
 }
 

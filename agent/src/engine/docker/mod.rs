@@ -12,10 +12,13 @@ mod files;
 mod images;
 mod info;
 mod labeled;
+mod local;
 mod networks;
 mod output;
 mod patterns;
 mod ports;
+
+pub use local::LocalEngine;
 
 use crate::engine::{
     Asked, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime, SandboxSpec,
