@@ -1,1 +1,226 @@
-//! Stub.
+//! The task language: text → aliases → rendered template → YAML → checked [`Task`] → [`Plan`].
+//!
+//! [`compile`] is the whole way, and the only one. Each stage is a module that knows nothing of those after it:
+//!
+//! | module | takes | gives |
+//! |---|---|---|
+//! | [`text`] | the file | the text without comments, its version |
+//! | `alias` | text of version 1.1 | text without aliases |
+//! | `render` | a Go template | text, and which line of the file each of its lines came from |
+//! | `yaml` | text | nodes that know their place |
+//! | `check` | nodes | a [`Task`], or all that is wrong |
+//! | [`plan`] | a task | units, edges, groups |
+//!
+//! Beside them: [`words`] and `flags` for the text of a step, `dockerfile` for what an image builds on, [`address`] for
+//! git addresses, [`synth`] for runs without a file.
+//!
+//! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
+//! from outside makes it panic, and everything that text can make grow has a limit.
+
+pub mod address;
+mod alias;
+mod check;
+mod diagnostic;
+mod dockerfile;
+mod flags;
+mod paths;
+pub mod plan;
+mod render;
+pub mod synth;
+pub mod task;
+pub mod text;
+pub mod words;
+mod yaml;
+
+pub use diagnostic::{At, Class, Diagnostic, Diagnostics, Severity};
+pub use task::Task;
+
+use acre_model::{
+    ids::{GroupId, RunId, UnitId},
+    plan::{Fetch, Group, Plan},
+    platform::Platform,
+    submission::NamedText,
+    time::Timestamp,
+};
+use diagnostic::{Faults, Listing};
+use render::{Data, Rendered, Values};
+use text::Version;
+
+/// Names of the task file that are looked for in the root of the source, in this order.
+pub const DEFAULT_NAMES: [&str; 3] = ["acb.yaml", "acr-task.yaml", "acre.yaml"];
+
+/// Largest task file, in bytes.
+pub const TASK_SIZE: usize = 1 << 20;
+
+/// Everything that a task is compiled from.
+pub struct Input<'a> {
+    /// Name of the task file, for messages.
+    pub file: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// Values files, a later one winning.
+    pub values: &'a [NamedText],
+    /// `--set` pairs, which win over values files; a dot in a name goes into a map.
+    pub sets: &'a [(String, String)],
+    /// Platforms of the submission; where neither it nor the task lists any, linux/amd64.
+    pub platforms: &'a [Platform],
+    /// What `.Run.Registry` is; `None`: using it is an error that says how to set one.
+    pub registry: Option<&'a str>,
+    /// What templates may know of the run.
+    pub facts: &'a RunFacts,
+    /// Files of the source.
+    pub files: &'a dyn Files,
+    /// Whether there is a source at all; not for `/dev/null`.
+    pub has_tree: bool,
+    /// Where the source is an address: what unit 0 of the plan fetches.
+    pub source: Option<&'a Fetch>,
+}
+
+/// What templates may know of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFacts {
+    /// Its id.
+    pub id: RunId,
+    /// When it was submitted.
+    pub now: Timestamp,
+    /// The commit of its source.
+    pub commit: Option<String>,
+    /// The branch of its source.
+    pub branch: Option<String>,
+    /// The repository of its source.
+    pub repository: Option<String>,
+    /// The tag of its source.
+    pub git_tag: Option<String>,
+    /// Who or what started it.
+    pub triggered_by: String,
+    /// The name of the stored task, if it is one.
+    pub task_name: Option<String>,
+}
+
+/// Files of the source, by path relative to its root, with `/`.
+pub trait Files {
+    /// The bytes of a file; `None` if there is none, or it cannot be read now.
+    fn read(&self, path: &str) -> Option<Vec<u8>>;
+
+    /// The names in a folder (empty: the root), sorted; `None` where that is not known. Only where it is known can a
+    /// missing Dockerfile be told before the build.
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        let _ = folder;
+        None
+    }
+}
+
+/// A source without files, or one whose files are not at hand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _path: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// What compiling gives.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The units of the run. Its warnings are [`Compiled::diagnostics`], ready to print.
+    pub plan: Plan,
+    /// The task as it was checked.
+    pub task: Task,
+    /// The text after rendering.
+    pub rendered: String,
+    /// Warnings, by line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Compiles a task.
+///
+/// # Errors
+/// Everything that is wrong with it, by line, together with what was only to be warned of.
+pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
+    let source = Listing::new(input.file, input.text);
+    if input.text.len() > TASK_SIZE {
+        let tenths = input.text.len() * 10 / (1 << 20);
+        let message = format!("the task file is {}.{} MiB; limit 1 MiB", tenths / 10, tenths % 10);
+        return Err(source.error(At::FILE, message).class(Class::TooLarge).into());
+    }
+    let values = Values::read(input.values, input.sets).map_err(|found| all(&source, found))?;
+    let text = text::without_comments(input.text);
+    let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
+    let (text, images) = match version {
+        Version::V1_1 => {
+            let expanded = alias::expand(&text, &source, input.files).map_err(|found| all(&source, found))?;
+            (expanded.text, expanded.images)
+        }
+        _ => (text, Vec::new()),
+    };
+    let stage = Stage { input, source: &source, values, version, text, images };
+    let first = input.platforms.first().cloned().unwrap_or_else(Platform::linux_amd64);
+    let compiled = stage.run(&first)?;
+    // A task may list platforms itself, and its templates may ask for the first of them: then once more with that.
+    let told = &compiled.plan.platforms[0];
+    if *told == first { Ok(compiled) } else { stage.run(&told.clone()) }
+}
+
+/// The plan of a run whose task is not known before its source is fetched: that alone.
+pub fn source_plan(fetch: &Fetch) -> Plan {
+    let unit = plan::source_unit(fetch);
+    let group = Group { platform: unit.platform.clone(), units: vec![UnitId(0)], network: false };
+    debug_assert_eq!(unit.group, GroupId(0));
+    Plan { platforms: vec![unit.platform.clone()], units: vec![unit], groups: vec![group], warnings: Vec::new() }
+}
+
+fn all(listing: &Listing, found: Vec<Diagnostic>) -> Diagnostics {
+    match Faults::new(listing, found).finish() {
+        Err(diagnostics) => diagnostics,
+        // A stage fails with an error among its diagnostics; without one it did not fail.
+        Ok(_) => listing.error(At::FILE, "the task cannot be compiled").into(),
+    }
+}
+
+/// A text that is ready to be rendered.
+struct Stage<'a> {
+    input: &'a Input<'a>,
+    source: &'a Listing,
+    values: Values,
+    version: Version,
+    text: String,
+    /// Aliases that may be the first word of a `cmd`, before rendering.
+    images: Vec<(String, String)>,
+}
+
+impl Stage<'_> {
+    /// The rest of the way, for templates that see `platform` as the run's first.
+    fn run(&self, platform: &Platform) -> Result<Compiled, Diagnostics> {
+        let input = self.input;
+        let data = Data::new(input.facts, input.registry, platform, self.values.clone());
+        let Rendered { text, origins, warnings } = self.render(&self.text, &data)?;
+        let mut images = Vec::with_capacity(self.images.len());
+        for (name, image) in &self.images {
+            let image = if image.contains("{{") { self.render(image, &data)?.text } else { image.clone() };
+            images.push((name.clone(), image));
+        }
+        let listing = Listing::new(input.file, &text).with_origins(origins);
+        let document = match yaml::parse(&text) {
+            Ok(document) => document,
+            Err(fault) => return Err(check::syntax(&listing, fault).into()),
+        };
+        let document =
+            document.ok_or_else(|| listing.error(At::FILE, "the task file is empty; it must have `steps`"))?;
+        let mut faults = Faults::new(&listing, warnings);
+        let plan = check::check(&document, self.version, images, &mut faults).and_then(|task| {
+            let lists = [task.platforms.as_slice(), input.platforms];
+            let listed = lists.into_iter().find(|list| !list.is_empty());
+            let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], <[Platform]>::to_vec);
+            plan::plan(&task, platforms, input, &mut faults).map(|plan| (plan, task))
+        });
+        let diagnostics = faults.finish()?;
+        let Some((mut plan, task)) = plan else { return Err(all(&listing, Vec::new())) };
+        plan.warnings = diagnostics.iter().map(ToString::to_string).collect();
+        Ok(Compiled { plan, task, rendered: text, diagnostics })
+    }
+
+    fn render(&self, text: &str, data: &Data) -> Result<Rendered, Diagnostics> {
+        render::render(text, self.source, data, self.input.facts.now).map_err(|found| all(self.source, found))
+    }
+}

@@ -1,0 +1,273 @@
+//! Aliases of version 1.1 (task language §6): `$name` put in place of longer text, before the text is a template.
+
+use crate::{
+    Files,
+    diagnostic::{At, Class, Diagnostic, Faults, Listing},
+    yaml::{self, Node, Value},
+};
+use acre_model::text::clip;
+use std::collections::BTreeMap;
+
+/// Names that stand for facts of the run.
+const FACTS: [&str; 9] =
+    ["ID", "SharedVolume", "Registry", "RegistryName", "Date", "OS", "Architecture", "Commit", "Branch"];
+/// Names that stand for images of tools: ACR's public ones (Azure/acr-builder, `graph/global-defaults-linux.go`).
+const IMAGES: [(&str, &str); 5] = [
+    ("acr", "mcr.microsoft.com/acr/acr-cli:0.14"),
+    ("az", "mcr.microsoft.com/acr/azure-cli:9fb281c"),
+    ("bash", "mcr.microsoft.com/acr/bash:9fb281c"),
+    ("curl", "mcr.microsoft.com/acr/curl:9fb281c"),
+    ("cssc", "mcr.microsoft.com/acr/cssc:9fb281c"),
+];
+/// Most bytes of the text once aliases are put in.
+const SIZE: usize = 4 << 20;
+
+/// The text with its aliases put in, and those that may also stand as the first word of a `cmd`.
+#[derive(Debug)]
+pub(crate) struct Expanded {
+    pub(crate) text: String,
+    pub(crate) images: Vec<(String, String)>,
+}
+
+type Table = BTreeMap<String, String>;
+
+/// Puts in the aliases of `text`. Its `alias` block becomes empty lines, so that every line keeps its number.
+pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result<Expanded, Vec<Diagnostic>> {
+    let (block, rest) = cut_block(text);
+    let mut faults = Faults::new(listing, Vec::new());
+    let mut own = Own { values: Table::new(), directive: '$' };
+    if let Some(block) = block {
+        // Templates are not YAML before they are rendered; here they are texts.
+        let (hidden, templates) = hide_templates(&block);
+        match yaml::parse(&hidden) {
+            Ok(Some(document)) => own.read(&document, &templates, files, &mut faults),
+            Ok(None) => {}
+            Err(fault) => faults.push(listing.error(fault.at, fault.message)).class = fault.class,
+        }
+    }
+    let images = IMAGES.map(|(name, image)| (name.to_owned(), image.to_owned()));
+    let mut images: Table = images.into();
+    images.extend(own.values);
+    let mut table: Table = FACTS.map(|name| (name.to_owned(), format!("{{{{.Run.{name}}}}}"))).into();
+    table.extend(images.clone());
+    let text = put_in(&rest, own.directive, &table);
+    if text.len() > SIZE {
+        faults.error(At::FILE, format!("aliases make the task larger than {} MiB", SIZE >> 20)).class = Class::TooLarge;
+    }
+    match faults.finish() {
+        Ok(_) => Ok(Expanded { text, images: images.into_iter().collect() }),
+        Err(found) => Err(found.all().to_vec()),
+    }
+}
+
+/// The lines of the top-level key `alias`, all others empty, and the text without it; lines keep their numbers.
+fn cut_block(text: &str) -> (Option<String>, String) {
+    let (mut block, mut rest) = (String::new(), String::new());
+    let (mut within, mut found) = (false, false);
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("alias:") {
+            (within, found) = (true, true);
+        } else if line.starts_with(|c: char| !c.is_whitespace() && c != '#') {
+            within = false;
+        }
+        let (here, other) = if within { (&mut block, &mut rest) } else { (&mut rest, &mut block) };
+        here.push_str(line);
+        other.push_str(if line.ends_with('\n') { "\n" } else { "" });
+    }
+    (found.then_some(block), rest)
+}
+
+/// Each `{{…}}` as a mark of private characters, and what it stands for.
+fn hide_templates(text: &str) -> (String, Vec<String>) {
+    let (mut out, mut templates, mut rest) = (String::new(), Vec::new(), text);
+    while let Some((before, tail)) = rest.split_once("{{") {
+        let Some((inner, after)) = tail.split_once("}}") else { break };
+        out.push_str(before);
+        out.push_str(&format!("\u{e000}{}\u{e001}", templates.len()));
+        templates.push(format!("{{{{{inner}}}}}"));
+        rest = after;
+    }
+    out.push_str(rest);
+    (out, templates)
+}
+
+fn show_templates(text: &str, templates: &[String]) -> String {
+    let (mut out, mut rest) = (String::new(), text);
+    while let Some((before, tail)) = rest.split_once('\u{e000}') {
+        let Some((number, after)) = tail.split_once('\u{e001}') else { break };
+        out.push_str(before);
+        out.push_str(number.parse::<usize>().ok().and_then(|number| templates.get(number)).map_or("", String::as_str));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// What the task's own block says.
+struct Own {
+    values: Table,
+    directive: char,
+}
+
+impl Own {
+    fn read(&mut self, document: &Node, templates: &[String], files: &dyn Files, faults: &mut Faults<'_>) {
+        let Value::Map(entries) = &document.value else { return };
+        let Some(Value::Map(keys)) = entries.first().map(|entry| &entry.value.value) else {
+            return faults.refuse(document.at, "`alias` must be a map of `values`, `src` and `directive`");
+        };
+        let key = |name: &str| keys.iter().find(|entry| &*entry.key == name && !entry.value.is_null());
+        for entry in keys.iter().filter(|entry| !["values", "src", "directive"].contains(&&*entry.key)) {
+            let near = acre_model::text::nearest(&entry.key, ["values", "src", "directive"]);
+            let help = near.map(|near| format!("did you mean `{near}`?"));
+            faults.error(entry.at, format!("`alias` has no key `{}`", clip(&entry.key))).help = help;
+        }
+        // In the order of precedence, the strongest last.
+        key("src").into_iter().for_each(|entry| self.sources(&entry.value, files, faults));
+        key("values").into_iter().for_each(|entry| self.values(&entry.value, templates, faults));
+        key("directive").into_iter().for_each(|entry| self.directive(&entry.value, faults));
+    }
+
+    fn sources(&mut self, node: &Node, files: &dyn Files, faults: &mut Faults<'_>) {
+        let items = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
+        for item in items {
+            let Value::Scalar { text: path, .. } = &item.value else {
+                faults.error(item.at, format!("`src` must be a list of files, and this is {}", item.kind()));
+                continue;
+            };
+            if path.contains("://") {
+                faults.error(item.at, "an address as `src` of aliases is not supported yet").help =
+                    Some("put the file into the source tree".to_owned());
+                continue;
+            }
+            if let Err(message) = self.source(path, files) {
+                faults.error(item.at, format!("aliases of `{}`: {message}", clip(path)));
+            }
+        }
+    }
+
+    fn source(&mut self, path: &str, files: &dyn Files) -> Result<(), String> {
+        let path = crate::paths::below_workspace("", path).map_err(|why| why.to_string())?;
+        let bytes = files.read(&path).ok_or("there is no such file in the source tree")?;
+        let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+        if text.len() > crate::TASK_SIZE {
+            return Err(format!("it is larger than {} MiB", crate::TASK_SIZE >> 20));
+        }
+        let (hidden, templates) = hide_templates(&text);
+        let listing = Listing::new(&path, &text);
+        let mut faults = Faults::new(&listing, Vec::new());
+        match yaml::parse(&hidden) {
+            Ok(Some(document)) => self.values(&document, &templates, &mut faults),
+            Ok(None) => {}
+            Err(fault) => faults.refuse(fault.at, fault.message),
+        }
+        faults.finish().map(drop).map_err(|found| found.to_string())
+    }
+
+    fn values(&mut self, node: &Node, templates: &[String], faults: &mut Faults<'_>) {
+        let Value::Map(entries) = &node.value else {
+            return faults.refuse(node.at, format!("aliases are a map of names to texts, not {}", node.kind()));
+        };
+        for entry in entries {
+            let Value::Scalar { text, .. } = &entry.value.value else {
+                faults.error(entry.value.at, format!("an alias stands for a text, not {}", entry.value.kind()));
+                continue;
+            };
+            if entry.key.is_empty() || !entry.key.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                faults.error(entry.at, format!("the alias `{}` must be made of letters and digits", clip(&entry.key)));
+            } else if text.contains(['\n', '\r']) {
+                faults.error(entry.value.at, format!("the alias `{}` must stand for one line", clip(&entry.key)));
+            } else {
+                self.values.insert(entry.key.to_string(), show_templates(text, templates));
+            }
+        }
+    }
+
+    fn directive(&mut self, node: &Node, faults: &mut Faults<'_>) {
+        let mut characters = match &node.value {
+            Value::Scalar { text, .. } => text.chars(),
+            _ => "".chars(),
+        };
+        match (characters.next(), characters.next()) {
+            (Some(character), None) if !character.is_alphanumeric() && !character.is_whitespace() => {
+                self.directive = character
+            }
+            _ => faults.refuse(node.at, "`directive` must be one character that is neither a letter nor a digit"),
+        }
+    }
+}
+
+/// One pass over the text; what is put in is not looked at again. A doubled directive is the character itself.
+fn put_in(text: &str, directive: char, table: &Table) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once(directive) {
+        out.push_str(before);
+        if out.len() > SIZE {
+            break;
+        }
+        if let Some(after) = tail.strip_prefix(directive) {
+            out.push(directive);
+            rest = after;
+            continue;
+        }
+        let end = tail.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tail.len());
+        match table.get(&tail[..end]) {
+            Some(value) => out.push_str(value),
+            None => {
+                out.push(directive);
+                out.push_str(&tail[..end]);
+            }
+        }
+        rest = &tail[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Source;
+
+    impl Files for Source {
+        fn read(&self, path: &str) -> Option<Vec<u8>> {
+            (path == "a.yaml").then(|| b"one: from-file\ntwo: from-file\n".to_vec())
+        }
+    }
+
+    fn expanded(text: &str) -> Result<String, String> {
+        let expanded = expand(text, &Listing::new("f", text), &Source);
+        expanded.map(|expanded| expanded.text).map_err(|faults| faults[0].message.clone())
+    }
+
+    #[test]
+    fn aliases_are_put_in_once() {
+        let table = [
+            ("x: $Registry/$ID $$ID $other $", "x: {{.Run.Registry}}/{{.Run.ID}} $ID $other $"),
+            ("alias:\n  values:\n    a: $b\n    b: {{.Run.ID}}\nx: $a $b", "\n\n\n\nx: $b {{.Run.ID}}"),
+            ("alias: {directive: \"%\"}\nx: %ID $ID %%", "\nx: {{.Run.ID}} $ID %"),
+            ("alias:\n  src: [a.yaml]\n  values: {one: own}\nx: $one $two", "\n\n\nx: own from-file"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(expanded(text).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn bad_blocks_are_refused() {
+        let table = [
+            ("alias: {values: {a-b: c}}", "letters and digits"),
+            ("alias: {directive: ab}", "one character"),
+            ("alias: {src: [https://h/x]}", "not supported yet"),
+            ("alias: {src: [../x]}", "leaves the source tree"),
+            ("alias: {src: [no.yaml]}", "no such file"),
+            ("alias: {valuse: {}}", "has no key `valuse`"),
+            ("alias: [a]", "must be a map"),
+        ];
+        for (text, expected) in table {
+            let found = expanded(text).unwrap_err();
+            assert!(found.contains(expected), "{text}: {found}");
+        }
+    }
+}

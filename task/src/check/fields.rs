@@ -1,0 +1,168 @@
+//! The keys of one map, taken one by one with their types; what is left over is unknown.
+
+use crate::{
+    diagnostic::{At, Faults},
+    yaml::{Entry, Node, Value},
+};
+use acre_model::text::{clip, nearest};
+use std::ops::RangeInclusive;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Placed<T> {
+    pub(super) at: At,
+    pub(super) value: T,
+}
+
+/// The keys of a map of the language.
+pub(super) struct Keys {
+    /// What is done.
+    pub(super) known: &'static [&'static str],
+    /// What the language has and this version has not.
+    pub(super) not_yet: &'static [&'static str],
+    /// What people write for what: other systems' words.
+    pub(super) meant: &'static [(&'static str, &'static str)],
+}
+
+impl Keys {
+    /// The key that `word` was probably meant to be.
+    pub(super) fn nearest(&self, word: &str) -> Option<&'static str> {
+        let lower = word.to_ascii_lowercase();
+        let all = || self.known.iter().chain(self.not_yet).copied();
+        let same = all().find(|key| key.to_ascii_lowercase() == lower.replace(['_', '-'], ""));
+        let meant = || self.meant.iter().find(|(other, _)| *other == lower).map(|(_, key)| *key);
+        same.or_else(meant).or_else(|| nearest(word, all()))
+    }
+}
+
+/// A map being read.
+pub(super) struct Fields<'a, 'f> {
+    entries: &'a [Entry],
+    pub(super) faults: &'f mut Faults<'a>,
+}
+
+impl<'a, 'f> Fields<'a, 'f> {
+    /// The keys of `node`, if it is a map.
+    pub(super) fn new(node: &'a Node, what: &str, faults: &'f mut Faults<'a>) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            faults.error(node.at, format!("{what} must be a map of keys, not {}", node.kind()));
+            return None;
+        };
+        Some(Self { entries, faults })
+    }
+
+    /// Warns of keys that the language does not have, and refuses those that acre does not have yet.
+    pub(super) fn check_keys(&mut self, keys: &Keys) {
+        for entry in self.entries {
+            let name = &*entry.key;
+            if keys.known.contains(&name) {
+                continue;
+            }
+            if keys.not_yet.contains(&name) {
+                self.faults.error(entry.at, format!("`{name}` is not supported yet"));
+                continue;
+            }
+            let near = keys.nearest(name);
+            let warning = self.faults.warning(entry.at, format!("unknown key `{}`", clip(name)));
+            warning.help = near.map(|near| format!("did you mean `{near}`?"));
+        }
+    }
+
+    /// The value of a key, unless nothing is written there.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+        self.entries.iter().find(|entry| &*entry.key == key && !entry.value.is_null())
+    }
+
+    /// Where a key stands.
+    pub(super) fn at(&self, key: &str) -> Option<At> {
+        self.get(key).map(|entry| entry.at)
+    }
+
+    /// The keys as written.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.entries.iter().map(|entry| &*entry.key)
+    }
+
+    fn wrong(&mut self, entry: &Entry, wanted: &str) {
+        let message = format!("`{}` must be {wanted}, not {}", entry.key, shown(&entry.value));
+        self.faults.error(entry.value.at, message);
+    }
+
+    /// A text; a number stands for itself as it is written.
+    pub(super) fn text(&mut self, key: &str) -> Option<Placed<String>> {
+        let entry = self.get(key)?;
+        match &entry.value.value {
+            Value::Scalar { text, .. } => Some(Placed { at: entry.value.at, value: text.to_string() }),
+            _ => {
+                self.wrong(entry, "a text");
+                None
+            }
+        }
+    }
+
+    /// A list of texts, for which one text may stand.
+    pub(super) fn texts(&mut self, key: &str) -> Vec<Placed<String>> {
+        let Some(entry) = self.get(key) else { return Vec::new() };
+        let items = match &entry.value.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(&entry.value),
+        };
+        let mut texts = Vec::with_capacity(items.len());
+        for item in items {
+            match &item.value {
+                Value::Scalar { text, .. } => texts.push(Placed { at: item.at, value: text.to_string() }),
+                _ => {
+                    self.faults.error(item.at, format!("`{key}` must be a list of texts, and this is {}", item.kind()));
+                }
+            }
+        }
+        texts
+    }
+
+    /// `true` or `false`; left out: `false`.
+    pub(super) fn switch(&mut self, key: &str) -> bool {
+        let Some(entry) = self.get(key) else { return false };
+        match &entry.value.value {
+            Value::Scalar { text, plain: true } if matches!(&**text, "true" | "True" | "TRUE") => true,
+            Value::Scalar { text, plain: true } if matches!(&**text, "false" | "False" | "FALSE") => false,
+            _ => {
+                self.wrong(entry, "true or false");
+                false
+            }
+        }
+    }
+
+    /// Seconds up to `longest`; `None` where nothing is written, or nothing above 0.
+    pub(super) fn seconds(&mut self, key: &str, longest: i64) -> Option<i64> {
+        let entry = self.get(key)?;
+        let number = match &entry.value.value {
+            Value::Scalar { text, .. } => text.parse::<i64>().ok().filter(|number| *number <= longest),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(entry, &format!("a whole number of seconds from 1 to {longest}"));
+        }
+        number.filter(|number| *number > 0)
+    }
+
+    /// A whole number within a range.
+    pub(super) fn number(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let entry = self.get(key)?;
+        let number = match &entry.value.value {
+            Value::Scalar { text, .. } => text.parse::<i64>().ok().filter(|number| range.contains(number)),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong(entry, &format!("a whole number from {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+}
+
+/// A value as a message shows it.
+fn shown(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar { text, .. } if !node.is_null() => format!("`{}`", clip(text)),
+        _ => node.kind().to_owned(),
+    }
+}

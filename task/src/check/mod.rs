@@ -1,0 +1,210 @@
+//! From the tree of YAML nodes to a checked [`Task`]: all faults at once.
+
+mod fields;
+mod order;
+mod step;
+
+use crate::{
+    diagnostic::{At, Class, Diagnostic, Faults, Listing},
+    task::Task,
+    text::Version,
+    yaml::{self, Node, Value},
+};
+use acre_model::{plan::Reports, platform::Platform, text::clip};
+use fields::{Fields, Keys, Placed};
+
+/// Most steps of a task.
+pub(crate) const STEPS: usize = 256;
+/// Longest time that anything may be given, in seconds: a week.
+const LONGEST: i64 = 7 * 86_400;
+/// Time of a step where nothing is said, in seconds (task language §2).
+const STEP_TIMEOUT: i64 = 600;
+/// Most globs of one list.
+const GLOBS: usize = 100;
+
+const TASK: Keys = Keys {
+    known: &[
+        "version",
+        "steps",
+        "stepTimeout",
+        "workingDirectory",
+        "env",
+        "platform",
+        "platforms",
+        "reports",
+        "artifacts",
+        "alias",
+    ],
+    not_yet: &["secrets", "networks", "volumes"],
+    meant: &[
+        ("timeout", "stepTimeout"),
+        ("environment", "env"),
+        ("tasks", "steps"),
+        ("jobs", "steps"),
+        ("secret", "secrets"),
+    ],
+};
+
+const REPORTS: Keys =
+    Keys { known: &["junit"], not_yet: &["coverage"], meant: &[("xunit", "junit"), ("tests", "junit")] };
+
+/// What a step inherits from its task.
+struct Inherited {
+    step_timeout_ms: u64,
+    /// Absolute.
+    working_directory: String,
+    env: Vec<(String, String)>,
+    /// Names of aliases; one as the first word of a `cmd` is expanded.
+    images: Vec<(String, String)>,
+}
+
+/// Checks the document of a task. `images` are the aliases that may stand as the first word of a `cmd`, expanded.
+/// `None` if there is an error, which is among the faults.
+pub(crate) fn check<'a>(
+    document: &'a Node,
+    version: Version,
+    images: Vec<(String, String)>,
+    faults: &mut Faults<'a>,
+) -> Option<Task> {
+    let mut fields = Fields::new(document, "a task file", faults)?;
+    fields.check_keys(&TASK);
+    if let Some(entry) = fields.get("alias").filter(|_| version < Version::V1_1) {
+        fields.faults.error(entry.at, "`alias` needs version v1.1.0").help = Some("write `version: v1.1.0`".to_owned());
+    }
+    let inherited = inherited(&mut fields, images);
+    let platforms = platforms(&mut fields);
+    let reports = reports(&mut fields);
+    let artifacts = globs(&mut fields, "artifacts");
+    if let Some(at) = fields.at("artifacts") {
+        fields.faults.warning(at, "`artifacts` is accepted, but nothing is kept with the run yet");
+    }
+    let steps = steps(&mut fields, document.at);
+    let steps = steps.iter().enumerate().map(|(index, node)| step::check(node, index, &inherited, faults)).collect();
+    let steps = order::check(steps, faults)?;
+    Some(Task { version, platforms, reports, artifacts, steps }).filter(|_| !faults.any_error())
+}
+
+fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inherited {
+    let seconds = fields.seconds("stepTimeout", LONGEST);
+    let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
+    Inherited {
+        step_timeout_ms: millis(seconds.unwrap_or(STEP_TIMEOUT)),
+        working_directory: crate::paths::working_directory(&directory),
+        env: env(fields),
+        images,
+    }
+}
+
+/// The nodes of the steps; `steps` must be there, and may be empty.
+fn steps<'a>(fields: &mut Fields<'a, '_>, document: At) -> &'a [Node] {
+    let written = fields.names().any(|name| name == "steps");
+    let Some(entry) = fields.get("steps") else {
+        if !written {
+            fields.faults.error(document, "a task file must have `steps`").help =
+                Some("an empty list, `steps: []`, is allowed".to_owned());
+        }
+        return &[];
+    };
+    let Value::List(steps) = &entry.value.value else {
+        fields.faults.error(entry.value.at, format!("`steps` must be a list, not {}", entry.value.kind())).help =
+            Some("begin each step with `- `".to_owned());
+        return &[];
+    };
+    if steps.len() > STEPS {
+        fields.faults.error(entry.at, format!("the task has {} steps; limit {STEPS}", steps.len())).class =
+            Class::TooLarge;
+        return &[];
+    }
+    steps
+}
+
+const fn millis(seconds: i64) -> u64 {
+    seconds.unsigned_abs() * 1000
+}
+
+/// `env` as names and values, one pair of quotes around a value removed.
+fn env(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+    let mut env = Vec::new();
+    for Placed { at, value } in fields.texts("env") {
+        match crate::flags::pair(&value) {
+            Ok((name, Some(value))) => env.push((name, crate::flags::cmd::unquoted(&value).to_owned())),
+            Ok((name, None)) => {
+                fields.faults.error(at, format!("`{name}` has no value")).help = Some(format!("write {name}=VALUE"));
+            }
+            Err(why) => {
+                let long = matches!(why, crate::flags::BadPair::Long { .. });
+                fields.faults.error(at, format!("`env`: {why}")).class =
+                    if long { Class::TooLarge } else { Class::Invalid };
+            }
+        }
+    }
+    env
+}
+
+/// `platform` and `platforms`, each a text with commas or a list; without doubles.
+fn platforms(fields: &mut Fields<'_, '_>) -> Vec<Platform> {
+    let mut platforms = Vec::new();
+    for key in ["platform", "platforms"] {
+        for Placed { at, value } in fields.texts(key) {
+            for part in value.split(',') {
+                match part.trim().parse::<Platform>() {
+                    Ok(platform) if platforms.contains(&platform) => {}
+                    Ok(platform) => platforms.push(platform),
+                    Err(why) => fields.faults.refuse(at, why.to_string()),
+                }
+            }
+        }
+    }
+    platforms
+}
+
+/// `reports: {junit: [glob]}`.
+fn reports(fields: &mut Fields<'_, '_>) -> Reports {
+    let Some(entry) = fields.get("reports") else { return Reports::default() };
+    let Some(mut inner) = Fields::new(&entry.value, "`reports`", fields.faults) else { return Reports::default() };
+    inner.check_keys(&REPORTS);
+    Reports { junit: globs(&mut inner, "junit") }
+}
+
+/// Globs below the workspace.
+fn globs(fields: &mut Fields<'_, '_>, key: &str) -> Vec<String> {
+    let globs = fields.texts(key);
+    if let Some(last) = globs.get(GLOBS) {
+        fields.faults.error(last.at, format!("`{key}` has {} globs; limit {GLOBS}", globs.len())).class =
+            Class::TooLarge;
+    }
+    let mut paths = Vec::new();
+    for Placed { at, value } in globs {
+        match crate::paths::below_workspace("", &value) {
+            Ok(path) if !path.is_empty() => paths.push(path),
+            Ok(_) => fields.faults.refuse(at, format!("`{key}` names the whole workspace; write a glob of files")),
+            Err(why) => fields.faults.refuse(at, format!("`{key}`: {why}")),
+        }
+    }
+    paths
+}
+
+/// Why a text is not YAML, with a guess at the key that lacks its colon.
+pub(crate) fn syntax(listing: &Listing, fault: yaml::Fault) -> Diagnostic {
+    // The parser notices at the next colon: the line itself, or one of those just above.
+    let last = fault.at.line;
+    let keys = || step::kinds().chain(["id", "when", "env", "steps", "version"]);
+    for number in (last.saturating_sub(3).max(1)..=last).rev() {
+        let line = listing.line(number);
+        let text = line.trim_start_matches([' ', '-']);
+        let lacks = |key: &&str| {
+            text.strip_prefix(*key).is_some_and(|rest| rest.starts_with(' ') && !rest.trim_start().starts_with(':'))
+        };
+        if let Some(key) = keys().find(lacks) {
+            let at = At::new(number as usize, line.chars().count() - text.chars().count() + 1);
+            let value = text[key.len()..].trim();
+            let error = listing.error(at, format!("`{key}` needs a colon after it")).class(fault.class);
+            return error.help(format!("write `{key}: {}`", clip(value)));
+        }
+    }
+    let error = listing.error(fault.at, fault.message).class(fault.class);
+    match listing.line(last).trim_start_matches(' ').starts_with('\t') {
+        true => error.help("YAML is indented with blanks, not with tabs"),
+        false => error,
+    }
+}

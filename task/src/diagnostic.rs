@@ -1,0 +1,281 @@
+//! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
+
+use acre_model::text::clip;
+use std::fmt;
+
+/// A place in the rendered text: line and column in characters, both from 1. Line 0: the file as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct At {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl At {
+    /// The file as a whole.
+    pub const FILE: Self = Self { line: 0, column: 0 };
+
+    /// A place from a parser's counters, which may be wider.
+    pub(crate) fn new(line: usize, column: usize) -> Self {
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: narrow(line), column: narrow(column) }
+    }
+}
+
+/// Whether a diagnostic stops the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// It does.
+    Error,
+    /// It does not, unless the user asked for strictness.
+    Warning,
+}
+
+/// What kind of refusal an error is, for status codes of the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The text is wrong (`INVALID_ARGUMENT`).
+    Invalid,
+    /// The text asks for more than a limit allows (`RESOURCE_EXHAUSTED`).
+    TooLarge,
+    /// The text is right, but something it needs is not there (`FAILED_PRECONDITION`).
+    Missing,
+}
+
+/// One fault or warning, with the line it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the task.
+    pub severity: Severity,
+    /// What kind of refusal it is.
+    pub class: Class,
+    /// The file's name, for messages.
+    pub file: String,
+    /// Line in the file, from 1; 0: the file as a whole.
+    pub line: u32,
+    /// Column in the line as it is shown, in characters from 1.
+    pub column: u32,
+    /// The line after rendering, which is what the fault was found in.
+    pub shown: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// The same with a remedy.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same as another kind of refusal.
+    #[must_use]
+    pub(crate) fn class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+}
+
+/// The longest excerpt of a line that is shown, in characters.
+const EXCERPT: usize = 120;
+
+/// The part of `line` around `column` (from 1), safe to print, and the caret's place in it (from 0).
+fn excerpt(line: &str, column: u32) -> (String, usize) {
+    let column = (column.max(1) - 1) as usize;
+    let skipped = if column < EXCERPT { 0 } else { column - EXCERPT / 2 };
+    let characters = line.chars().skip(skipped).take(EXCERPT);
+    let shown: String = characters.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    (shown, column - skipped)
+}
+
+/// `error: …`, the place, the line with a caret, and the remedy.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        write!(f, "{word}: {}", self.message)?;
+        if self.line == 0 {
+            write!(f, "\n  --> {}", clip(&self.file))?;
+        } else {
+            let (shown, caret) = excerpt(&self.shown, self.column);
+            let number = self.line.to_string();
+            let margin = " ".repeat(number.len());
+            write!(f, "\n{margin}--> {}:{}:{}", clip(&self.file), self.line, self.column)?;
+            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {}^", shown.trim_end(), " ".repeat(caret))?;
+        }
+        self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"))
+    }
+}
+
+/// Everything that is wrong with a task, in the order of its lines; never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// All of them, warnings included.
+    pub fn all(&self) -> &[Diagnostic] {
+        &self.0
+    }
+
+    /// The kind of refusal of the whole: a limit or a missing part only where nothing is simply wrong.
+    pub fn class(&self) -> Class {
+        let errors = || self.0.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        let first = errors().map(|diagnostic| diagnostic.class).next().unwrap_or(Class::Invalid);
+        if errors().all(|diagnostic| diagnostic.class == first) { first } else { Class::Invalid }
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.0.iter().enumerate() {
+            let gap = if index == 0 { "" } else { "\n\n" };
+            write!(f, "{gap}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// A text with its lines at hand, and where each line came from: what a place needs to become a [`Diagnostic`].
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    file: String,
+    lines: Vec<String>,
+    /// For each line, its line in the file; empty: the same.
+    origins: Vec<u32>,
+}
+
+impl Listing {
+    /// The lines of `text`, which are the file's own.
+    pub(crate) fn new(file: &str, text: &str) -> Self {
+        Self { file: file.to_owned(), lines: text.lines().map(str::to_owned).collect(), origins: Vec::new() }
+    }
+
+    /// The same with the line of the file that each line came from.
+    pub(crate) fn with_origins(mut self, origins: Vec<u32>) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// The text of a line, from 1.
+    pub(crate) fn line(&self, line: u32) -> &str {
+        line.checked_sub(1).and_then(|index| self.lines.get(index as usize)).map_or("", String::as_str)
+    }
+
+    /// The line of the file that a line came from.
+    pub(crate) fn origin(&self, line: u32) -> u32 {
+        line.checked_sub(1).and_then(|index| self.origins.get(index as usize)).copied().unwrap_or(line)
+    }
+
+    /// An error at a place.
+    pub(crate) fn error(&self, at: At, message: impl Into<String>) -> Diagnostic {
+        Diagnostic {
+            severity: Severity::Error,
+            class: Class::Invalid,
+            file: self.file.clone(),
+            line: self.origin(at.line),
+            column: at.column,
+            shown: self.line(at.line).to_owned(),
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// A warning at a place.
+    pub(crate) fn warning(&self, at: At, message: impl Into<String>) -> Diagnostic {
+        Diagnostic { severity: Severity::Warning, ..self.error(at, message) }
+    }
+}
+
+/// Most diagnostics that one compilation reports; the rest would not be read.
+const MOST: usize = 100;
+
+/// The faults found so far, so that all are reported at once.
+#[derive(Debug)]
+pub(crate) struct Faults<'a> {
+    listing: &'a Listing,
+    found: Vec<Diagnostic>,
+}
+
+impl<'a> Faults<'a> {
+    /// None yet, in this text.
+    pub(crate) const fn new(listing: &'a Listing, found: Vec<Diagnostic>) -> Self {
+        Self { listing, found }
+    }
+
+    /// The text they are about.
+    pub(crate) const fn listing(&self) -> &'a Listing {
+        self.listing
+    }
+
+    /// Adds an error, to which help or a class may be added through what is returned.
+    pub(crate) fn error(&mut self, at: At, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(self.listing.error(at, message))
+    }
+
+    /// Adds an error that needs nothing more.
+    pub(crate) fn refuse(&mut self, at: At, message: impl Into<String>) {
+        self.push(self.listing.error(at, message));
+    }
+
+    /// Adds a warning.
+    pub(crate) fn warning(&mut self, at: At, message: impl Into<String>) -> &mut Diagnostic {
+        self.push(self.listing.warning(at, message))
+    }
+
+    /// Adds a diagnostic.
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.found.push(diagnostic);
+        let last = self.found.len() - 1;
+        &mut self.found[last]
+    }
+
+    /// Whether an error is among them.
+    pub(crate) fn any_error(&self) -> bool {
+        self.found.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// The warnings, or everything if there is an error; by line, without doubles.
+    pub(crate) fn finish(self) -> Result<Vec<Diagnostic>, Diagnostics> {
+        let failed = self.any_error();
+        let mut found = self.found;
+        found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        found.dedup();
+        found.truncate(MOST);
+        if failed { Err(Diagnostics(found)) } else { Ok(found) }
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_diagnostic_shows_its_line_and_a_caret() {
+        let listing = Listing::new("acb.yaml", "steps:\n  - comand: x");
+        let shown = listing.warning(At::new(2, 5), "unknown key `comand`").help("did you mean `cmd`?").to_string();
+        let expected = "warning: unknown key `comand`\n --> acb.yaml:2:5\n  |\n2 |   - comand: x\n  |     ^\n  = help: did you mean `cmd`?";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_long_line_is_shown_around_the_column() {
+        let listing = Listing::new("f", &"x".repeat(100_000));
+        let shown = listing.error(At::new(1, 50_000), "no").to_string();
+        assert!(shown.len() < 400, "{} bytes", shown.len());
+        assert!(shown.ends_with('^'));
+    }
+}

@@ -1,0 +1,53 @@
+use super::*;
+
+fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<Vec<String>, String> {
+    let arguments: Vec<_> = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let platform = "linux/arm64".parse().unwrap();
+    let given = Given { target, arguments: &arguments, platform: &platform };
+    let shown = |dependency: Dependency| match dependency.role {
+        Role::Runtime => format!("runtime {}", dependency.reference),
+        Role::BuildTime => format!("build {}", dependency.reference),
+    };
+    dependencies(text.as_bytes(), &given)
+        .map(|found| found.into_iter().map(shown).collect())
+        .map_err(|why| why.to_string())
+}
+
+#[test]
+fn dependencies_are_those_of_the_stages_that_are_built() {
+    let multi = "FROM --platform=$BUILDPLATFORM golang:1 AS Build\nRUN x\nFROM debian AS other\nFROM alpine:3\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\n";
+    let table: [(&str, Option<&str>, &[(&str, &str)], &[&str]); 12] = [
+        ("FROM alpine", None, &[], &["runtime alpine"]),
+        ("FROM scratch\nCOPY a a", None, &[], &[]),
+        (multi, None, &[], &["runtime alpine:3", "build busybox:1", "build golang:1"]),
+        (multi, Some("build"), &[], &["runtime golang:1"]),
+        (multi, Some("OTHER"), &[], &["runtime debian"]),
+        ("FROM a AS x\nFROM x AS y\nFROM y", None, &[], &["runtime a"]),
+        ("ARG V\nFROM a:${V:-1}", None, &[], &["runtime a:1"]),
+        ("ARG V=1 R=reg.example/b\nFROM $R:$V", None, &[("V", "2")], &["runtime reg.example/b:2"]),
+        ("FROM a:${V:-1}", None, &[("V", "2")], &["runtime a:1"]),
+        ("FROM a-$TARGETARCH", None, &[], &["runtime a-arm64"]),
+        ("FROM a\nRUN --mount=type=bind,from=tools:1,target=/t x", None, &[], &["runtime a", "build tools:1"]),
+        ("# escape=`\nFROM a\nRUN <<E\nFROM b\nE\n", None, &[], &["runtime a"]),
+    ];
+    for (text, target, arguments, expected) in table {
+        let expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(read(text, target, arguments), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let stages = "FROM a\n".repeat(5000);
+    let table = [
+        ("", "expected"),
+        ("FROM a\nFROM b\nCOPY --from=$X /a /a", "is not an image reference"),
+        ("FROM A", "is not an image reference"),
+        (stages.as_str(), "5000 stages; limit 1000"),
+    ];
+    for (text, expected) in table {
+        let found = read(text, None, &[]).unwrap_err();
+        assert!(found.contains(expected), "{}: {found}", acre_model::text::clip(text));
+    }
+    assert_eq!(read("FROM a", Some("no"), &[]), Err("it has no stage `no`".to_owned()));
+}

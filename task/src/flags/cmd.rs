@@ -1,0 +1,259 @@
+//! The text of a `cmd` step: flags of `docker run` that have a meaning for a step, the image, and its arguments.
+
+use super::{BadFlag, Spec, read, refused, switch, value, values};
+use crate::paths;
+use acre_model::{plan::Cmd, platform::Platform, text::clip};
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Env,
+    Volume,
+    WorkingDirectory,
+    User,
+    Publish,
+    Name,
+    EntryPoint,
+    Network,
+    Platform,
+    Cpus,
+    Memory,
+    ShmSize,
+    Tmpfs,
+    ReadOnly,
+    Init,
+    AddHost,
+    Hostname,
+    Label,
+    Ulimit,
+    CapDrop,
+    Detach,
+    /// `--rm`, `-i`, `-t`: a step's container is always removed, and has no terminal.
+    Nothing,
+}
+
+const FLAGS: &[Spec<Kind>] = &[
+    value("env", Some('e'), Kind::Env),
+    value("volume", Some('v'), Kind::Volume),
+    value("workdir", Some('w'), Kind::WorkingDirectory),
+    value("user", Some('u'), Kind::User),
+    value("publish", Some('p'), Kind::Publish),
+    value("name", None, Kind::Name),
+    value("entrypoint", None, Kind::EntryPoint),
+    value("network", None, Kind::Network),
+    value("net", None, Kind::Network),
+    value("platform", None, Kind::Platform),
+    value("cpus", None, Kind::Cpus),
+    value("memory", Some('m'), Kind::Memory),
+    value("shm-size", None, Kind::ShmSize),
+    value("tmpfs", None, Kind::Tmpfs),
+    switch("read-only", None, Kind::ReadOnly),
+    switch("init", None, Kind::Init),
+    value("add-host", None, Kind::AddHost),
+    value("hostname", Some('h'), Kind::Hostname),
+    value("label", Some('l'), Kind::Label),
+    value("ulimit", None, Kind::Ulimit),
+    value("cap-drop", None, Kind::CapDrop),
+    switch("rm", None, Kind::Nothing),
+    switch("detach", Some('d'), Kind::Detach),
+    switch("interactive", Some('i'), Kind::Nothing),
+    switch("tty", Some('t'), Kind::Nothing),
+    refused("privileged", "write `privileged: true` in the step, where the agent's policy allows it", Kind::Nothing),
+    refused("expose", "write `expose` in the step", Kind::Nothing),
+    refused("pull", "write `pull: true` in the step", Kind::Nothing),
+    refused("env-file", "write the variables in `env`", Kind::Nothing),
+    refused("cap-add", "a step gets no capabilities beyond the engine's default", Kind::Nothing),
+    refused("device", "a step gets no devices", Kind::Nothing),
+    refused("mount", "write `-v name:path` for a named volume", Kind::Nothing),
+    refused("security-opt", "a step keeps the engine's security options", Kind::Nothing),
+];
+
+/// What a `cmd` step's text says.
+#[derive(Debug)]
+pub(crate) struct CmdText {
+    /// The command; variables hold only those of the text.
+    pub(crate) cmd: Cmd,
+    /// Platforms of `--platform`.
+    pub(crate) platforms: Vec<Platform>,
+}
+
+/// Reads the words of a `cmd` step.
+pub(crate) fn parse(words: &[String]) -> Result<CmdText, Vec<BadFlag>> {
+    let read = read("cmd", FLAGS, words, true);
+    let mut faults = read.faults;
+    let mut text = CmdText { cmd: Cmd::default(), platforms: Vec::new() };
+    for given in read.given {
+        if let Err(fault) = take(&mut text, given.kind, &given.flag, given.value) {
+            faults.push(fault);
+        }
+    }
+    let mut others = read.others.into_iter();
+    match others.next() {
+        Some(image) => {
+            faults.extend(check_image(&image).err());
+            text.cmd.image = image;
+        }
+        // A wrong flag may have swallowed it.
+        None if !faults.is_empty() => {}
+        None => faults.push(BadFlag::Words("no image: `cmd` is `[flags] IMAGE [ARGUMENT...]`".to_owned())),
+    }
+    text.cmd.arguments = others.collect();
+    if faults.is_empty() { Ok(text) } else { Err(faults) }
+}
+
+/// An image is a reference, or the id of one on the engine.
+fn check_image(image: &str) -> Result<(), BadFlag> {
+    let id =
+        image.strip_prefix("sha256:").is_some_and(|id| id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+    match image.parse::<acre_model::reference::Reference>() {
+        Err(why) if !id => Err(BadFlag::Words(format!("the image of `cmd`: {why}"))),
+        _ => Ok(()),
+    }
+}
+
+fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String) -> Result<(), BadFlag> {
+    let cmd = &mut text.cmd;
+    match kind {
+        Kind::Nothing => {}
+        Kind::Env => match values::flag_pair(flag, &given)? {
+            (name, Some(value)) => cmd.env.push((name, unquoted(&value).to_owned())),
+            (name, None) => {
+                return Err(values::bad(flag)(format!(
+                    "`{name}` has no value, and a step sees no other machine's variables; write {name}=VALUE"
+                )));
+            }
+        },
+        Kind::Volume => cmd.volumes.push(volume(flag, &given)?),
+        Kind::WorkingDirectory => cmd.working_directory = Some(paths::working_directory(&given)),
+        Kind::User => cmd.user = Some(given),
+        Kind::Publish => cmd.ports.push(port(flag, &given)?),
+        Kind::Name => cmd.name = Some(name(flag, given)?),
+        Kind::EntryPoint => cmd.entry_point = Some(entry_point(&given)),
+        Kind::Network => cmd.network = network(&given).map_err(values::bad(flag))?,
+        Kind::Platform => text.platforms.extend(values::platforms(flag, &given)?),
+        Kind::Cpus => cmd.nano_cpus = Some(values::nano_cpus(&given).map_err(values::bad(flag))?),
+        Kind::Memory => cmd.memory = Some(values::bytes(flag, &given)?),
+        Kind::ShmSize => cmd.shm_size = Some(values::bytes(flag, &given)?),
+        Kind::Tmpfs => cmd.tmpfs.push(given),
+        Kind::ReadOnly => cmd.read_only = values::switch(flag, &given)?,
+        Kind::Init => cmd.init = values::switch(flag, &given)?,
+        Kind::AddHost => cmd.add_hosts.push(values::host(flag, &given)?),
+        Kind::Hostname => cmd.hostname = Some(name(flag, given)?),
+        Kind::Label => {
+            let (name, value) = values::flag_pair(flag, &given)?;
+            cmd.labels.push((name, value.unwrap_or_default()));
+        }
+        Kind::Ulimit => cmd.ulimits.push(given),
+        Kind::CapDrop => cmd.cap_drop.push(given),
+        Kind::Detach => cmd.detach = values::switch(flag, &given)?,
+    }
+    Ok(())
+}
+
+/// The value without the one pair of quotes around it, as ACR's shell removed it.
+pub(crate) fn unquoted(value: &str) -> &str {
+    let within = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+/// An entry point of one text: the program alone; empty: none, as in `docker run`.
+pub(crate) fn entry_point(text: &str) -> Vec<String> {
+    if text.is_empty() { Vec::new() } else { vec![text.to_owned()] }
+}
+
+/// `none` as it is; `default` is the run's own network.
+pub(crate) fn network(text: &str) -> Result<Option<String>, String> {
+    match text {
+        "none" => Ok(Some("none".to_owned())),
+        "default" | "bridge" => Ok(None),
+        "host" => Err("a step is not given the host's network".to_owned()),
+        other => Err(format!(
+            "the network `{}` is declared nowhere: `networks` is not supported yet; write none or default",
+            clip(other)
+        )),
+    }
+}
+
+fn name(flag: &str, text: String) -> Result<String, BadFlag> {
+    let valid = (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    if valid {
+        Ok(text)
+    } else {
+        Err(values::bad(flag)(format!("`{}` is not a name of letters, digits, _ . and -", clip(&text))))
+    }
+}
+
+/// A named volume and its place; the host's folders are not given to steps.
+fn volume(flag: &str, text: &str) -> Result<(String, String), BadFlag> {
+    let fault = |why: &str| values::bad(flag)(format!("`{}`: {why}", clip(text)));
+    let (volume, path) = text.split_once(':').ok_or_else(|| fault("write name:/path"))?;
+    let named = !volume.is_empty() && volume.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    if !named {
+        return Err(fault("only named volumes are mounted, not folders of the host; the source tree is at /workspace"));
+    }
+    if !path.starts_with('/') {
+        return Err(fault("the path in the container must be absolute"));
+    }
+    Ok((volume.to_owned(), path.to_owned()))
+}
+
+/// `[[address:]host:]container[-range][/protocol]`, as `docker run -p` takes it.
+pub(crate) fn port(flag: &str, text: &str) -> Result<String, BadFlag> {
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let range = |part: &str| part.split('-').all(|end| end.parse::<u16>().is_ok());
+    let mut parts = ports.rsplitn(3, ':');
+    let container = parts.next().is_some_and(range);
+    let host = parts.next().is_none_or(|part| part.is_empty() || range(part));
+    if container && host && ["tcp", "udp", "sctp"].contains(&protocol) {
+        Ok(text.to_owned())
+    } else {
+        Err(values::bad(flag)(format!("`{}` is not a port; write 8080:80, 80 or 53/udp", clip(text))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words;
+
+    fn ran(text: &str) -> Result<CmdText, String> {
+        let join = |faults: Vec<BadFlag>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        parse(&words::split(text).unwrap()).map_err(join)
+    }
+
+    #[test]
+    fn flags_end_at_the_image() {
+        let text =
+            ran("-it -e A='1 2' -eB=\"'3'\" -w sub -p8080:80 --name=web --cpus 1.5 -v data:/data r/i:1 -e x -- y")
+                .unwrap();
+        let cmd = text.cmd;
+        assert_eq!((cmd.image.as_str(), cmd.arguments.join(" ").as_str()), ("r/i:1", "-e x -- y"));
+        assert_eq!(cmd.env, [("A".to_owned(), "1 2".to_owned()), ("B".to_owned(), "3".to_owned())]);
+        assert_eq!(cmd.working_directory.as_deref(), Some("/workspace/sub"));
+        assert_eq!((cmd.nano_cpus, cmd.name.as_deref()), (Some(1_500_000_000), Some("web")));
+    }
+
+    #[test]
+    fn what_a_cmd_does_not_take_is_named() {
+        let table = [
+            ("", "no image"),
+            ("-e A=1", "no image"),
+            ("-v /var/run/docker.sock:/var/run/docker.sock docker", "only named volumes"),
+            ("-v .:/src i", "only named volumes"),
+            ("--privileged i", "privileged: true"),
+            ("--gpus all i", "`--gpus` is not a flag"),
+            ("-z i", "`-z` is not a flag"),
+            ("--network host i", "host's network"),
+            ("-p x i", "is not a port"),
+            ("-e A i", "write A=VALUE"),
+            ("UPPER i", "the image of `cmd`"),
+            ("--memory 1x i", "is not a size"),
+            ("--cpus NaN i", "is not a number of cores"),
+        ];
+        for (text, expected) in table {
+            let found = ran(text).unwrap_err();
+            assert!(found.contains(expected), "{text}: {found}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The values of flags.
+
+use super::BadFlag;
+use acre_model::{platform::Platform, text::clip};
+use std::fmt::Display;
+
+/// Longest value of a variable, a build argument or a label, in bytes.
+pub(crate) const LONGEST: usize = 32 << 10;
+
+/// Why `K=V` is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadPair {
+    /// Nothing before `=`.
+    #[error("`{0}` has no name before `=`")]
+    NoName(String),
+    /// A blank or NUL in the name.
+    #[error("the name `{0}` holds a blank or a control character")]
+    Name(String),
+    /// NUL in the value.
+    #[error("the value of `{0}` holds a NUL character")]
+    Nul(String),
+    /// Too long.
+    #[error("the value of `{name}` is {} KiB; limit {} KiB", length.div_ceil(1024), LONGEST >> 10)]
+    Long {
+        /// The name.
+        name: String,
+        /// The length of the value in bytes.
+        length: usize,
+    },
+}
+
+/// Name and value of `K=V`; `None` for the value where there is no `=`.
+pub(crate) fn pair(text: &str) -> Result<(String, Option<String>), BadPair> {
+    let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+    if name.is_empty() {
+        return Err(BadPair::NoName(clip(text)));
+    }
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(BadPair::Name(clip(name)));
+    }
+    let value = value.unwrap_or_default();
+    if value.contains('\0') {
+        return Err(BadPair::Nul(clip(name)));
+    }
+    if value.len() > LONGEST {
+        return Err(BadPair::Long { name: clip(name), length: value.len() });
+    }
+    Ok((name.to_owned(), text.contains('=').then(|| value.to_owned())))
+}
+
+/// The value of `flag`, or why not.
+pub(super) fn bad(flag: &str) -> impl Fn(String) -> BadFlag {
+    move |why| BadFlag::Value { flag: flag.to_owned(), why, too_large: false }
+}
+
+/// `K=V` of a flag.
+pub(super) fn flag_pair(flag: &str, text: &str) -> Result<(String, Option<String>), BadFlag> {
+    pair(text).map_err(|why| BadFlag::Value {
+        flag: flag.to_owned(),
+        why: why.to_string(),
+        too_large: matches!(why, BadPair::Long { .. }),
+    })
+}
+
+/// What `parse` makes of the value.
+pub(super) fn parsed<T: std::str::FromStr<Err: Display>>(flag: &str, text: &str) -> Result<T, BadFlag> {
+    text.parse().map_err(|why: T::Err| bad(flag)(why.to_string()))
+}
+
+/// A switch that may have been written `--flag=false`.
+pub(super) fn switch(flag: &str, text: &str) -> Result<bool, BadFlag> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(bad(flag)(format!("`{}` is neither true nor false", clip(text)))),
+    }
+}
+
+/// A list of platforms joined by commas.
+pub(super) fn platforms(flag: &str, text: &str) -> Result<Vec<Platform>, BadFlag> {
+    text.split(',').map(|part| parsed(flag, part.trim())).collect()
+}
+
+/// Bytes of `64m`, `1g`, `1.5GiB`: multiples of 1024, as the engine counts (go-units, `RAMInBytes`).
+pub(super) fn bytes(flag: &str, text: &str) -> Result<u64, BadFlag> {
+    let fault = || bad(flag)(format!("`{}` is not a size; write for example 64m or 1g", clip(text)));
+    let lower = text.to_ascii_lowercase();
+    let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+    let shift = match lower[digits..].trim_start() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(fault()),
+    };
+    let number: f64 = lower[..digits].parse().map_err(|_| fault())?;
+    let bytes = number * (1_u64 << shift) as f64;
+    // 2^50: a petabyte is no size of a machine, and still exact in a double.
+    if (1.0..=(1_u64 << 50) as f64).contains(&bytes) { Ok(bytes as u64) } else { Err(fault()) }
+}
+
+/// Billionths of a core of `0.5` or `2`.
+pub(crate) fn nano_cpus(text: &str) -> Result<i64, String> {
+    let cpus: Option<f64> = text.parse().ok().filter(|cpus| (0.01..=1024.0).contains(cpus));
+    cpus.map(|cpus| (cpus * 1e9).round() as i64)
+        .ok_or_else(|| format!("`{}` is not a number of cores; write 0.01 to 1024", clip(text)))
+}
+
+/// `name:address` of `--add-host`.
+pub(super) fn host(flag: &str, text: &str) -> Result<String, BadFlag> {
+    let parts = text.split_once([':', '=']).filter(|(name, address)| !name.is_empty() && !address.is_empty());
+    let (name, address) = parts.ok_or_else(|| bad(flag)(format!("`{}` is not name:address", clip(text))))?;
+    Ok(format!("{name}:{address}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_count_in_1024() {
+        for (text, expected) in [("64m", 64 << 20), ("1.5GiB", 3 << 29), ("4096", 4096), ("1 kb", 1024)] {
+            assert_eq!(bytes("-m", text), Ok(expected), "{text}");
+        }
+        for text in ["", "m", "-1", "1x", "0", "1e9", "99999999t", "1..2"] {
+            assert!(bytes("-m", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_have_a_name() {
+        assert_eq!(pair("a=b=\nc"), Ok(("a".to_owned(), Some("b=\nc".to_owned()))));
+        assert_eq!(pair("a"), Ok(("a".to_owned(), None)));
+        for text in ["=x", "a b=x", "a\0=x", "a=\0", ""] {
+            assert!(pair(text).is_err(), "{text:?}");
+        }
+        assert_eq!(
+            pair(&format!("a={}", "x".repeat(5 << 20))).unwrap_err().to_string(),
+            "the value of `a` is 5120 KiB; limit 32 KiB"
+        );
+    }
+}

@@ -1,0 +1,77 @@
+//! A plan as text, one line per unit: what `acre check` shows, and what tests compare.
+
+use acre_model::plan::{Action, Context, Plan, Role, Unit};
+use std::fmt::Write;
+
+/// One line per unit: its name, what it does, what it waits for (`<-`), and its group (`#n`, `#n net` where the
+/// group has a network).
+///
+/// ```text
+/// build@linux/amd64   build  app:1 from . (runtime alpine)   #0
+/// push@linux/amd64    push   app:1   <- build@linux/amd64    #0
+/// ```
+pub fn dump(plan: &Plan) -> String {
+    let cells: Vec<[String; 3]> = plan.units.iter().map(|unit| cells(plan, unit)).collect();
+    let width = |column: usize| cells.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2)];
+    let mut out = String::new();
+    for (unit, [name, what, after]) in plan.units.iter().zip(&cells) {
+        let network = plan.groups.get(unit.group.index()).is_some_and(|group| group.network);
+        let network = if network { " net" } else { "" };
+        let [first, second, third] = widths;
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}", unit.group.0);
+    }
+    out
+}
+
+fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {
+    let names = unit.after.iter().filter_map(|id| plan.unit(*id)).map(|unit| unit.name.as_str());
+    let after = names.collect::<Vec<_>>().join(", ");
+    let after = if after.is_empty() { "at once".to_owned() } else { format!("<- {after}") };
+    [unit.name.clone(), format!("{:6} {}", unit.action.kind(), what(unit)), after]
+}
+
+fn what(unit: &Unit) -> String {
+    match &unit.action {
+        Action::Source(fetch) => crate::address::shown(&fetch.repository),
+        Action::Push(push) if push.as_child => format!("{} (child)", push.reference),
+        Action::Push(push) => push.reference.to_string(),
+        Action::Index(index) => format!("{} of {}", index.reference, index.children.len()),
+        Action::Cmd(cmd) => {
+            let detached = if cmd.detach { " &" } else { "" };
+            let words = std::iter::once(cmd.image.as_str()).chain(cmd.arguments.iter().map(String::as_str));
+            let words: Vec<_> = words.map(|word| shlex::try_quote(word).unwrap_or_default()).collect();
+            format!("{}{detached}", acre_model::text::clip(&words.join(" ")))
+        }
+        Action::Build(build) => {
+            let tags: Vec<String> = build.tags.iter().map(ToString::to_string).collect();
+            let tags = if tags.is_empty() { "(no name)".to_owned() } else { tags.join(" ") };
+            let (place, folder) = match &build.context {
+                Context::Tree(folder) => ("", folder.as_str()),
+                Context::Workspace(folder) => ("workspace ", folder.as_str()),
+                Context::Empty => ("nothing", ""),
+            };
+            let folder = if folder.is_empty() && build.context != Context::Empty { "." } else { folder };
+            let bases = build.dependencies.as_ref().map_or_else(
+                || "?".to_owned(),
+                |found| {
+                    found
+                        .iter()
+                        .map(|dependency| format!("{}{}", mark(dependency.role), dependency.reference))
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                },
+            );
+            format!("{tags} from {place}{folder} on [{bases}]")
+        }
+    }
+}
+
+/// Build-time dependencies carry a mark.
+const fn mark(role: Role) -> &'static str {
+    match role {
+        Role::Runtime => "",
+        Role::BuildTime => "~",
+    }
+}

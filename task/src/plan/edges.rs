@@ -1,0 +1,101 @@
+//! What waits for what, between steps and between units.
+
+use crate::task::Step;
+use acre_model::{
+    ids::UnitId,
+    plan::{Action, Unit},
+};
+use std::collections::BTreeMap;
+
+/// For every step, whether it waits for each other one, directly or not. The order has no cycle.
+pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
+    let mut waits = vec![vec![false; steps.len()]; steps.len()];
+    for (index, row) in waits.iter_mut().enumerate() {
+        let mut open = steps[index].after.clone();
+        while let Some(before) = open.pop() {
+            if !row[before] {
+                row[before] = true;
+                open.extend_from_slice(&steps[before].after);
+            }
+        }
+    }
+    waits
+}
+
+/// Puts the edges into the units: b@P waits for a@P if there is one, else for all units of a; roots for the source.
+pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
+    let mut of_step: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let begin = usize::from(matches!(units.first().map(|unit| &unit.action), Some(Action::Source(_))));
+    let names: Vec<String> = units.iter().map(|unit| unit.step.as_str().to_owned()).collect();
+    for index in begin..units.len() {
+        of_step.entry(&names[index]).or_default().push(index);
+    }
+    let empty = Vec::new();
+    for step in steps {
+        for &index in of_step.get(step.id.as_str()).unwrap_or(&empty) {
+            let mut after = std::mem::take(&mut units[index].after);
+            // An index waits for its children alone, which wait for the rest.
+            if after.is_empty() {
+                for &before in &step.after {
+                    let own = of_step.get(steps[before].id.as_str()).unwrap_or(&empty);
+                    after.extend(waited_for(units, own, index));
+                }
+                if step.after.is_empty() && begin == 1 {
+                    after.push(UnitId(0));
+                }
+            }
+            after.sort_unstable();
+            after.dedup();
+            units[index].after = after;
+        }
+    }
+}
+
+/// Which units of a step the unit `of` waits for. A push under an index has happened when the index is there.
+fn waited_for(units: &[Unit], step: &[usize], of: usize) -> Vec<UnitId> {
+    let child = |unit: &Unit| matches!(&unit.action, Action::Push(push) if push.as_child);
+    let ends: Vec<&Unit> = step.iter().map(|index| &units[*index]).filter(|unit| !child(unit)).collect();
+    let by_platform = matches!(ends.first().map(|unit| &unit.action), Some(Action::Build(_) | Action::Cmd(_)));
+    let same: Vec<UnitId> =
+        ends.iter().filter(|unit| unit.platform == units[of].platform).map(|unit| unit.id).collect();
+    if by_platform && !same.is_empty() { same } else { ends.iter().map(|unit| unit.id).collect() }
+}
+
+/// For every unit, the units that must end before it starts: one bit each.
+pub(super) struct Reach {
+    before: Vec<Vec<u64>>,
+}
+
+impl Reach {
+    /// Follows the edges of `units`, which have no cycle.
+    pub(super) fn new(units: &[Unit]) -> Self {
+        let words = units.len().div_ceil(64);
+        let mut before: Vec<Option<Vec<u64>>> = vec![None; units.len()];
+        for start in 0..units.len() {
+            let mut open = vec![start];
+            while let Some(&unit) = open.last() {
+                let unseen = units[unit].after.iter().map(|id| id.index()).find(|other| before[*other].is_none());
+                match unseen {
+                    _ if before[unit].is_some() => drop(open.pop()),
+                    Some(other) => open.push(other),
+                    None => {
+                        let mut row = vec![0; words];
+                        for other in units[unit].after.iter().map(|id| id.index()) {
+                            row[other / 64] |= 1 << (other % 64);
+                            let theirs = before[other].iter().flatten();
+                            row.iter_mut().zip(theirs).for_each(|(own, theirs)| *own |= theirs);
+                        }
+                        before[unit] = Some(row);
+                        open.pop();
+                    }
+                }
+            }
+        }
+        Self { before: before.into_iter().map(Option::unwrap_or_default).collect() }
+    }
+
+    /// Whether `first` must end before `second` starts.
+    pub(super) fn is_before(&self, first: usize, second: usize) -> bool {
+        self.before[second][first / 64] >> (first % 64) & 1 == 1
+    }
+}

@@ -1,0 +1,430 @@
+//! Puts guards into a parsed template before it is executed: before every node a tick, which counts operations and
+//! remembers the place; after every function a bound on what it made; around every value that will be printed a check
+//! that it is there. So the engine's own errors, which carry no place, get one, and no template runs without end.
+
+use super::{OPERATIONS, OUTPUT, Shared, lock};
+use crate::diagnostic::At;
+use acre_model::text::{clip, nearest};
+use gotmpl::{
+    TemplateError, Value, ValueFunc,
+    parse::{ActionNode, BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Number, PipeNode, Pos, SmolStr},
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Said when the operations are used up.
+pub(super) const TOO_MANY: &str = "the template takes more than 1000000 operations";
+/// Said when a value on the way is larger than the whole text may be.
+pub(super) const TOO_LARGE: &str = "the template makes a value of more than 1 MiB";
+
+const TICK: &str = "acre:tick";
+const BOUND: &str = "acre:bound";
+const NEED: &str = "acre:need";
+
+/// Functions that are asked about missing values, and must see them.
+const LENIENT: [&str; 19] = [
+    "and", "or", "not", "eq", "ne", "default", "empty", "coalesce", "ternary", "hasKey", "kindOf", "typeOf", "all",
+    "any", "toJson", "list", "dict", "len", "required",
+];
+/// Functions that Sprig has and a task does not get: they read the machine, or make keys.
+const BARRED: [&str; 12] = [
+    "env",
+    "expandenv",
+    "getHostByName",
+    "genPrivateKey",
+    "genCA",
+    "genCAWithKey",
+    "genSelfSignedCert",
+    "genSignedCert",
+    "derivePassword",
+    "htpasswd",
+    "bcrypt",
+    "encryptAES",
+];
+/// Most arguments of one call, so that what a call makes is bounded by its parts.
+const ARGUMENTS: usize = 64;
+
+/// A place of the template that can be named in a message.
+#[derive(Clone, Debug)]
+struct Place {
+    at: At,
+    /// The value's path, where it is about one.
+    path: String,
+    /// Whether lines advance with what is written here: text, not the output of an action.
+    is_text: bool,
+}
+
+/// What the guards know while the template runs.
+#[derive(Debug)]
+pub(super) struct State {
+    places: Vec<Place>,
+    here: usize,
+    /// Lines written since the last tick.
+    lines: u32,
+    operations: u64,
+    missing: BTreeSet<usize>,
+    without_registry: bool,
+}
+
+impl State {
+    /// Where the rendering is.
+    pub(super) fn at(&self) -> At {
+        self.places.get(self.here).map_or(At::FILE, |place| place.at)
+    }
+
+    /// The line of the file that is being written.
+    pub(super) fn line(&self) -> u32 {
+        let place = self.places.get(self.here);
+        place.map_or(1, |place| place.at.line + if place.is_text { self.lines } else { 0 })
+    }
+
+    /// A line of the output ends.
+    pub(super) const fn line_ends(&mut self) {
+        self.lines += 1;
+    }
+
+    /// Values that were printed and are not there.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (At, String)> {
+        self.missing.iter().filter_map(|index| self.places.get(*index)).map(|place| {
+            let message = match place.path.as_str() {
+                "" => "this prints nothing: its value is missing".to_owned(),
+                path => format!("`{}` is not set, and is printed as nothing", clip(path)),
+            };
+            (place.at, message)
+        })
+    }
+
+    /// What to do about the error that ended the rendering.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        self.without_registry
+            .then_some("set one with `--registry HOST`, in the project, or in the farm's configuration")
+    }
+
+    fn spend(&mut self, operations: u64) -> Result<(), TemplateError> {
+        self.operations += operations;
+        if self.operations > OPERATIONS { Err(TemplateError::Exec(TOO_MANY.to_owned())) } else { Ok(()) }
+    }
+}
+
+/// A fault that is seen without running the template.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) at: At,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// The pass over the tree.
+pub(super) struct Guard<'a> {
+    source: &'a str,
+    /// Byte offsets at which lines begin.
+    lines: Vec<usize>,
+    known: BTreeSet<&'static str>,
+    has_registry: bool,
+    places: Vec<Place>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Guard<'a> {
+    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool) -> Self {
+        let begins = source.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(begins).collect();
+        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new() }
+    }
+
+    /// The state to begin with, and what is wrong already.
+    pub(super) fn finish(self) -> (State, Vec<Fault>) {
+        let state = State {
+            places: self.places,
+            here: 0,
+            lines: 0,
+            operations: 0,
+            missing: BTreeSet::new(),
+            without_registry: false,
+        };
+        (state, self.faults)
+    }
+
+    pub(super) fn define(&mut self, define: DefineNode) -> DefineNode {
+        DefineNode { body: self.list(define.body), ..define }
+    }
+
+    pub(super) fn list(&mut self, list: ListNode) -> ListNode {
+        let mut nodes = Vec::with_capacity(list.nodes.len() * 2 + 1);
+        // An empty body is executed too, and must cost something.
+        if list.nodes.is_empty() {
+            nodes.push(self.tick(list.pos, false));
+        }
+        for node in list.nodes {
+            nodes.push(self.before(&node));
+            nodes.push(self.node(node));
+        }
+        ListNode { pos: list.pos, nodes }
+    }
+
+    /// The tick before a node.
+    fn before(&mut self, node: &Node) -> Node {
+        match node {
+            Node::Text(text) => {
+                let rest = self.source.get(text.pos.offset..).unwrap_or_default();
+                // The lexer may have trimmed blanks that the position still counts.
+                let trimmed = if rest.starts_with(&*text.text) { 0 } else { rest.len() - rest.trim_start().len() };
+                self.tick(Pos::new(text.pos.offset + trimmed, text.pos.line), true)
+            }
+            Node::Action(ActionNode { pos, .. })
+            | Node::If(BranchNode { pos, .. })
+            | Node::Range(BranchNode { pos, .. })
+            | Node::With(BranchNode { pos, .. })
+            | Node::Break(pos)
+            | Node::Continue(pos) => self.tick(*pos, false),
+            Node::Template(template) => self.tick(template.pos, false),
+            Node::List(list) => self.tick(list.pos, false),
+            Node::Define(define) => self.tick(define.pos, false),
+        }
+    }
+
+    fn node(&mut self, node: Node) -> Node {
+        match node {
+            Node::List(list) => Node::List(self.list(list)),
+            Node::Action(action) => {
+                let printed = action.pipe.decl.is_empty();
+                Node::Action(ActionNode { pipe: self.pipe(action.pipe, printed), ..action })
+            }
+            Node::If(branch) => Node::If(self.branch(branch)),
+            Node::Range(branch) => Node::Range(self.branch(branch)),
+            Node::With(branch) => Node::With(self.branch(branch)),
+            Node::Template(mut template) => {
+                template.pipe = template.pipe.map(|pipe| self.pipe(pipe, false));
+                Node::Template(template)
+            }
+            Node::Define(define) => Node::Define(self.define(define)),
+            other @ (Node::Text(_) | Node::Break(_) | Node::Continue(_)) => other,
+        }
+    }
+
+    fn branch(&mut self, branch: BranchNode) -> BranchNode {
+        BranchNode {
+            pos: branch.pos,
+            pipe: self.pipe(branch.pipe, false),
+            body: self.list(branch.body),
+            else_body: branch.else_body.map(|body| self.list(body)),
+        }
+    }
+
+    /// `strict`: what the pipeline gives will be printed, and must be there.
+    fn pipe(&mut self, pipe: PipeNode, strict: bool) -> PipeNode {
+        let strict_after: Vec<bool> = (1..=pipe.commands.len())
+            .map(|next| {
+                pipe.commands
+                    .get(next)
+                    .map_or(strict, |command| called(command).is_some_and(|name| !LENIENT.contains(&name)))
+            })
+            .collect();
+        let mut commands = Vec::with_capacity(pipe.commands.len() * 2);
+        for (command, strict) in pipe.commands.into_iter().zip(strict_after) {
+            let pos = command.pos;
+            match called(&command).map(SmolStr::new) {
+                Some(name) => {
+                    commands.push(self.call(command, &name));
+                    commands.push(CommandNode { pos, args: vec![identifier(pos, BOUND)] });
+                    if strict {
+                        let index = self.place(pos, String::new(), false);
+                        commands.push(CommandNode { pos, args: vec![identifier(pos, NEED), number(pos, index)] });
+                    }
+                }
+                None => commands.push(self.value(command, strict)),
+            }
+        }
+        PipeNode { commands, ..pipe }
+    }
+
+    /// A command that is a value, not a call.
+    fn value(&mut self, command: CommandNode, strict: bool) -> CommandNode {
+        let args = command.args.into_iter().map(|expr| self.expr(expr, strict)).collect();
+        CommandNode { pos: command.pos, args }
+    }
+
+    fn call(&mut self, command: CommandNode, name: &str) -> CommandNode {
+        self.check_name(command.pos, name);
+        if command.args.len() > ARGUMENTS {
+            self.fault(command.pos, format!("`{}` with more than {ARGUMENTS} arguments", clip(name)), "split the call");
+        }
+        let strict = !LENIENT.contains(&name);
+        let mut args = command.args.into_iter();
+        let head = args.next();
+        let args = head.into_iter().chain(args.map(|expr| self.expr(expr, strict)).collect::<Vec<_>>()).collect();
+        CommandNode { pos: command.pos, args }
+    }
+
+    fn expr(&mut self, expr: Expr, strict: bool) -> Expr {
+        let pos = expr.pos();
+        let path = match &expr {
+            Expr::Field(_, names) => format!(".{}", names.join(".")),
+            Expr::Variable(_, name, names) if names.is_empty() => name.to_string(),
+            Expr::Variable(_, name, names) => format!("{name}.{}", names.join(".")),
+            Expr::Dot(_) => ".".to_owned(),
+            _ => String::new(),
+        };
+        if path.trim_start_matches('$').starts_with(".Secrets") {
+            self.fault(pos, "`.Secrets` is not supported yet".to_owned(), "use `--set` for values that are no secrets");
+        }
+        match expr {
+            Expr::Identifier(pos, name) => {
+                self.check_name(pos, &name);
+                Expr::Identifier(pos, name)
+            }
+            Expr::Pipe(pos, pipe) => Expr::Pipe(pos, self.pipe(pipe, strict)),
+            Expr::Chain(pos, inner, names) => Expr::Chain(pos, Box::new(self.expr(*inner, false)), names),
+            Expr::Field(..) | Expr::Variable(..) | Expr::Dot(_) if strict => self.needed(expr, path),
+            other => other,
+        }
+    }
+
+    /// `expr` with a check that it is there.
+    fn needed(&mut self, expr: Expr, path: String) -> Expr {
+        let pos = expr.pos();
+        let index = self.place(pos, path, false);
+        let command = CommandNode { pos, args: vec![identifier(pos, NEED), number(pos, index), expr] };
+        Expr::Pipe(pos, PipeNode { pos, decl: Vec::new(), commands: vec![command], is_assign: false })
+    }
+
+    fn tick(&mut self, pos: Pos, is_text: bool) -> Node {
+        let index = self.place(pos, String::new(), is_text);
+        let command = CommandNode { pos, args: vec![identifier(pos, TICK), number(pos, index)] };
+        let pipe = PipeNode { pos, decl: Vec::new(), commands: vec![command], is_assign: false };
+        Node::Action(ActionNode { pos, pipe })
+    }
+
+    fn place(&mut self, pos: Pos, path: String, is_text: bool) -> usize {
+        let at = self.at(pos);
+        // Where a registry is known, a missing one is a value like any other.
+        let path = if self.has_registry && is_registry(&path) { String::new() } else { path };
+        self.places.push(Place { at, path, is_text });
+        self.places.len() - 1
+    }
+
+    fn at(&self, pos: Pos) -> At {
+        let line = self.lines.partition_point(|begin| *begin <= pos.offset);
+        let begin = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
+        let column = self.source.get(begin..pos.offset).map_or(0, |before| before.chars().count());
+        At::new(line, column + 1)
+    }
+
+    fn check_name(&mut self, pos: Pos, name: &str) {
+        if self.known.contains(name) {
+            return;
+        }
+        let shown = clip(name);
+        if BARRED.contains(&name) {
+            let message = format!("`{shown}` is not available: a task does not read the machine it is rendered on");
+            return self.fault(pos, message, "give the value with `--set`");
+        }
+        let help = match nearest(name, self.known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the functions are those of Go's text/template and most of Sprig's".to_owned(),
+        };
+        self.fault(pos, format!("`{shown}` is not a function that templates have"), &help);
+    }
+
+    fn fault(&mut self, pos: Pos, message: String, help: &str) {
+        let at = self.at(pos);
+        self.faults.push(Fault { at, message, help: help.to_owned() });
+    }
+}
+
+/// The name of the function that a command calls.
+fn called(command: &CommandNode) -> Option<&str> {
+    match command.args.first() {
+        Some(Expr::Identifier(_, name)) => Some(name),
+        Some(Expr::Chain(_, inner, _)) => match &**inner {
+            Expr::Identifier(_, name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn identifier(pos: Pos, name: &str) -> Expr {
+    Expr::Identifier(pos, SmolStr::new(name))
+}
+
+fn number(pos: Pos, index: usize) -> Expr {
+    Expr::Number(pos, Number::Int(i64::try_from(index).unwrap_or(i64::MAX)))
+}
+
+fn is_registry(path: &str) -> bool {
+    matches!(path.trim_start_matches('$'), ".Run.Registry" | ".Run.RegistryName")
+}
+
+/// The guards as functions; their names cannot be written in a template.
+pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
+    let (tick, bound, need) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
+    vec![
+        (
+            TICK.to_owned(),
+            Arc::new(move |args: &[Value]| {
+                let mut state = lock(&tick);
+                state.here = index(args);
+                state.lines = 0;
+                state.spend(1)?;
+                Ok(Value::String("".into()))
+            }),
+        ),
+        (
+            BOUND.to_owned(),
+            Arc::new(move |args: &[Value]| {
+                let value = args.last().cloned().unwrap_or(Value::Nil);
+                let mut left = OUTPUT;
+                measure(&value, &mut left, 0)?;
+                // What takes long to make counts for more.
+                lock(&bound).spend(1 + ((OUTPUT - left) >> 10) as u64)?;
+                Ok(value)
+            }),
+        ),
+        (
+            NEED.to_owned(),
+            Arc::new(move |args: &[Value]| match args.last() {
+                Some(Value::Nil) | None => {
+                    let (mut state, place) = (lock(&need), index(args));
+                    if state.places.get(place).is_some_and(|place| is_registry(&place.path)) {
+                        state.here = place;
+                        state.without_registry = true;
+                        return Err(TemplateError::Exec("no registry is known".to_owned()));
+                    }
+                    state.missing.insert(place);
+                    Ok(Value::String("".into()))
+                }
+                Some(value) => Ok(value.clone()),
+            }),
+        ),
+    ]
+}
+
+fn index(args: &[Value]) -> usize {
+    args.first().and_then(Value::as_int).and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX)
+}
+
+/// Deepest nesting of a value; deeper than any values file may be.
+const DEPTH: usize = 128;
+
+/// Takes the size of a value from what is left; a list within a list counts as often as it is printed.
+fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
+    if depth > DEPTH {
+        return Err(TemplateError::Exec(format!("a value is nested deeper than {DEPTH}")));
+    }
+    let mut take = |size: usize| {
+        *left = left.checked_sub(size).ok_or_else(|| TemplateError::Exec(TOO_LARGE.to_owned()))?;
+        Ok::<(), TemplateError>(())
+    };
+    match value {
+        Value::String(text) => take(text.len()),
+        Value::List(items) => {
+            take(items.len())?;
+            items.iter().try_for_each(|item| measure(item, left, depth + 1))
+        }
+        Value::Map(entries) => {
+            take(entries.keys().map(|key| key.len() + 1).sum())?;
+            entries.values().try_for_each(|value| measure(value, left, depth + 1))
+        }
+        _ => take(1),
+    }
+}

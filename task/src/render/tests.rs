@@ -1,0 +1,1 @@
+//! Rendering against its limits.

@@ -1,0 +1,171 @@
+//! Task texts for runs without a task file: what `acre build` and `acre run --cmd` submit.
+
+use std::fmt::Write;
+
+/// What `acre build` was asked for (task language §13), as far as the task's text says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildRequest {
+    /// `-t`: names of the image; templates such as `img:{{.Run.ID}}` are left to the rendering.
+    pub images: Vec<String>,
+    /// Put in front of names without a registry: `host[:port][/path]`.
+    pub registry: Option<String>,
+    /// `-f`, relative to the root of the source.
+    pub dockerfile: Option<String>,
+    /// The folder of the source that is the context; `None`: its root.
+    pub context: Option<String>,
+    /// `--platform`, in order.
+    pub platforms: Vec<String>,
+    /// `--build-arg K=V`, in order.
+    pub build_args: Vec<String>,
+    /// `--label K=V`, in order.
+    pub labels: Vec<String>,
+    /// `--target`.
+    pub target: Option<String>,
+    /// `--no-cache`.
+    pub no_cache: bool,
+    /// `--pull`.
+    pub pull: bool,
+    /// Whether a push step follows.
+    pub push: bool,
+    /// Limit of the build, in seconds.
+    pub build_timeout: u64,
+    /// Limit of the push, in seconds.
+    pub push_timeout: u64,
+}
+
+impl Default for BuildRequest {
+    fn default() -> Self {
+        Self {
+            images: Vec::new(),
+            registry: None,
+            dockerfile: None,
+            context: None,
+            platforms: Vec::new(),
+            build_args: Vec::new(),
+            labels: Vec::new(),
+            target: None,
+            no_cache: false,
+            pull: false,
+            push: false,
+            // Task language §13.
+            build_timeout: 28_800,
+            push_timeout: 3_600,
+        }
+    }
+}
+
+/// The task of a build: one `build` step, and a `push` step if asked for and there is a name.
+pub fn build_task(request: &BuildRequest) -> String {
+    let images: Vec<String> = request.images.iter().map(|image| named(image, request.registry.as_deref())).collect();
+    let mut words: Vec<String> = Vec::new();
+    let mut flag = |flag: &str, value: &str| words.extend([flag.to_owned(), quoted(value)]);
+    images.iter().for_each(|image| flag("-t", image));
+    request.dockerfile.iter().for_each(|file| flag("-f", file));
+    request.platforms.iter().for_each(|platform| flag("--platform", platform));
+    request.build_args.iter().for_each(|argument| flag("--build-arg", argument));
+    request.labels.iter().for_each(|label| flag("--label", label));
+    request.target.iter().for_each(|target| flag("--target", target));
+    words.extend(request.no_cache.then(|| "--no-cache".to_owned()));
+    words.extend(request.pull.then(|| "--pull".to_owned()));
+    words.push(quoted(request.context.as_deref().unwrap_or(".")));
+    let mut text = String::from("version: v1.0.0\nsteps:\n");
+    // Writing to a string does not fail.
+    let _ = write!(
+        text,
+        "  - id: build\n    build: {}\n    timeout: {}\n",
+        scalar(&words.join(" ")),
+        request.build_timeout
+    );
+    if request.push && !images.is_empty() {
+        text.push_str("  - id: push\n    push:\n");
+        for image in &images {
+            let _ = writeln!(text, "      - {}", scalar(image));
+        }
+        let _ = writeln!(text, "    timeout: {}", request.push_timeout);
+    }
+    text
+}
+
+/// The task of a single command.
+pub fn cmd_task(cmd: &str) -> String {
+    format!("version: v1.0.0\nsteps:\n  - cmd: {}\n", scalar(cmd))
+}
+
+/// The name with the registry in front, if it has none. What is a registry follows [`acre_model::reference`]; a
+/// template before the first `/` may be one, and is left alone.
+fn named(image: &str, registry: Option<&str>) -> String {
+    let first = image.split_once('/').map(|(first, _)| first);
+    let has_registry = first.is_some_and(|first| {
+        first.contains(['.', ':', '{']) || first == "localhost" || first.bytes().any(|b| b.is_ascii_uppercase())
+    });
+    match registry {
+        Some(registry) if !has_registry => format!("{registry}/{image}"),
+        _ => image.to_owned(),
+    }
+}
+
+/// A word in single quotes, unless it needs none; `{{`, `}}` and what is between stay as they are.
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:=@,+%{}".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// A text as a double-quoted YAML scalar on one line (YAML 1.2, 7.3.1), except that templates keep their quotes:
+/// the text is rendered before it is YAML.
+fn scalar(text: &str) -> String {
+    let mut out = String::from("\"");
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once("{{") {
+        let Some((inner, after)) = tail.split_once("}}") else { break };
+        escape(before, &mut out);
+        out.push_str("{{");
+        out.push_str(inner);
+        out.push_str("}}");
+        rest = after;
+    }
+    escape(rest, &mut out);
+    out.push('"');
+    out
+}
+
+fn escape(text: &str, out: &mut String) {
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() || c == '\u{2028}' || c == '\u{2029}' || c == '\u{feff}' => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_becomes_a_build_and_a_push() {
+        let request = BuildRequest {
+            images: vec!["img:{{.Run.ID}}".to_owned(), "other.example/x:1".to_owned()],
+            registry: Some("r.example/team".to_owned()),
+            build_args: vec!["A=it's \"x\"".to_owned()],
+            push: true,
+            ..BuildRequest::default()
+        };
+        let expected = concat!(
+            "version: v1.0.0\nsteps:\n  - id: build\n",
+            "    build: \"-t r.example/team/img:{{.Run.ID}} -t other.example/x:1 --build-arg 'A=it'\\\\''s \\\"x\\\"' .\"\n",
+            "    timeout: 28800\n  - id: push\n    push:\n",
+            "      - \"r.example/team/img:{{.Run.ID}}\"\n      - \"other.example/x:1\"\n    timeout: 3600\n",
+        );
+        assert_eq!(build_task(&request), expected);
+    }
+}

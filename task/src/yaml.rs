@@ -1,0 +1,303 @@
+//! YAML as a tree of nodes that know their place. Read from the parser's events, not through serde: so every scalar
+//! keeps its text (`1.10` stays `1.10`), every key has a column, and one wrong type does not hide the next.
+
+use crate::diagnostic::{At, Class};
+use acre_model::text::clip;
+use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
+use std::{collections::BTreeMap, rc::Rc};
+
+/// Deepest nesting of lists and maps.
+pub(crate) const DEPTH: usize = 64;
+/// Most nodes, those that aliases repeat included.
+pub(crate) const NODES: usize = 10_000;
+/// Most bytes of scalars, those that aliases repeat included.
+const BYTES: usize = 4 << 20;
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) value: Value,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    /// A scalar, and whether it was written without quotes and may so be a number, a boolean or nothing.
+    Scalar { text: Rc<str>, plain: bool },
+    /// A list.
+    List(Vec<Node>),
+    /// A map in the order it was written.
+    Map(Vec<Entry>),
+}
+
+/// A key of a map and its value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    pub(crate) at: At,
+    pub(crate) key: Rc<str>,
+    pub(crate) value: Node,
+}
+
+/// Why a text is not YAML that is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) at: At,
+    pub(crate) message: String,
+    pub(crate) class: Class,
+}
+
+impl Node {
+    /// Whether nothing was written: `~`, `null` or an empty plain scalar.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// What it is, for a message.
+    pub(crate) fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar { .. } if self.is_null() => "nothing",
+            Value::Scalar { .. } => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+        }
+    }
+}
+
+/// The one document of `text`; `None` where there is none.
+pub(crate) fn parse(text: &str) -> Result<Option<Node>, Fault> {
+    let mut builder = Builder::default();
+    let mut options = Options::default();
+    (options.flow_nesting_limit, options.block_nesting_limit) = (DEPTH, DEPTH);
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| scan_fault(&error))?;
+        builder.take(event, place(&span))?;
+    }
+    Ok(builder.root)
+}
+
+fn scan_fault(error: &ScanError) -> Fault {
+    let at = At::new(error.marker().line(), error.marker().col() + 1);
+    match error.kind() {
+        // The scanner looks ahead, and so meets its own limit before the tree meets its.
+        ErrorKind::RecursionLimitExceeded => invalid(at, format!("nested deeper than {DEPTH}")),
+        _ => invalid(at, format!("not valid YAML: {}", error.info())),
+    }
+}
+
+fn place(span: &Span) -> At {
+    At::new(span.start.line(), span.start.col() + 1)
+}
+
+fn invalid(at: At, message: impl Into<String>) -> Fault {
+    Fault { at, message: message.into(), class: Class::Invalid }
+}
+
+/// What a node costs: itself and what is in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    nodes: usize,
+    bytes: usize,
+}
+
+/// A collection that is not closed yet.
+enum Open {
+    List { at: At, anchor: usize, items: Vec<Node>, before: Weight },
+    Map { at: At, anchor: usize, entries: Vec<Entry>, key: Option<(At, Rc<str>)>, before: Weight },
+}
+
+/// Builds the tree; an explicit stack, since the depth comes from outside.
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    anchors: BTreeMap<usize, (Node, Weight)>,
+    root: Option<Node>,
+    documents: usize,
+    total: Weight,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, at: At) -> Result<(), Fault> {
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(invalid(at, "a second YAML document; a task file has one"));
+                }
+                Ok(())
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let text_wanted = check_tag(tag.as_deref(), at)?;
+                let plain = style == ScalarStyle::Plain && !text_wanted;
+                self.count(at, Weight { nodes: 1, bytes: text.len() })?;
+                let weight = Weight { nodes: 1, bytes: text.len() };
+                let node = Node { at, value: Value::Scalar { text: text.as_ref().into(), plain } };
+                self.add(node, anchor, weight)
+            }
+            Event::Alias(anchor) => {
+                let known = self.anchors.get(&anchor).cloned();
+                let (mut node, weight) = known.ok_or_else(|| invalid(at, "an alias inside the value it names"))?;
+                self.count(at, weight)?;
+                node.at = at;
+                self.add(node, 0, weight)
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), at)?;
+                let before = self.enter(at)?;
+                self.open.push(Open::List { at, anchor, items: Vec::new(), before });
+                Ok(())
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                check_tag(tag.as_deref(), at)?;
+                let before = self.enter(at)?;
+                self.open.push(Open::Map { at, anchor, entries: Vec::new(), key: None, before });
+                Ok(())
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a collection that opens; what was counted before it.
+    fn enter(&mut self, at: At) -> Result<Weight, Fault> {
+        if self.open.len() >= DEPTH {
+            return Err(invalid(at, format!("nested deeper than {DEPTH}")));
+        }
+        let before = self.total;
+        self.count(at, Weight { nodes: 1, bytes: 0 })?;
+        Ok(before)
+    }
+
+    fn count(&mut self, at: At, weight: Weight) -> Result<(), Fault> {
+        self.total.nodes += weight.nodes;
+        self.total.bytes += weight.bytes;
+        let message = match () {
+            () if self.total.nodes > NODES => format!("aliases expand to more than {NODES} nodes"),
+            () if self.total.bytes > BYTES => format!("aliases expand to more than {} MiB", BYTES >> 20),
+            () => return Ok(()),
+        };
+        // Without an alias there is no expansion to speak of.
+        let message = if self.anchors.is_empty() { format!("more than {NODES} nodes") } else { message };
+        Err(invalid(at, message))
+    }
+
+    fn close(&mut self) -> Result<(), Fault> {
+        let (node, anchor, before) = match self.open.pop() {
+            Some(Open::List { at, anchor, items, before }) => (Node { at, value: Value::List(items) }, anchor, before),
+            Some(Open::Map { at, anchor, entries, before, .. }) => {
+                (Node { at, value: Value::Map(merged(entries)?) }, anchor, before)
+            }
+            None => return Ok(()),
+        };
+        let weight = Weight { nodes: self.total.nodes - before.nodes, bytes: self.total.bytes - before.bytes };
+        self.add(node, anchor, weight)
+    }
+
+    /// Puts a finished node where it belongs.
+    fn add(&mut self, node: Node, anchor: usize, weight: Weight) -> Result<(), Fault> {
+        if anchor != 0 {
+            self.anchors.insert(anchor, (node.clone(), weight));
+        }
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Map { entries, key, .. }) => match key.take() {
+                Some((at, key)) => entries.push(Entry { at, key, value: node }),
+                None => *key = Some((node.at, key_text(&node, entries)?)),
+            },
+        }
+        Ok(())
+    }
+}
+
+/// The text of a key that `entries` do not have yet.
+fn key_text(node: &Node, entries: &[Entry]) -> Result<Rc<str>, Fault> {
+    let Value::Scalar { text, .. } = &node.value else {
+        return Err(invalid(node.at, format!("a key must be a text, not {}", node.kind())));
+    };
+    match entries.iter().find(|entry| entry.key == *text && &**text != "<<") {
+        Some(first) => {
+            let (key, At { line, column }) = (clip(text), first.at);
+            Err(invalid(node.at, format!("the key `{key}` is there twice, first in line {line}, column {column}")))
+        }
+        None => Ok(Rc::clone(text)),
+    }
+}
+
+/// The entries with what `<<` brings put after them, where the map does not say otherwise itself.
+fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+    let (merges, mut own): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| &*entry.key == "<<");
+    for merge in merges {
+        let sources = match merge.value.value {
+            Value::List(items) => items,
+            _ => vec![merge.value],
+        };
+        for source in sources {
+            let Value::Map(more) = source.value else {
+                return Err(invalid(source.at, "`<<` takes a map or a list of maps"));
+            };
+            for entry in more {
+                if !own.iter().any(|known| known.key == entry.key) {
+                    own.push(entry);
+                }
+            }
+        }
+    }
+    Ok(own)
+}
+
+/// Whether a tag makes a text of its scalar; tags that make anything else than YAML's own types are refused.
+fn check_tag(tag: Option<&Tag>, at: At) -> Result<bool, Fault> {
+    let Some(tag) = tag else { return Ok(false) };
+    match tag.core_suffix() {
+        Some("str") => Ok(true),
+        Some("int" | "float" | "bool" | "null" | "seq" | "map") => Ok(false),
+        _ => Err(invalid(
+            at,
+            format!("the tag `{}` is not taken; a task file has plain values only", clip(&tag.original())),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str) -> String {
+        parse(text)
+            .map_or_else(|fault| format!("{}:{} {}", fault.at.line, fault.at.column, fault.message), |_| String::new())
+    }
+
+    #[test]
+    fn what_is_hostile_is_refused_with_its_place() {
+        let levels: String =
+            (1..9).map(|n| format!("k{n}: &k{n} [{}]\n", vec![format!("*k{}", n - 1); 9].join(","))).collect();
+        let bomb = format!("k0: &k0 [x,x,x,x,x,x,x,x,x]\n{levels}");
+        let nested = "[".repeat(10_000);
+        let table = [
+            (bomb.as_str(), "aliases expand to more than 10000 nodes"),
+            (nested.as_str(), "nested deeper than 64"),
+            ("a: 1\nb: 2\na: 3", "3:1 the key `a` is there twice, first in line 1, column 1"),
+            ("a: 1\n---\nb: 2", "a second YAML document"),
+            ("a:\n\tb: 1", "2:"),
+            ("a: !!python/object x", "1:"),
+            ("a: &a [*a]", "an alias inside the value it names"),
+            ("? [a]\n: b", "a key must be a text, not a list"),
+        ];
+        for (text, expected) in table {
+            let found = message(text);
+            assert!(found.contains(expected), "{}: {found}", clip(text));
+        }
+    }
+
+    #[test]
+    fn scalars_keep_their_text_and_merges_give_way() {
+        let node = parse("base: &b {v: 1.10, w: x}\nuse: {<<: *b, w: \"~\"}").unwrap().unwrap();
+        let Value::Map(entries) = &node.value else { panic!("{node:?}") };
+        let Value::Map(merged) = &entries[1].value.value else { panic!("{entries:?}") };
+        let texts: Vec<_> = merged.iter().map(|entry| (&*entry.key, &entry.value.value)).collect();
+        assert_eq!(texts[0], ("w", &Value::Scalar { text: "~".into(), plain: false }));
+        assert_eq!(texts[1], ("v", &Value::Scalar { text: "1.10".into(), plain: true }));
+    }
+}

@@ -1,0 +1,253 @@
+//! The whole way from text to plan, on files: the corpus of `tests/conformance`, ACR's own introductions in
+//! `tests/examples`, and arbitrary text.
+//!
+//! A case is a folder `NNN-name` with the task file `acb.yaml`, what is expected of it in `expect.txt`, and where
+//! needed `input.yaml` (values), `set.txt` (`k=v` lines), `options.txt` (`platforms`, `registry`, `no-tree`, `source`)
+//! and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
+
+use acre_model::{ids::RunId, plan::Fetch, platform::Platform, submission::NamedText, time::Timestamp};
+use acre_task::{Files, Input, RunFacts, compile, plan};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// 2026-11-20T18:03:01Z.
+const NOW: u64 = 1_795_197_781;
+
+fn facts() -> RunFacts {
+    RunFacts {
+        id: RunId::new(NOW, 7, 0),
+        now: Timestamp::from_millis(NOW * 1000),
+        commit: Some("5f1c".repeat(10)),
+        branch: Some("main".to_owned()),
+        repository: None,
+        git_tag: None,
+        triggered_by: "manual".to_owned(),
+        task_name: None,
+    }
+}
+
+/// The source of a case.
+struct Tree(PathBuf);
+
+impl Files for Tree {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        fs::read(self.0.join(path)).ok()
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        let entries = fs::read_dir(self.0.join(folder)).ok()?;
+        let mut names: Vec<String> =
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        Some(names)
+    }
+}
+
+/// A line of `options.txt`: a name, and what stands after it.
+fn option<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    let lines = options.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
+    lines.filter(|(own, _)| *own == name).map(|(_, value)| value.trim()).next()
+}
+
+/// The plan of a case as text, with its warnings above it; or its faults.
+fn outcome(case: &Path) -> String {
+    let file = |name: &str| fs::read_to_string(case.join(name)).unwrap_or_default();
+    let (text, values, sets, options) = (file("acb.yaml"), file("input.yaml"), file("set.txt"), file("options.txt"));
+    let platforms: Vec<Platform> = option(&options, "platforms")
+        .map(|list| list.split(',').map(|platform| platform.parse().unwrap()).collect())
+        .unwrap_or_default();
+    let sets: Vec<(String, String)> =
+        sets.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let values = NamedText { name: "input.yaml".to_owned(), text: values };
+    let source = option(&options, "source").map(|address| acre_task::address::parse(address).unwrap());
+    let (facts, tree) = (facts(), Tree(case.join("tree")));
+    let input = Input {
+        file: "acb.yaml",
+        text: &text,
+        values: std::slice::from_ref(&values),
+        sets: &sets,
+        platforms: &platforms,
+        registry: option(&options, "registry"),
+        facts: &facts,
+        files: &tree,
+        has_tree: option(&options, "no-tree").is_none(),
+        source: source.as_ref(),
+    };
+    let mut found = match compile(&input) {
+        Ok(compiled) => {
+            compiled.plan.warnings.iter().map(|warning| format!("{warning}\n\n")).collect::<String>()
+                + &plan::dump(&compiled.plan)
+        }
+        Err(diagnostics) => format!("{diagnostics}\n"),
+    };
+    if option(&options, "rendered").is_some() {
+        found += &format!("---\n{}", compile(&input).map(|compiled| compiled.rendered).unwrap_or_default());
+    }
+    found.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn cases(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let mut cases: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    cases
+}
+
+#[test]
+fn task_files_mean_what_the_corpus_says() {
+    let cases = cases("conformance");
+    assert!(cases.len() >= 40, "{} cases: is the corpus there?", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let (found, expected) = (outcome(&case), fs::read_to_string(case.join("expect.txt")).unwrap_or_default());
+        if found != expected {
+            if std::env::var_os("UPDATE").is_some() {
+                fs::write(case.join("expect.txt"), &found).unwrap();
+            }
+            let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            wrong.push(format!("=== {name}\n--- expected\n{expected}\n--- found\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An introduction of ACR with a registry, its source not at hand.
+fn introduction(name: &str) -> Result<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples").join(name);
+    let (text, facts) = (fs::read_to_string(path).unwrap(), facts());
+    let input = Input {
+        file: name,
+        text: &text,
+        values: &[],
+        sets: &[],
+        platforms: &[],
+        registry: Some("myregistry.example"),
+        facts: &facts,
+        files: &acre_task::NoFiles,
+        has_tree: true,
+        source: None,
+    };
+    compile(&input).map(|compiled| plan::dump(&compiled.plan)).map_err(|diagnostics| diagnostics.to_string())
+}
+
+#[test]
+fn introductions_plan_or_are_refused_with_line_and_remedy() {
+    for name in ["000-0.yaml", "001-0.yaml", "002-0.yaml"] {
+        let plan = introduction(name).unwrap_or_else(|faults| panic!("{name}: {faults}"));
+        let lines: Vec<&str> = plan.lines().collect();
+        assert_eq!(lines.len(), 2, "{plan}");
+        let image = format!("myregistry.example/hello-world:{}", RunId::new(NOW, 7, 0));
+        assert!(lines[0].starts_with("acb_step_0@linux/amd64") && lines[0].contains(&image), "{plan}");
+        assert!(
+            lines[1].starts_with("acb_step_1@linux/amd64") && lines[1].contains("<- acb_step_0@linux/amd64"),
+            "{plan}"
+        );
+        assert!(lines.iter().all(|line| line.ends_with("#0")), "{plan}");
+    }
+    let unknown = introduction("001-1.yaml").unwrap_err();
+    for part in [
+        "step `push` waits for `build`, which is not a step; did you mean `build-web`?",
+        "001-1.yaml:11:12",
+        "when: [\"build\"",
+    ] {
+        assert!(unknown.contains(part), "{part}: {unknown}");
+    }
+    let no_colon = introduction("002-1.yaml").unwrap_err();
+    for part in [
+        "`build` needs a colon after it",
+        "002-1.yaml:7:5",
+        "write `build: -t myregistry.example/hello-world-tests ./funcTests`",
+    ] {
+        assert!(no_colon.contains(part), "{part}: {no_colon}");
+    }
+}
+
+/// Compiles with everything given, for the sake of not panicking; whether it is a task.
+fn compiles(text: &str) -> bool {
+    let facts = facts();
+    let values = [NamedText { name: "v".to_owned(), text: "a: {b: 1}\nl: [1, x]\n".to_owned() }];
+    let fetch = Fetch { repository: "https://h/r.git".to_owned(), reference: None, subdirectory: None };
+    let input = Input {
+        file: "acb.yaml",
+        text,
+        values: &values,
+        sets: &[],
+        platforms: &[],
+        registry: Some("r.example"),
+        facts: &facts,
+        files: &acre_task::NoFiles,
+        has_tree: true,
+        source: Some(&fetch),
+    };
+    match compile(&input) {
+        Ok(compiled) => !plan::dump(&compiled.plan).is_empty(),
+        Err(diagnostics) => diagnostics.to_string().is_empty(),
+    }
+}
+
+mod arbitrary {
+    use super::compiles;
+    use proptest::prelude::*;
+
+    /// Lines that look like a task's, so that more than the first check is reached.
+    fn line() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("version: v1.1.0".to_owned()),
+            Just("steps:".to_owned()),
+            "(alias|env|platforms|stepTimeout|reports): [ -~]{0,20}",
+            "  - (build|push|cmd): [ -~]{0,40}",
+            "    (id|when|env|timeout|retries|detach|platforms): [ -~]{0,20}",
+            "  - cmd: [a-z$:{}.|\" ]{0,40}",
+            "\\{\\{ ?(if|range|with|end|else|define \"a\"|template \"a\"|printf|list|\\$x :=)? ?[.$a-zA-Z0-9| \"]{0,15} ?\\}\\}",
+            ".{0,40}",
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn text_never_panics(text in "\\PC{0,200}") {
+            compiles(&text);
+        }
+
+        #[test]
+        fn what_looks_like_a_task_never_panics(lines in prop::collection::vec(line(), 0..12)) {
+            compiles(&lines.join("\n"));
+        }
+
+        #[test]
+        fn words_never_panic_and_come_back(text in "\\PC{0,80}") {
+            if let Ok(words) = acre_task::words::split(&text) {
+                let joined = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect::<Vec<_>>().join(" ");
+                prop_assert_eq!(acre_task::words::split(&joined), Ok(words));
+            }
+        }
+
+        #[test]
+        fn addresses_never_panic(text in "(https://|ssh://|git@|ext::|)?[ -~]{0,60}") {
+            let _ = acre_task::address::is_git_address(&text);
+            let _ = acre_task::address::shown(&text);
+            if let Ok(fetch) = acre_task::address::parse(&text) {
+                prop_assert!(!fetch.repository.starts_with('-'), "{}", text);
+                prop_assert!(!fetch.subdirectory.unwrap_or_default().contains(".."), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_built_task_compiles(name in "[a-z]{1,8}", argument in "[ -z]{0,20}", label in "\\PC{0,20}") {
+            let request = acre_task::synth::BuildRequest {
+                images: vec![format!("{name}:{{{{.Run.ID}}}}")],
+                build_args: vec![format!("A={argument}")],
+                labels: vec![format!("l={label}")],
+                push: true,
+                ..Default::default()
+            };
+            let text = acre_task::synth::build_task(&request);
+            prop_assume!(!label.contains("{{"));
+            prop_assert!(compiles(&text), "{}", text);
+        }
+    }
+}
