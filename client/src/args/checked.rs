@@ -12,7 +12,7 @@ use acre_model::{
     text::clip,
 };
 use acre_task::synth::{self, BuildRequest};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A run that can be handed in once its source is on the farm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl BuildArgs {
             faults.say("--secret is not supported yet");
         }
         if self.output.is_some() {
-            faults.say("--output is not supported yet; push the image, or build for one platform on this machine's farm");
+            faults
+                .say("--output is not supported yet; push the image, or build for one platform on this machine's farm");
         }
         if self.load && !local {
             faults.say("--load is supported on the farm of this machine only; push the image and pull it here");
@@ -199,7 +200,9 @@ fn check_registry(registry: Option<&str>, faults: &mut Faults) {
     let named = format!("{registry}/x").parse::<Reference>();
     if !named.is_ok_and(|name| name.registry().is_some()) {
         let shown = clip(registry);
-        faults.say(format!("--registry `{shown}` is not a registry; write HOST[:PORT][/PATH], for example r.example/team"));
+        faults.say(format!(
+            "--registry `{shown}` is not a registry; write HOST[:PORT][/PATH], for example r.example/team"
+        ));
     }
 }
 
@@ -217,7 +220,8 @@ fn task_source(source: &Choice, file: Option<String>, cmd: Option<String>) -> Re
         (Choice::Git(_), file, None) => Ok(TaskSource::File(file.map(str::to_owned))),
         (Choice::None, Some(file), None) => {
             let shown = clip(file);
-            let why = format!("`{shown}` is looked up in the source, and /dev/null has no files; write `-f - < {shown}`");
+            let why =
+                format!("`{shown}` is looked up in the source, and /dev/null has no files; write `-f - < {shown}`");
             Err(Error::Usage(why))
         }
         (Choice::None, None, None) => {
@@ -226,7 +230,7 @@ fn task_source(source: &Choice, file: Option<String>, cmd: Option<String>) -> Re
     }
 }
 
-fn values_file(path: &PathBuf) -> Result<NamedText, Error> {
+fn values_file(path: &Path) -> Result<NamedText, Error> {
     Ok(NamedText { name: path.display().to_string(), text: source::read_text(path)? })
 }
 

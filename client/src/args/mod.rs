@@ -20,12 +20,24 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub struct Cli {
     /// The farm: a name of the configuration (`acre farm list`), an address `unix:/PATH`, or `local` for this
     /// machine's [default: the configuration's default-farm, else local]
-    #[arg(long, global = true, env = "ACRE_FARM", hide_env_values = true, value_name = "NAME|ADDRESS", help_heading = "Farm")]
+    #[arg(
+        long,
+        global = true,
+        env = "ACRE_FARM",
+        hide_env_values = true,
+        value_name = "NAME|ADDRESS",
+        help_heading = "Farm"
+    )]
     pub farm: Option<String>,
 
     /// The project that owns the runs
     #[arg(
-        long, global = true, env = "ACRE_PROJECT", hide_env_values = true, value_name = "NAME", default_value = "default",
+        long,
+        global = true,
+        env = "ACRE_PROJECT",
+        hide_env_values = true,
+        value_name = "NAME",
+        default_value = "default",
         help_heading = "Farm"
     )]
     pub project: ProjectName,

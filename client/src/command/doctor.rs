@@ -63,7 +63,9 @@ pub(super) async fn doctor(wish: &Wish, args: DoctorArgs) -> Result<ExitCode, Er
             }
             checks.extend(farm(wish, &choice).await);
         }
-        Err(why) => checks.push(Check::fail("configuration", why.to_string(), "mend the file, or name a farm with --farm")),
+        Err(why) => {
+            checks.push(Check::fail("configuration", why.to_string(), "mend the file, or name a farm with --farm"))
+        }
     }
     if let Some(registry) = &args.registry {
         checks.push(registry::check(registry).await);
@@ -129,13 +131,19 @@ fn agent(agent: &AgentView) -> Check {
         _ if agent.connected_at.is_none() => {
             Check::warn(&name, "is not connected", "see whether its process runs and reaches the farm")
         }
-        Engine::Down(_) => Check::fail(&name, format!("its engine is {shown}"), "start the engine; the agent sees it come"),
-        Engine::Ready { .. } if agent.capability.platforms.is_empty() => {
-            Check::fail(&name, format!("{shown} serves no platform"), "see the agent's messages for the trials that failed")
+        Engine::Down(_) => {
+            Check::fail(&name, format!("its engine is {shown}"), "start the engine; the agent sees it come")
         }
-        Engine::Ready { buildkit: false, .. } => {
-            Check::warn(&name, format!("{shown} serves {platforms}"), "builds are slower and take fewer flags without BuildKit")
-        }
+        Engine::Ready { .. } if agent.capability.platforms.is_empty() => Check::fail(
+            &name,
+            format!("{shown} serves no platform"),
+            "see the agent's messages for the trials that failed",
+        ),
+        Engine::Ready { buildkit: false, .. } => Check::warn(
+            &name,
+            format!("{shown} serves {platforms}"),
+            "builds are slower and take fewer flags without BuildKit",
+        ),
         Engine::Ready { .. } => Check::ok(&name, format!("{shown} serves {platforms}")),
     }
 }
@@ -152,7 +160,8 @@ mod tests {
             Check::fail("engine", "does not answer", "start it"),
         ];
         let lines: String = checks.iter().map(line).collect();
-        let expected = "ok    farm: answers\nwarn  disk: is nearly full; make room\nFAIL  engine: does not answer; start it\n";
+        let expected =
+            "ok    farm: answers\nwarn  disk: is nearly full; make room\nFAIL  engine: does not answer; start it\n";
         assert_eq!(lines, expected);
     }
 

@@ -78,10 +78,10 @@ impl FarmClient {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(CONNECT)
             .keep_alive_while_idle(true);
-        let channel = endpoint.connect_with_connector(connector).await.map_err(|why| Error::Unreachable {
-            farm: format!("{name} ({address})"),
-            why: deepest(&why),
-        })?;
+        let channel = endpoint
+            .connect_with_connector(connector)
+            .await
+            .map_err(|why| Error::Unreachable { farm: format!("{name} ({address})"), why: deepest(&why) })?;
         Ok(Self { name, project, channel, local })
     }
 
@@ -164,8 +164,7 @@ impl FarmClient {
 
     /// The report of a run, by its digest.
     pub async fn report(&self, digest: &Digest) -> Result<Report, Error> {
-        let request =
-            v1::GetRequest { project: self.project.to_string(), digests: vec![digest.as_bytes().to_vec()] };
+        let request = v1::GetRequest { project: self.project.to_string(), digests: vec![digest.as_bytes().to_vec()] };
         let mut stream = self.ask(self.blobs().get(limited(request, ANSWER))).await?;
         let mut json = Vec::new();
         while let Some(answer) = stream.message().await.map_err(|status| self.failed(&status))? {

@@ -6,7 +6,7 @@ mod config;
 pub mod local;
 
 pub use address::{Address, BadAddress};
-pub use client::{Fleet, FarmClient, LogStream, RunStream};
+pub use client::{FarmClient, Fleet, LogStream, RunStream};
 pub use config::{BadConfig, Config};
 
 use crate::error::Error;
@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn the_farm_is_the_one_that_was_named() {
-        let config = Config::parse("default-farm = \"ci\"\n[farms]\nci = \"unix:/run/ci.sock\"\nbig = \"unix:/b\"").unwrap();
+        let config =
+            Config::parse("default-farm = \"ci\"\n[farms]\nci = \"unix:/run/ci.sock\"\nbig = \"unix:/b\"").unwrap();
         let none = Config::default();
         let remote = |name: &str, path: &str| {
             format!("{:?}", Choice::Remote { name: name.to_owned(), address: Address::Unix(path.into()) })

@@ -69,9 +69,11 @@ mod tests {
     use super::*;
     use acre_model::{log::Stream, time::Timestamp};
 
+    /// Attempt, offset and data of each.
+    type Frames<'a> = &'a [(u32, u64, &'a str)];
+
     fn take(cursors: &mut Cursors, attempt: u32, offset: u64, data: &str) -> String {
-        let frame =
-            Frame { offset, at: Timestamp::default(), stream: Stream::Stdout, data: data.as_bytes().to_vec() };
+        let frame = Frame { offset, at: Timestamp::default(), stream: Stream::Stdout, data: data.as_bytes().to_vec() };
         let text = |data| String::from_utf8(data).unwrap();
         match cursors.take(UnitId(0), attempt, frame) {
             News::Next(data) => text(data),
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn pieces_join_without_gap_or_repeat() {
-        let table: [(&[(u32, u64, &str)], &str); 6] = [
+        let table: [(Frames, &str); 6] = [
             (&[(1, 0, "abc"), (1, 3, "def")], "abcdef"),
             (&[(1, 0, "abc"), (1, 0, "abc"), (1, 3, "def")], "abcdef"),
             (&[(1, 0, "abcd"), (1, 2, "cdef")], "abcdef"),

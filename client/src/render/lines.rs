@@ -150,7 +150,10 @@ mod tests {
     use super::*;
     use Stream::{Notice, Stderr, Stdout};
 
-    fn merged(reader: Reader, pieces: &[(u32, Stream, &str)]) -> String {
+    /// Unit, stream and data of each.
+    type Pieces<'a> = &'a [(u32, Stream, &'a str)];
+
+    fn merged(reader: Reader, pieces: Pieces) -> String {
         let mut lines = Lines::new(Vec::new(), reader);
         for (unit, stream, data) in pieces {
             lines.push(UnitId(*unit), *stream, data.as_bytes()).unwrap();
@@ -161,7 +164,7 @@ mod tests {
 
     #[test]
     fn lines_of_parallel_units_do_not_mix() {
-        let table: [(&[(u32, Stream, &str)], &str); 7] = [
+        let table: [(Pieces, &str); 7] = [
             (&[(0, Stdout, "a1 "), (1, Stdout, "b1\n"), (0, Stdout, "a2\n")], "b1\na1 a2\n"),
             (&[(0, Stdout, "a1\na2\na"), (1, Stdout, "b\n"), (0, Stdout, "3\n")], "a1\na2\nb\na3\n"),
             (&[(0, Stdout, "no end"), (1, Stdout, "neither")], "no end\nneither\n"),

@@ -35,9 +35,8 @@ pub fn show(report: &Report) -> String {
 ///
 /// `containerimage.digest` is what the first reference has in its registry: the index where there is one.
 pub fn metadata(report: &Report) -> Value {
-    let pushed = |kind: &str| {
-        report.units.iter().filter(move |unit| unit.kind == kind).find_map(|unit| unit.pushed.as_deref())
-    };
+    let pushed =
+        |kind: &str| report.units.iter().filter(move |unit| unit.kind == kind).find_map(|unit| unit.pushed.as_deref());
     let digest = pushed("index").or_else(|| pushed("push")).and_then(|pushed| pushed.rsplit_once('@'));
     let mut names: Vec<String> = report
         .images

@@ -89,7 +89,9 @@ fn notes(unit: &UnitView) -> Vec<String> {
         }
         _ => {}
     }
-    notes.extend(unit.result.warnings.iter().map(|warning| format!("{}: warning: {}\n", unit.name, clip_lines(warning))));
+    notes.extend(
+        unit.result.warnings.iter().map(|warning| format!("{}: warning: {}\n", unit.name, clip_lines(warning))),
+    );
     notes
 }
 

@@ -24,7 +24,8 @@ pub struct FolderFiles {
 impl FolderFiles {
     /// Walks the folder; `dockerfile` is kept whatever the rules say.
     pub fn new(root: &Path, dockerfile: &str) -> Result<Self, Error> {
-        let walked = rules(root, dockerfile).and_then(|rules| walk(root, &rules)).map_err(|why| super::send::fault(&why))?;
+        let walked =
+            rules(root, dockerfile).and_then(|rules| walk(root, &rules)).map_err(|why| super::send::fault(&why))?;
         let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([(String::new(), BTreeSet::new())]);
         for found in &walked.files {
             // Every folder above the file is a name in the folder above it.

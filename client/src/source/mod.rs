@@ -38,7 +38,9 @@ impl Choice {
             return Ok(Self::None);
         }
         if text == "-" {
-            return Err(Error::Usage("a tar archive on standard input as source is not supported yet; unpack it".into()));
+            return Err(Error::Usage(
+                "a tar archive on standard input as source is not supported yet; unpack it".into(),
+            ));
         }
         if address::is_git_address(text) {
             address::parse(text).map_err(|why| Error::Usage(why.to_string()))?;
@@ -46,7 +48,9 @@ impl Choice {
         }
         if text.starts_with("oci://") || text.starts_with("https://") || text.starts_with("http://") {
             let shown = clip(&address::shown(text));
-            let why = format!("`{shown}`: archives and artifacts as source are not supported yet; a git address ends in .git");
+            let why = format!(
+                "`{shown}`: archives and artifacts as source are not supported yet; a git address ends in .git"
+            );
             return Err(Error::Usage(why));
         }
         let wrong = |why: &str| {
@@ -122,9 +126,8 @@ fn bounded(from: impl Read, shown: &str) -> Result<String, Error> {
     if bytes.len() as u64 > LARGEST_TEXT {
         return Err(Error::Usage(format!("{shown} is larger than 1 MiB, the limit of a task file")));
     }
-    String::from_utf8(bytes).map_err(|fault| {
-        Error::Usage(format!("{shown} is not UTF-8 at byte {}", fault.utf8_error().valid_up_to()))
-    })
+    String::from_utf8(bytes)
+        .map_err(|fault| Error::Usage(format!("{shown} is not UTF-8 at byte {}", fault.utf8_error().valid_up_to())))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use acre_tree::{
     upload::{Progress, UploadError},
     walk::rules,
 };
-use std::{error::Error as _, path::Path, time::SystemTime};
+use std::{path::Path, time::SystemTime};
 
 /// What sending a tree took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

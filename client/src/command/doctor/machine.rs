@@ -47,9 +47,10 @@ fn folder(state: &Path) -> Check {
 }
 
 fn room(state: &Path) -> Check {
-    match rustix::fs::statvfs(&existing(state)) {
+    match rustix::fs::statvfs(existing(state)) {
         Ok(disk) => {
-            let (free, all) = (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
+            let (free, all) =
+                (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
             room_of(free, all)
         }
         Err(why) => Check::warn("disk", format!("cannot be asked for its room: {why}"), "see whether it is mounted"),

@@ -70,7 +70,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_registry_is_one_that_answers_as_one() {
-        for (status, expected) in [("200 OK", Level::Ok), ("401 Unauthorized", Level::Ok), ("404 Not Found", Level::Fail)] {
+        for (status, expected) in
+            [("200 OK", Level::Ok), ("401 Unauthorized", Level::Ok), ("404 Not Found", Level::Fail)]
+        {
             assert_eq!(answered(status).await.level, expected, "{status}");
         }
     }

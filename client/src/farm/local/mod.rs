@@ -263,11 +263,13 @@ impl LocalFarm {
     }
 
     async fn restart_if_older(&self) -> Result<Option<String>, Error> {
-        let Some(scheduler) = self.running(Part::Scheduler).filter(|running| is_older(&running.version, VERSION)) else {
+        let Some(scheduler) = self.running(Part::Scheduler).filter(|running| is_older(&running.version, VERSION))
+        else {
             return Ok(None);
         };
         if !is_idle(&connect(&scheduler).await?).await? {
-            let line = format!("the farm of this machine ({}) is older than acre ({VERSION}) and busy", scheduler.version);
+            let line =
+                format!("the farm of this machine ({}) is older than acre ({VERSION}) and busy", scheduler.version);
             return Ok(Some(line));
         }
         self.drain(&scheduler, false).await?;
@@ -298,15 +300,11 @@ impl LocalFarm {
         make_folder(start.socket.parent().unwrap_or(Path::new("/")))?;
         let log = self.log(part);
         let what = || format!("cannot start {}", program.display());
-        let launched = launch::launch(&program, &self.arguments(part, start), &log).map_err(LocalError::system(what()))?;
-        let record = Record {
-            identity: launched.identity.clone(),
-            start: start.clone(),
-            version: VERSION.to_owned(),
-        };
+        let launched =
+            launch::launch(&program, &self.arguments(part, start), &log).map_err(LocalError::system(what()))?;
+        let record = Record { identity: launched.identity.clone(), start: start.clone(), version: VERSION.to_owned() };
         record.write(&self.record(part)).map_err(LocalError::system("cannot record a process"))?;
-        let not_ready =
-            |why| LocalError::NotReady { program: part.program(), why, log: log.display().to_string() };
+        let not_ready = |why| LocalError::NotReady { program: part.program(), why, log: log.display().to_string() };
         launched.ready().await.map_err(not_ready)
     }
 
@@ -416,9 +414,8 @@ pub fn find(program: &'static str) -> Result<PathBuf, LocalError> {
     let folder = own.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.clone()).chain(env::split_paths(&path).filter(|folder| folder.is_absolute()));
-    let executable = |path: &PathBuf| {
-        fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
-    };
+    let executable =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
     let found = folders.map(|folder| folder.join(program)).find(executable);
     found.ok_or(LocalError::Missing { program, folder: folder.display().to_string() })
 }
@@ -458,7 +455,8 @@ mod tests {
             engine: Some("unix:///run/engine.sock".to_owned()),
         };
         let shown = |part| {
-            let words: Vec<String> = farm.arguments(part, &start).iter().map(|word| word.display().to_string()).collect();
+            let words: Vec<String> =
+                farm.arguments(part, &start).iter().map(|word| word.display().to_string()).collect();
             words.join(" ")
         };
         assert_eq!(shown(Part::Scheduler), "--data /a/scheduler --listen unix:/run/x.sock --idle-stop 30m");

@@ -62,13 +62,19 @@ impl Home {
 mod tests {
     use super::*;
 
+    type Environment<'a> = &'a [(&'a str, &'a str)];
+
     #[test]
     fn the_environment_says_where() {
-        let table: [(&[(&str, &str)], &str, &str); 5] = [
+        let table: [(Environment, &str, &str); 5] = [
             (&[("HOME", "/h")], "/h/.local/state/acre", "/h/.local/state/acre/farm.sock"),
             (&[("HOME", "/h"), ("XDG_RUNTIME_DIR", "/run/u")], "/h/.local/state/acre", "/run/u/acre/farm.sock"),
             (&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")], "/s/acre", "/s/acre/farm.sock"),
-            (&[("HOME", "/h"), ("XDG_STATE_HOME", "relative")], "/h/.local/state/acre", "/h/.local/state/acre/farm.sock"),
+            (
+                &[("HOME", "/h"), ("XDG_STATE_HOME", "relative")],
+                "/h/.local/state/acre",
+                "/h/.local/state/acre/farm.sock",
+            ),
             (&[("ACRE_HOME", "/a"), ("XDG_RUNTIME_DIR", "/run/u")], "/a", "/a/farm.sock"),
         ];
         for (environment, state, socket) in table {
@@ -80,7 +86,7 @@ mod tests {
     #[test]
     fn an_environment_that_says_nothing_of_use_is_refused() {
         let long = format!("/{}", "x".repeat(120));
-        let table: [(&[(&str, &str)], &str); 4] = [
+        let table: [(Environment, &str); 4] = [
             (&[], "HOME is not set"),
             (&[("HOME", "")], "HOME is not set"),
             (&[("ACRE_HOME", "here")], "ACRE_HOME must be an absolute path"),
@@ -92,7 +98,7 @@ mod tests {
         }
     }
 
-    fn home(environment: &[(&str, &str)]) -> Result<Home, LocalError> {
+    fn home(environment: Environment) -> Result<Home, LocalError> {
         Home::new(|name| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
     }
 }

@@ -1,14 +1,17 @@
 //! A process by more than its number: numbers are used again, and a signal must never reach a stranger.
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::retry_on_intr,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use serde::{Deserialize, Serialize};
-use std::{fs, io, os::fd::OwnedFd, time::Duration};
-use tokio::io::{Interest, unix::AsyncFd};
+use std::{fs, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 /// A process: its number, and when it was started on which boot of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Identity {
+pub(super) struct Identity {
     pid: i32,
     /// Clock ticks from boot to start (proc_pid_stat(5), field 22).
     started_ticks: u64,
@@ -18,7 +21,7 @@ pub struct Identity {
 
 impl Identity {
     /// The identity of the process that has this number now.
-    pub fn of(pid: u32) -> io::Result<Self> {
+    pub(super) fn of(pid: u32) -> io::Result<Self> {
         let pid = i32::try_from(pid).map_err(io::Error::other)?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         let (_, started_ticks) = state_and_start(&stat).ok_or_else(|| io::Error::other("/proc/PID/stat is odd"))?;
@@ -27,23 +30,22 @@ impl Identity {
     }
 
     /// The number.
-    pub const fn pid(&self) -> i32 {
+    pub(super) const fn pid(&self) -> i32 {
         self.pid
     }
 
     /// Whether it is this very process that has the number now, and it has not ended.
-    pub fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         let ended = |stat: &str| state_and_start(stat).is_none_or(|(state, _)| matches!(state, 'Z' | 'X'));
         let same = u32::try_from(self.pid).is_ok_and(|pid| Self::of(pid).is_ok_and(|now| now == *self));
         same && fs::read_to_string(format!("/proc/{}/stat", self.pid)).is_ok_and(|stat| !ended(&stat))
     }
 
     /// A handle to the process, if it is still there.
-    pub fn open(&self) -> Option<Process> {
-        let fd = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::NONBLOCK).ok()?;
+    pub(super) fn open(&self) -> Option<Process> {
+        let fd = pidfd_open(Pid::from_raw(self.pid)?, PidfdFlags::empty()).ok()?;
         // Only now is the number held: what it means is looked at after it was opened.
-        let fd = self.is_alive().then_some(fd)?;
-        AsyncFd::with_interest(fd, Interest::READABLE).ok().map(Process)
+        self.is_alive().then(|| Process(Arc::new(fd)))
     }
 }
 
@@ -59,27 +61,34 @@ fn state_and_start(stat: &str) -> Option<(char, u64)> {
 
 /// A process that can be signalled and waited for without a race (pidfd_open(2)).
 #[derive(Debug)]
-pub struct Process(AsyncFd<OwnedFd>);
+pub(super) struct Process(Arc<OwnedFd>);
 
 impl Process {
     /// Asks it to end.
-    pub fn terminate(&self) {
+    pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     /// Ends it.
-    pub fn kill(&self) {
+    pub(super) fn kill(&self) {
         self.signal(Signal::KILL);
     }
 
     /// Whether it has ended within `limit`.
-    pub async fn ended_within(&self, limit: Duration) -> bool {
-        tokio::time::timeout(limit, self.0.readable()).await.is_ok()
+    pub(super) async fn ended_within(&self, limit: Duration) -> bool {
+        let fd = Arc::clone(&self.0);
+        let timeout = Timespec::try_from(limit).ok();
+        let ended = move || {
+            // A process's descriptor is readable once the process has ended.
+            let mut fds = [PollFd::new(&fd, PollFlags::IN)];
+            retry_on_intr(|| poll(&mut fds, timeout.as_ref())).is_ok_and(|ready| ready > 0)
+        };
+        tokio::task::spawn_blocking(ended).await.unwrap_or(false)
     }
 
     fn signal(&self, signal: Signal) {
         // It fails only where the process has ended, which is what is wanted.
-        let _ = pidfd_send_signal(self.0.get_ref(), signal);
+        let _ = pidfd_send_signal(&self.0, signal);
     }
 }
 
