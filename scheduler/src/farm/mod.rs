@@ -119,5 +119,3 @@ impl State {
     }
 }
 
-#[cfg(test)]
-mod tests;

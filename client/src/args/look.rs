@@ -1,0 +1,108 @@
+//! Command lines of the commands that look at runs and agents, or end a run.
+
+use acre_model::ids::{BadName, RunId};
+use clap::{Args, ValueEnum};
+use std::{fmt, str::FromStr};
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs: one JSON value, times in milliseconds since 1970
+    Json,
+    /// The same as YAML
+    Yaml,
+}
+
+/// A run: its id, or the newest one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunRef {
+    /// The newest run of the project.
+    Last,
+    /// This run.
+    Id(RunId),
+}
+
+impl FromStr for RunRef {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        if text == "last" { Ok(Self::Last) } else { text.parse().map(Self::Id) }
+    }
+}
+
+impl fmt::Display for RunRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Last => f.write_str("last"),
+            Self::Id(id) => id.fmt(f),
+        }
+    }
+}
+
+/// `acre logs`
+#[derive(Clone, Debug, Args)]
+pub struct LogsArgs {
+    /// Go on with what comes, until the run is over; a lost connection is made again for up to 2 minutes
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only this step, or this unit (`STEP@OS/ARCH`); with one unit the bytes are printed as they are
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Leave out the first N bytes; needs --step with one unit. The bytes that were printed so far are the offset at
+    /// which to go on
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "step")]
+    pub offset: u64,
+    /// The run's id, or `last` for the project's newest
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub run: RunRef,
+}
+
+/// `acre show`
+#[derive(Clone, Debug, Args)]
+pub struct ShowArgs {
+    /// How to print it
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// The run's id, or `last` for the project's newest
+    #[arg(value_name = "RUN", default_value = "last")]
+    pub run: RunRef,
+}
+
+/// `acre list`
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// How many runs to show, 1 to 1000
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// How to print them
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre cancel`
+#[derive(Clone, Debug, Args)]
+pub struct CancelArgs {
+    /// Wait until the run is over
+    #[arg(long)]
+    pub wait: bool,
+    /// The run's id, or `last` for the project's newest
+    #[arg(value_name = "RUN")]
+    pub run: RunRef,
+}
+
+/// `acre agents`
+#[derive(Clone, Debug, Args)]
+pub struct AgentsArgs {
+    /// How to print them; a star in the table marks an emulated platform
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// Give this agent no new work; it finishes what it has
+    #[arg(long, value_name = "AGENT", conflicts_with = "undrain")]
+    pub drain: Option<String>,
+    /// Give this agent work again
+    #[arg(long, value_name = "AGENT")]
+    pub undrain: Option<String>,
+}

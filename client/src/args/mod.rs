@@ -1,0 +1,94 @@
+//! The command line, as it is written: each flag says its unit and its default. What the words mean together is checked
+//! in [`checked`].
+
+pub mod checked;
+mod look;
+mod operate;
+mod submit;
+
+pub use look::{AgentsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
+pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
+pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared};
+
+use crate::{exit_code::ExitCode, farm::Wish};
+use acre_model::ids::ProjectName;
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Builds, runs and tests containers on a farm: on this machine, or on many.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "acre", version, after_long_help = ExitCode::help(), max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// The farm: a name of the configuration (`acre farm list`), an address `unix:/PATH`, or `local` for this
+    /// machine's [default: the configuration's default-farm, else local]
+    #[arg(
+        long,
+        global = true,
+        env = "ACRE_FARM",
+        hide_env_values = true,
+        value_name = "NAME|ADDRESS",
+        help_heading = "Farm"
+    )]
+    pub farm: Option<String>,
+
+    /// The project that owns the runs
+    #[arg(
+        long,
+        global = true,
+        env = "ACRE_PROJECT",
+        hide_env_values = true,
+        value_name = "NAME",
+        default_value = "default",
+        help_heading = "Farm"
+    )]
+    pub project: ProjectName,
+
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Build an image from a source, and push it where a registry is known
+    Build(BuildArgs),
+    /// Run a task of several steps on a source
+    Run(RunArgs),
+    /// Compile a task without running it, and print its plan; needs no farm
+    Check(CheckArgs),
+    /// Print the log of a run
+    Logs(LogsArgs),
+    /// Show a run: its units, what it built from what, its tests
+    Show(ShowArgs),
+    /// List runs, newest first
+    List(ListArgs),
+    /// Ask for the end of a run
+    Cancel(CancelArgs),
+    /// List the agents of the farm
+    Agents(AgentsArgs),
+    /// Start a farm on this machine, and wait until it is ready
+    Up(UpArgs),
+    /// Let the farm of this machine finish what runs, then stop it
+    Down(DownArgs),
+    /// Look for what could keep a farm from working, and say what to do
+    Doctor(DoctorArgs),
+    /// Farms that are known by name
+    #[command(subcommand)]
+    Farm(FarmCommand),
+    /// Print a completion script for a shell
+    Completion(CompletionArgs),
+    /// Print the manual page, or write one page per command into a folder
+    Man(ManArgs),
+}
+
+impl Cli {
+    /// Which farm the command is for.
+    pub fn wish(&self) -> Wish {
+        Wish { farm: self.farm.clone(), project: self.project.clone() }
+    }
+
+    /// The whole command line as clap knows it, for completion and manual pages; help texts end with the exit codes.
+    pub fn described() -> clap::Command {
+        Self::command()
+    }
+}

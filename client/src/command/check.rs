@@ -1,0 +1,69 @@
+//! `acre check`: the plan of a task, or all that is wrong with it, without a farm.
+
+use super::print_as;
+use crate::{
+    args::{CheckArgs, checked},
+    error::Error,
+    exit_code::ExitCode,
+    now,
+    source::{Choice, FolderFiles},
+};
+use acre_model::{
+    ids::RunId,
+    submission::{NamedText, TaskSource},
+};
+use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, compile, plan};
+use std::io::Write;
+
+/// Compiles the task and prints its plan; warnings go to standard error.
+pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
+    let (format, strict) = (args.format, args.strict);
+    let request = checked::request(&args.source, args.task, args.shared)?;
+    let TaskSource::Text(task) = &request.submission.task else {
+        let why = "the task file of a git source is not at hand; fetch the repository and check its folder";
+        return Err(Error::Usage(why.to_owned()));
+    };
+    let files: Box<dyn Files> = match &request.source {
+        Choice::Folder(folder) => Box::new(FolderFiles::new(folder, &request.dockerfile)?),
+        Choice::None | Choice::Git(_) => Box::new(NoFiles),
+    };
+    let compiled = compiled(&request, task, files.as_ref())?;
+    let mut err = std::io::stderr();
+    for warning in &compiled.plan.warnings {
+        // If nobody listens there, the plan is worth printing all the same.
+        let _ = writeln!(err, "{warning}\n");
+    }
+    if strict && !compiled.plan.warnings.is_empty() {
+        return Err(Error::Usage(format!("{} warnings, and --strict", compiled.plan.warnings.len())));
+    }
+    print_as(format, &compiled.plan, || plan::dump(&compiled.plan))?;
+    Ok(ExitCode::Success)
+}
+
+fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {
+    let now = now();
+    let facts = RunFacts {
+        // What the run's own id would be is not known before it is handed in.
+        id: RunId::new(now.as_millis() / 1000, 0, 0),
+        now,
+        commit: None,
+        branch: None,
+        repository: None,
+        git_tag: None,
+        triggered_by: "manual".to_owned(),
+        task_name: None,
+    };
+    let input = Input {
+        file: &task.name,
+        text: &task.text,
+        values: &request.submission.values,
+        sets: &request.submission.sets,
+        platforms: &request.submission.platforms,
+        registry: request.submission.registry.as_deref(),
+        facts: &facts,
+        files,
+        has_tree: request.source != Choice::None,
+        source: None,
+    };
+    compile(&input).map_err(|diagnostics| Error::Task(diagnostics.to_string()))
+}

@@ -1,0 +1,121 @@
+//! Handing in a run and seeing it through: what `run` and `build` share.
+
+use super::{
+    attend::{Attended, attend},
+    print,
+};
+use crate::{
+    args::{Follow, Format, checked::Request},
+    error::Error,
+    exit_code::ExitCode,
+    farm::{self, FarmClient, Wish},
+    follow::Patience,
+    now,
+    render::{self, plain, view::View},
+    source::{self, Choice},
+};
+use acre_model::{
+    report::Report,
+    run::RunView,
+    submission::{Source, Submission},
+};
+use acre_tree::Packed;
+use std::{
+    fs::File,
+    io::Read,
+    time::{Duration, Instant},
+};
+
+/// How long handing in is tried while the farm does not answer.
+const SUBMIT: Duration = Duration::from_secs(30);
+
+/// Sends the source and hands in the run. While a local source is packed, the farm of this machine comes up.
+pub(super) async fn hand_in(wish: &Wish, request: Request, view: &mut View) -> Result<(FarmClient, RunView), Error> {
+    let registry = request.submission.registry.clone();
+    let pack = async {
+        match &request.source {
+            Choice::Folder(folder) => source::pack(folder, &request.dockerfile).await.map(Some),
+            Choice::None | Choice::Git(_) => Ok(None),
+        }
+    };
+    let (farm, tree) = tokio::try_join!(farm::connect(wish), pack)?;
+    if let Some(tree) = &tree {
+        send(&farm, tree, registry.as_deref(), view).await?;
+    }
+    let source = match (&request.source, &tree) {
+        (Choice::Git(address), _) => Source::Git(address.clone()),
+        (_, Some(tree)) => Source::Tree(tree.root()),
+        (_, None) => Source::None,
+    };
+    let submission = request.submission(wish.project.clone(), source, key()?);
+    let run = submit(&farm, &submission).await?;
+    view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
+    Ok((farm, run))
+}
+
+async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &mut View) -> Result<(), Error> {
+    view.line(&plain::stamped(now(), &plain::sending(tree.totals().bytes, registry)))?;
+    source::send(farm, tree, |progress| view.sent(progress.sent_bytes, progress.total_bytes)).await?;
+    Ok(())
+}
+
+/// Hands in the run. If the answer is lost, asking again with the same key gives the same run.
+async fn submit(farm: &FarmClient, submission: &Submission) -> Result<RunView, Error> {
+    let mut patience = Patience::of(SUBMIT);
+    loop {
+        match farm.submit(submission.clone()).await {
+            Err(error @ Error::Unreachable { .. }) => match patience.failed(Instant::now()) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Err(error),
+            },
+            answered => return answered,
+        }
+    }
+}
+
+/// A key that no other submission has: 128 random bits in hexadecimal digits.
+fn key() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
+    read.map_err(Error::file("cannot read random numbers"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Follows the run as the command line wishes and tells how it ended; `after` gives further lines for the end.
+pub(super) async fn follow(
+    farm: &FarmClient,
+    run: RunView,
+    wish: &Follow,
+    mut view: View,
+    after: impl FnOnce(&RunView, Option<&Report>) -> Result<Vec<String>, Error>,
+) -> Result<ExitCode, Error> {
+    if wish.no_wait {
+        view.finish()?;
+        print(&format!("{}\n", run.id))?;
+        return Ok(ExitCode::Success);
+    }
+    view.line(&plain::stamped(now(), plain::WAITING))?;
+    let (run, report) = match attend(farm, run, wish, &mut view).await? {
+        Attended::Over { run, report } => (run, report),
+        Attended::Left => return Ok(ExitCode::Interrupted),
+    };
+    let mut lines = plain::ending(&run, report.as_ref());
+    let at = run.ended_at.unwrap_or(run.submitted_at);
+    let verdict = lines.pop();
+    lines.extend(after(&run, report.as_ref())?.iter().map(|line| plain::stamped(at, line)));
+    lines.extend(verdict);
+    match (wish.format, &report) {
+        (Format::Table, _) => print(&(lines.join("\n") + "\n"))?,
+        (format, report) => {
+            lines.iter().try_for_each(|line| view.line(line))?;
+            let text = |json: bool| match (report, json) {
+                (Some(report), true) => render::json(report),
+                (Some(report), false) => render::yaml(report),
+                (None, true) => render::json(&run),
+                (None, false) => render::yaml(&run),
+            };
+            print(&text(format == Format::Json))?;
+        }
+    }
+    Ok(ExitCode::of_run(run.status))
+}

@@ -1,0 +1,77 @@
+//! What the commands do, one file each. Their texts are made by [`crate::render`].
+
+mod agents;
+mod attend;
+mod build;
+mod cancel;
+mod check;
+mod completion;
+mod doctor;
+mod down;
+mod farm;
+mod hand_in;
+mod list;
+mod logs;
+mod man;
+mod run;
+mod show;
+mod up;
+
+use crate::{
+    args::{Cli, Command, Format, RunRef},
+    error::Error,
+    exit_code::ExitCode,
+    farm::FarmClient,
+    render,
+};
+use acre_model::ids::RunId;
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Does what the command line says.
+pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
+    let wish = cli.wish();
+    match cli.command {
+        Command::Build(args) => build::build(&wish, args).await,
+        Command::Run(args) => run::run(&wish, args).await,
+        Command::Check(args) => check::check(args),
+        Command::Logs(args) => logs::logs(&wish, args).await,
+        Command::Show(args) => show::show(&wish, args).await,
+        Command::List(args) => list::list(&wish, args).await,
+        Command::Cancel(args) => cancel::cancel(&wish, args).await,
+        Command::Agents(args) => agents::agents(&wish, args).await,
+        Command::Up(args) => up::up(args).await,
+        Command::Down(args) => down::down(args).await,
+        Command::Doctor(args) => doctor::doctor(&wish, args).await,
+        Command::Farm(command) => farm::farm(command),
+        Command::Completion(args) => completion::completion(&args),
+        Command::Man(args) => man::man(&args),
+    }
+}
+
+/// Writes a text to standard output.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Writes a value to standard output: as a table for people, or as it is for programs.
+fn print_as(format: Format, value: &impl Serialize, table: impl FnOnce() -> String) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&table()),
+        Format::Json => print(&render::json(value)),
+        Format::Yaml => print(&render::yaml(value)),
+    }
+}
+
+/// The id of the run that is meant.
+async fn resolve(farm: &FarmClient, run: &RunRef) -> Result<RunId, Error> {
+    match run {
+        RunRef::Id(id) => Ok(id.clone()),
+        RunRef::Last => match farm.list(1).await?.into_iter().next() {
+            Some(run) => Ok(run.id),
+            None => Err(Error::Refused(format!("project {} has no run yet; `acre run` makes one", farm.project()))),
+        },
+    }
+}

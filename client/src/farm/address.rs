@@ -1,0 +1,99 @@
+//! Where a farm listens.
+
+use acre_model::text::clip;
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// Where a farm listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A Unix socket, absolute.
+    Unix(PathBuf),
+}
+
+/// Why a text is not an address of a farm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAddress {
+    /// Farms on other machines.
+    #[error("`{0}`: this version of acre reaches farms by unix:/path only, not over the network")]
+    Network(String),
+    /// Neither known form.
+    #[error("`{0}` is not the address of a farm; write unix:/path/to/farm.sock")]
+    Form(String),
+    /// A path that depends on the working directory.
+    #[error("`{0}`: the path of a farm's socket must be absolute")]
+    Relative(String),
+    /// A path that does not fit (`sun_path` of unix(7): 108 bytes with the ending NUL).
+    #[error("`{shown}`: the path of a Unix socket may have {limit} bytes, not {length}", limit = Address::LONGEST)]
+    Long {
+        /// The path.
+        shown: String,
+        /// Its bytes.
+        length: usize,
+    },
+}
+
+impl Address {
+    /// Bytes that the path of a Unix socket may have (unix(7)).
+    pub const LONGEST: usize = 107;
+
+    /// Whether `text` is meant as an address rather than as a farm's name.
+    pub fn is_meant(text: &str) -> bool {
+        text.contains([':', '/'])
+    }
+
+    /// The socket of this path, if it can be one.
+    pub fn unix(path: PathBuf) -> Result<Self, BadAddress> {
+        let shown = || clip(&path.display().to_string());
+        let length = path.as_os_str().len();
+        if !path.is_absolute() {
+            Err(BadAddress::Relative(shown()))
+        } else if length > Self::LONGEST {
+            Err(BadAddress::Long { shown: shown(), length })
+        } else {
+            Ok(Self::Unix(path))
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = BadAddress;
+
+    fn from_str(text: &str) -> Result<Self, BadAddress> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Self::unix(path.strip_prefix("//").unwrap_or(path).into());
+        }
+        let network = ["https://", "http://", "tcp://"].iter().any(|scheme| text.starts_with(scheme));
+        Err(if network { BadAddress::Network(clip(text)) } else { BadAddress::Form(clip(text)) })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Unix(path) = self;
+        write!(f, "unix:{}", path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_sockets_by_absolute_paths() {
+        for text in ["unix:/run/farm.sock", "unix:///run/farm.sock"] {
+            assert_eq!(text.parse(), Ok(Address::Unix("/run/farm.sock".into())), "{text}");
+        }
+        let long = format!("unix:/{}", "x".repeat(107));
+        let table = [
+            ("https://farm.example", "not over the network"),
+            ("farm.sock", "write unix:"),
+            ("unix:farm.sock", "must be absolute"),
+            ("unix:", "must be absolute"),
+            (&long, "may have 107 bytes, not 108"),
+        ];
+        for (text, expected) in table {
+            let found = text.parse::<Address>().unwrap_err().to_string();
+            assert!(found.contains(expected), "{text}: {found}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The list of farms: `$XDG_CONFIG_HOME/acre/config.toml`, else `~/.config/acre/config.toml`.
+//!
+//! ```toml
+//! default-farm = "ci"
+//! [farms]
+//! ci = "unix:/run/acre/farm.sock"
+//! ```
+
+use super::{Address, BadAddress, LOCAL, absolute};
+use acre_model::text::{clip, nearest};
+use serde::Deserialize;
+use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
+
+/// Farms by name.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Config {
+    default_farm: Option<String>,
+    farms: BTreeMap<String, String>,
+}
+
+/// Largest list that is read, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Why the list of farms is of no use.
+#[derive(Debug, thiserror::Error)]
+pub enum BadConfig {
+    /// It is there and cannot be read.
+    #[error("cannot read {path}: {why}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// It is not what a list of farms looks like.
+    #[error("{path}: {why}; it should hold `default-farm = \"NAME\"` and, under [farms], `NAME = \"unix:/PATH\"`")]
+    Form {
+        /// The file.
+        path: String,
+        /// What is wrong, with its place, in one line.
+        why: String,
+    },
+    /// A name that is not in it.
+    #[error("no farm is named `{name}`{hint}; `acre farm list` shows the names, an address begins with unix:")]
+    Unknown {
+        /// The name, clipped.
+        name: String,
+        /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// An entry whose address is none.
+    #[error("farm `{name}`: {why}")]
+    Entry {
+        /// The farm.
+        name: String,
+        /// What is wrong.
+        why: BadAddress,
+    },
+}
+
+impl Config {
+    /// Where the list is; `None` where the environment names no home.
+    pub fn path() -> Option<PathBuf> {
+        let home = || absolute(env::var_os("HOME")).map(|home| home.join(".config"));
+        absolute(env::var_os("XDG_CONFIG_HOME")).or_else(home).map(|folder| folder.join("acre/config.toml"))
+    }
+
+    /// Reads the list; without a file it is empty.
+    pub fn load() -> Result<Self, BadConfig> {
+        let Some(path) = Self::path() else { return Ok(Self::default()) };
+        let shown = path.display().to_string();
+        let read = fs::metadata(&path).and_then(|data| match data.len() {
+            0..=LARGEST => fs::read_to_string(&path),
+            _ => Err(io::Error::other("it is larger than 1 MiB")),
+        });
+        match read {
+            Ok(text) => Self::parse(&text).map_err(|why| BadConfig::Form { path: shown, why }),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(why) => Err(BadConfig::Read { path: shown, why }),
+        }
+    }
+
+    /// Reads the list from its text; the error is one line with the place of the fault.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|fault| {
+            let line = fault.span().map(|span| text[..span.start].matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            format!("{place}{}", clip(fault.message()))
+        })
+    }
+
+    /// The farm of commands that name none.
+    pub fn default_farm(&self) -> Option<&str> {
+        self.default_farm.as_deref()
+    }
+
+    /// Names and addresses as they are written, by name.
+    pub fn farms(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.farms.iter().map(|(name, address)| (name.as_str(), address.as_str()))
+    }
+
+    /// The address of a farm by its name.
+    pub fn address(&self, name: &str) -> Result<Address, BadConfig> {
+        let Some(address) = self.farms.get(name) else {
+            let names = self.farms.keys().map(String::as_str).chain([LOCAL]);
+            let hint = nearest(name, names).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(BadConfig::Unknown { name: clip(name), hint });
+        };
+        address.parse().map_err(|why| BadConfig::Entry { name: name.to_owned(), why })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_of_the_list_are_told_with_their_line() {
+        let table = [
+            ("default-farm = 1", "line 1: "),
+            ("[farms]\nx = 1", "line 2: "),
+            ("defualt-farm = \"x\"", "line 1: unknown field `defualt-farm`"),
+            ("[farms\n", "line 1: "),
+        ];
+        for (text, expected) in table {
+            let found = Config::parse(text).unwrap_err();
+            assert!(found.starts_with(expected) && !found.contains('\n'), "{text}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_is_no_address_is_named() {
+        let config = Config::parse("[farms]\nfar = \"https://far\"").unwrap();
+        let found = config.address("far").unwrap_err().to_string();
+        assert!(found.starts_with("farm `far`: ") && found.contains("unix:/path"), "{found}");
+    }
+}

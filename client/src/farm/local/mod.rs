@@ -1,0 +1,466 @@
+//! The farm of this machine: a scheduler and an agent as background processes of one user (design: "Farm on one
+//! machine"). What runs is known by a record per process; starting and stopping happens under a lock.
+
+mod launch;
+pub mod paths;
+mod process;
+mod record;
+
+pub use launch::launcher;
+
+use crate::{
+    error::Error,
+    farm::{Address, BadAddress, FarmClient},
+};
+use acre_model::ids::ProjectName;
+use paths::Home;
+use process::Process;
+use record::Record;
+use serde::{Deserialize, Serialize};
+use std::{
+    env,
+    ffi::OsString,
+    fs::{self, DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// What a farm on one machine consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `acre-scheduler`.
+    Scheduler,
+    /// `acre-agent`.
+    Agent,
+}
+
+/// Whether a farm stops by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IdleStop {
+    /// Only when it is told to.
+    Never,
+    /// After [`IDLE_STOP`] without a run.
+    WhenIdle,
+}
+
+/// How long a farm that was started by the way waits for work, as the scheduler's command line takes it.
+pub const IDLE_STOP: &str = "30m";
+/// The version of this client, and of the scheduler and agent that belong to it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How long another `acre` may take to start or stop the farm.
+const LOCK: Duration = Duration::from_secs(150);
+/// How long a drained process may take to end before it is told again, and how long then.
+const END: Duration = Duration::from_secs(15);
+const END_AT_ONCE: Duration = Duration::from_secs(5);
+
+/// What can go wrong with the farm of this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// Nothing says where its files are.
+    #[error("HOME is not set; set it, or ACRE_HOME to the folder that shall hold the farm's files")]
+    NoHome,
+    /// A folder that depends on the working directory.
+    #[error("ACRE_HOME must be an absolute path, not `{0}`")]
+    RelativeHome(String),
+    /// The socket cannot be there.
+    #[error("{0}; set ACRE_HOME or XDG_RUNTIME_DIR to a shorter one")]
+    Socket(BadAddress),
+    /// A file or process.
+    #[error("{what}: {why}")]
+    System {
+        /// What was to be done.
+        what: String,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// A program is missing.
+    #[error(
+        "no farm is configured, and none can be started on this machine: `{program}` is neither in {folder} nor on \
+         PATH; install it beside `acre`, or name a farm with --farm"
+    )]
+    Missing {
+        /// The program.
+        program: &'static str,
+        /// The folder of `acre`.
+        folder: String,
+    },
+    /// A program was started and did not become ready.
+    #[error("{program} did not start: {why}; its messages are in {log}")]
+    NotReady {
+        /// The program.
+        program: &'static str,
+        /// What it says.
+        why: String,
+        /// Its log file.
+        log: String,
+    },
+    /// A scheduler that does not answer.
+    #[error("the scheduler (process {pid}) does not answer: {why}; `acre down --now` stops it whatever it does")]
+    Silent {
+        /// Its number.
+        pid: i32,
+        /// What the connection says.
+        why: String,
+    },
+    /// Another `acre` has the lock.
+    #[error("another acre starts or stops the farm for more than {seconds} seconds", seconds = LOCK.as_secs())]
+    Locked,
+}
+
+impl LocalError {
+    fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        move |why| Self::System { what: what.into(), why }
+    }
+}
+
+impl Part {
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Scheduler => "acre-scheduler",
+            Self::Agent => "acre-agent",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// The farm of this machine, running or not.
+#[derive(Clone, Debug)]
+pub struct LocalFarm {
+    home: Home,
+}
+
+/// How a farm is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Start {
+    socket: PathBuf,
+    idle_stop: IdleStop,
+    engine: Option<String>,
+}
+
+impl LocalFarm {
+    /// The farm whose files are there.
+    pub const fn new(home: Home) -> Self {
+        Self { home }
+    }
+
+    /// Where its files are.
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Where it listens, or would.
+    pub fn address(&self) -> Address {
+        Address::Unix(self.running_socket().unwrap_or_else(|| self.home.socket().to_owned()))
+    }
+
+    /// Where it listens, if any part of it runs. That is where it was started to listen, whatever this process's
+    /// environment says.
+    pub fn running_socket(&self) -> Option<PathBuf> {
+        self.running_start().map(|start| start.socket)
+    }
+
+    /// Whether the farm that runs stops by itself.
+    pub fn idle_stop(&self) -> Option<IdleStop> {
+        self.running_start().map(|start| start.idle_stop)
+    }
+
+    /// The number of the process that is this part, if it runs.
+    pub fn pid(&self, part: Part) -> Option<i32> {
+        self.running(part).map(|record| record.identity.pid())
+    }
+
+    /// The file with the messages of a part.
+    pub fn log(&self, part: Part) -> PathBuf {
+        self.home.state().join(format!("{}.log", part.word()))
+    }
+
+    /// The folder with the data of a part.
+    pub fn data(&self, part: Part) -> PathBuf {
+        self.home.state().join(part.word())
+    }
+
+    /// Starts what does not run, and waits until it is ready. A farm of an older version is restarted first, if it is
+    /// idle. Returns lines for the user that say what was done; none where the farm was up.
+    pub async fn ensure_up(self, idle_stop: IdleStop, engine: Option<String>) -> Result<(Self, Vec<String>), Error> {
+        if self.missing().is_empty() && !self.is_older() {
+            return Ok((self, Vec::new()));
+        }
+        let _lock = self.lock().await?;
+        let mut told = Vec::new();
+        if let Some(line) = self.restart_if_older().await? {
+            told.push(line);
+        }
+        let missing = self.missing();
+        let start = self.running_start().unwrap_or_else(|| Start {
+            socket: self.home.socket().to_owned(),
+            idle_stop,
+            engine: engine.or_else(engine_from_env),
+        });
+        self.start_parts(missing, &start).await?;
+        if !missing.is_empty() {
+            told.push(started_line(missing, idle_stop));
+        }
+        Ok((self, told))
+    }
+
+    /// Finishes what runs (with `now`: cancels it) and stops the farm. Returns one line that says what was done.
+    pub async fn down(&self, now: bool) -> Result<String, Error> {
+        if self.running_socket().is_none() {
+            return Ok("no farm runs on this machine".to_owned());
+        }
+        let _lock = self.lock().await?;
+        let canceled = match (self.running(Part::Scheduler), now) {
+            (None, _) => 0,
+            (Some(scheduler), now) => match self.drain(&scheduler, now).await {
+                Err(_) if now => 0,
+                drained => drained?,
+            },
+        };
+        self.stop_parts().await;
+        Ok(match canceled {
+            0 => "stopped the farm of this machine".to_owned(),
+            canceled => format!("stopped the farm of this machine; {canceled} runs were canceled"),
+        })
+    }
+
+    fn running(&self, part: Part) -> Option<Record> {
+        Record::read(&self.record(part)).filter(|record| record.identity.is_alive())
+    }
+
+    /// How the parts that run were started.
+    fn running_start(&self) -> Option<Start> {
+        [Part::Scheduler, Part::Agent].into_iter().find_map(|part| self.running(part)).map(|record| record.start)
+    }
+
+    fn record(&self, part: Part) -> PathBuf {
+        self.home.state().join(format!("{}.pid", part.word()))
+    }
+
+    /// The parts that do not run, in the order in which they are started.
+    fn missing(&self) -> &'static [Part] {
+        match (self.running(Part::Scheduler).is_some(), self.running(Part::Agent).is_some()) {
+            (true, true) => &[],
+            (false, true) => &[Part::Scheduler],
+            (true, false) => &[Part::Agent],
+            (false, false) => &[Part::Scheduler, Part::Agent],
+        }
+    }
+
+    /// Whether the farm was started by an older client than this.
+    fn is_older(&self) -> bool {
+        self.running(Part::Scheduler).is_some_and(|scheduler| is_older(&scheduler.version, VERSION))
+    }
+
+    async fn restart_if_older(&self) -> Result<Option<String>, Error> {
+        let Some(scheduler) = self.running(Part::Scheduler).filter(|running| is_older(&running.version, VERSION))
+        else {
+            return Ok(None);
+        };
+        if !is_idle(&connect(&scheduler).await?).await? {
+            let line =
+                format!("the farm of this machine ({}) is older than acre ({VERSION}) and busy", scheduler.version);
+            return Ok(Some(line));
+        }
+        self.drain(&scheduler, false).await?;
+        self.stop_parts().await;
+        Ok(Some(format!("restarted the farm of this machine: it was {}, acre is {VERSION}", scheduler.version)))
+    }
+
+    async fn drain(&self, scheduler: &Record, now: bool) -> Result<u32, Error> {
+        connect(scheduler).await?.stop(now).await
+    }
+
+    /// Starts parts one after the other. If one does not come up, those before it are stopped again.
+    async fn start_parts(&self, parts: &[Part], start: &Start) -> Result<(), LocalError> {
+        for (index, part) in parts.iter().enumerate() {
+            if let Err(error) = self.start(*part, start).await {
+                for part in &parts[..=index] {
+                    self.stop_part(*part).await;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn start(&self, part: Part, start: &Start) -> Result<(), LocalError> {
+        let program = find(part.program())?;
+        make_folder(&self.data(part))?;
+        make_folder(start.socket.parent().unwrap_or(Path::new("/")))?;
+        let log = self.log(part);
+        let what = || format!("cannot start {}", program.display());
+        let launched =
+            launch::launch(&program, &self.arguments(part, start), &log).map_err(LocalError::system(what()))?;
+        let record = Record { identity: launched.identity.clone(), start: start.clone(), version: VERSION.to_owned() };
+        record.write(&self.record(part)).map_err(LocalError::system("cannot record a process"))?;
+        let not_ready = |why| LocalError::NotReady { program: part.program(), why, log: log.display().to_string() };
+        launched.ready().await.map_err(not_ready)
+    }
+
+    /// The command line of a part, but for `--ready-fd`.
+    fn arguments(&self, part: Part, start: &Start) -> Vec<OsString> {
+        let address = Address::Unix(start.socket.clone()).to_string();
+        let mut arguments: Vec<OsString> = vec!["--data".into(), self.data(part).into()];
+        match part {
+            Part::Scheduler => {
+                arguments.extend(["--listen".into(), address.into()]);
+                if start.idle_stop == IdleStop::WhenIdle {
+                    arguments.extend(["--idle-stop".into(), IDLE_STOP.into()]);
+                }
+            }
+            Part::Agent => {
+                arguments.extend(["--farm".into(), address.into(), "--exit-with-farm".into()]);
+                if let Some(engine) = &start.engine {
+                    arguments.extend(["--engine".into(), engine.into()]);
+                }
+            }
+        }
+        arguments
+    }
+
+    /// The agent first, so that the scheduler still hears of its end.
+    async fn stop_parts(&self) {
+        self.stop_part(Part::Agent).await;
+        self.stop_part(Part::Scheduler).await;
+    }
+
+    async fn stop_part(&self, part: Part) {
+        if let Some(process) = self.running(part).and_then(|record| record.identity.open()) {
+            end(&process).await;
+        }
+        let _ = fs::remove_file(self.record(part));
+    }
+
+    /// Keeps other `acre`s from starting and stopping until the file is dropped.
+    async fn lock(&self) -> Result<File, LocalError> {
+        make_folder(self.home.state())?;
+        let path = self.home.lock();
+        let what = format!("cannot lock {}", path.display());
+        let file = File::options().create(true).append(true).open(&path).map_err(LocalError::system(what.clone()))?;
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(why)) => return Err(LocalError::System { what, why }),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
+        let locked = tokio::time::timeout(LOCK, locked).await.map_err(|_| LocalError::Locked)?;
+        locked.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(LocalError::system(what))
+    }
+}
+
+/// Asks a process to end, then tells it, then makes it.
+async fn end(process: &Process) {
+    for limit in [END, END_AT_ONCE] {
+        process.terminate();
+        if process.ended_within(limit).await {
+            return;
+        }
+    }
+    process.kill();
+    process.ended_within(END_AT_ONCE).await;
+}
+
+async fn connect(scheduler: &Record) -> Result<FarmClient, LocalError> {
+    let address = Address::Unix(scheduler.start.socket.clone());
+    let connected = FarmClient::connect(super::LOCAL.to_owned(), &address, ProjectName::default(), None).await;
+    connected.map_err(|why| LocalError::Silent { pid: scheduler.identity.pid(), why: why.to_string() })
+}
+
+/// Whether nothing runs and nothing waits.
+async fn is_idle(farm: &FarmClient) -> Result<bool, Error> {
+    let busy = farm.fleet().await?.agents.iter().any(|agent| agent.busy > 0);
+    Ok(!busy && farm.list(1000).await?.iter().all(|run| run.status.is_final()))
+}
+
+fn started_line(started: &[Part], idle_stop: IdleStop) -> String {
+    match (started, idle_stop) {
+        ([Part::Agent], _) => "started the agent of this machine's farm again".to_owned(),
+        ([Part::Scheduler], _) => "started the scheduler of this machine's farm again".to_owned(),
+        (_, IdleStop::WhenIdle) => {
+            "no farm is configured: started one on this machine, which stops after 30 idle minutes".to_owned()
+        }
+        (_, IdleStop::Never) => "started a farm on this machine; `acre down` stops it".to_owned(),
+    }
+}
+
+/// Whether version `a` is older than `b`, by their three numbers; what is no version is not older.
+fn is_older(a: &str, b: &str) -> bool {
+    let numbers = |version: &str| -> Option<Vec<u64>> {
+        let core = version.split(['-', '+']).next()?;
+        core.split('.').map(|number| number.parse().ok()).collect()
+    };
+    numbers(a).zip(numbers(b)).is_some_and(|(a, b)| a < b)
+}
+
+/// The engine that `DOCKER_HOST` names, as far as an agent can use it; else the agent knows where to look.
+fn engine_from_env() -> Option<String> {
+    env::var("DOCKER_HOST").ok().filter(|host| host.starts_with("unix://"))
+}
+
+/// A program that belongs to `acre`: beside it, else on PATH.
+pub fn find(program: &'static str) -> Result<PathBuf, LocalError> {
+    let own = env::current_exe().and_then(fs::canonicalize).ok();
+    let folder = own.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.clone()).chain(env::split_paths(&path).filter(|folder| folder.is_absolute()));
+    let executable =
+        |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
+    let found = folders.map(|folder| folder.join(program)).find(executable);
+    found.ok_or(LocalError::Missing { program, folder: folder.display().to_string() })
+}
+
+/// A folder for this user alone.
+fn make_folder(path: &Path) -> Result<(), LocalError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(LocalError::system(format!("cannot make the folder {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        let table = [
+            ("0.1.0", "0.1.0", false),
+            ("0.1.9", "0.1.10", true),
+            ("0.2.0", "0.1.9", false),
+            ("0.9.0", "1.0.0", true),
+            ("1.0.0-rc.1", "1.0.1", true),
+            ("unknown", "1.0.0", false),
+        ];
+        for (a, b, expected) in table {
+            assert_eq!(is_older(a, b), expected, "{a} older than {b}");
+        }
+    }
+
+    #[test]
+    fn parts_are_started_with_what_they_need() {
+        let home = Home::new(|name| (name == "ACRE_HOME").then(|| "/a".into())).unwrap();
+        let farm = LocalFarm::new(home);
+        let start = Start {
+            socket: "/run/x.sock".into(),
+            idle_stop: IdleStop::WhenIdle,
+            engine: Some("unix:///run/engine.sock".to_owned()),
+        };
+        let shown = |part| {
+            let words: Vec<String> =
+                farm.arguments(part, &start).iter().map(|word| word.display().to_string()).collect();
+            words.join(" ")
+        };
+        assert_eq!(shown(Part::Scheduler), "--data /a/scheduler --listen unix:/run/x.sock --idle-stop 30m");
+        let agent = "--data /a/agent --farm unix:/run/x.sock --exit-with-farm --engine unix:///run/engine.sock";
+        assert_eq!(shown(Part::Agent), agent);
+    }
+}

@@ -1,0 +1,113 @@
+//! Farms: which one a command is for, how it is reached, and the one on this machine.
+
+mod address;
+mod client;
+mod config;
+pub mod local;
+
+pub use address::{Address, BadAddress};
+pub use client::{FarmClient, Fleet, LogStream, RunStream};
+pub use config::{BadConfig, Config};
+
+use crate::error::Error;
+use acre_model::ids::ProjectName;
+use local::{IdleStop, LocalFarm, paths::Home};
+use std::path::PathBuf;
+
+/// The name that always means the farm of this machine.
+pub const LOCAL: &str = "local";
+
+/// Which farm a command is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The one of this machine, which is started where it must be.
+    Local,
+    /// One that somebody runs.
+    Remote {
+        /// As the user named it.
+        name: String,
+        /// Where.
+        address: Address,
+    },
+}
+
+/// What the command line and the environment say about the farm.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// `--farm` or `ACRE_FARM`: a name or an address.
+    pub farm: Option<String>,
+    /// `--project` or `ACRE_PROJECT`.
+    pub project: ProjectName,
+}
+
+/// The farm that is wished for: an address as it is, a name by the list of farms, else the list's default, else the
+/// farm of this machine.
+pub fn choose(wish: Option<&str>, config: &Config) -> Result<Choice, Error> {
+    let name = match wish.or(config.default_farm()) {
+        None | Some(LOCAL) => return Ok(Choice::Local),
+        Some(name) => name,
+    };
+    let address = if Address::is_meant(name) { name.parse()? } else { config.address(name)? };
+    Ok(Choice::Remote { name: name.to_owned(), address })
+}
+
+/// A connection to the farm that is wished for. The farm of this machine is started if it must be, which is told on
+/// standard error in one line.
+pub async fn connect(wish: &Wish) -> Result<FarmClient, Error> {
+    match choose(wish.farm.as_deref(), &Config::load()?)? {
+        Choice::Local => {
+            let (farm, up) = LocalFarm::new(Home::from_env()?).ensure_up(IdleStop::WhenIdle, None).await?;
+            up.iter().for_each(|line| crate::tell(line));
+            FarmClient::connect(LOCAL.to_owned(), &farm.address(), wish.project.clone(), Some(farm)).await
+        }
+        Choice::Remote { name, address } => FarmClient::connect(name, &address, wish.project.clone(), None).await,
+    }
+}
+
+/// A connection to the farm that is wished for, if it is up: commands that only look start nothing.
+pub async fn connect_running(wish: &Wish) -> Result<FarmClient, Error> {
+    match choose(wish.farm.as_deref(), &Config::load()?)? {
+        Choice::Local => {
+            let farm = LocalFarm::new(Home::from_env()?);
+            let socket = farm.running_socket().unwrap_or_else(|| farm.home().socket().to_owned());
+            let why = format!("nothing listens on {}; start a farm on this machine with `acre up`", socket.display());
+            let connected =
+                FarmClient::connect(LOCAL.to_owned(), &Address::Unix(socket), wish.project.clone(), None).await;
+            connected.map_err(|_| Error::Unreachable { farm: LOCAL.to_owned(), why })
+        }
+        Choice::Remote { name, address } => FarmClient::connect(name, &address, wish.project.clone(), None).await,
+    }
+}
+
+/// The value of an environment variable that must be an absolute path; as the XDG base directory specification says,
+/// a relative one counts as not set.
+fn absolute(variable: Option<std::ffi::OsString>) -> Option<PathBuf> {
+    variable.map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_farm_is_the_one_that_was_named() {
+        let config =
+            Config::parse("default-farm = \"ci\"\n[farms]\nci = \"unix:/run/ci.sock\"\nbig = \"unix:/b\"").unwrap();
+        let none = Config::default();
+        let remote = |name: &str, path: &str| {
+            format!("{:?}", Choice::Remote { name: name.to_owned(), address: Address::Unix(path.into()) })
+        };
+        let table = [
+            (None, &none, "Local".to_owned()),
+            (Some("local"), &config, "Local".to_owned()),
+            (None, &config, remote("ci", "/run/ci.sock")),
+            (Some("big"), &config, remote("big", "/b")),
+            (Some("unix:/x"), &none, remote("unix:/x", "/x")),
+        ];
+        for (wish, config, expected) in table {
+            assert_eq!(format!("{:?}", choose(wish, config).unwrap()), expected, "{wish:?}");
+        }
+        let unknown = choose(Some("bog"), &config).unwrap_err().to_string();
+        assert!(unknown.contains("did you mean `big`?"), "{unknown}");
+    }
+}

@@ -1,0 +1,29 @@
+//! What people and programs see: everything here is made from values alone, and written by someone else.
+
+pub mod agents;
+pub mod escape;
+pub mod lines;
+pub mod live;
+pub mod plain;
+pub mod report;
+pub mod run;
+pub mod table;
+pub mod view;
+
+use serde::Serialize;
+
+/// A value for programs: JSON or YAML with the field names of the model.
+pub fn json(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_else(|why| format!("{{\"error\": \"{why}\"}}"));
+    text.push('\n');
+    text
+}
+
+/// The same as YAML.
+pub fn yaml(value: &impl Serialize) -> String {
+    let mut text = serde_yaml::to_string(value).unwrap_or_else(|why| format!("error: {why}"));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,76 @@
+//! The client's own lines in a run's log (task language §11), and what comes after the log.
+
+use super::table::bytes;
+use acre_model::{
+    ids::RunId,
+    report::{Report, TestSummary},
+    run::{RunStatus, RunView},
+    text::clip,
+    time::Timestamp,
+};
+
+/// A line with its time in front.
+pub fn stamped(at: Timestamp, text: &str) -> String {
+    format!("{} {text}", at.as_log_time())
+}
+
+/// Before the source is sent.
+pub fn sending(size: u64, registry: Option<&str>) -> String {
+    match registry {
+        Some(registry) => format!("Sending context ({}) to registry: {registry}...", bytes(size)),
+        None => format!("Sending context ({}) to the farm...", bytes(size)),
+    }
+}
+
+/// Once the run is stored.
+pub fn queued(run: &RunId) -> String {
+    format!("Queued a run with ID: {run}")
+}
+
+/// While no agent has taken a unit of it.
+pub const WAITING: &str = "Waiting for an agent...";
+
+/// Everything after the log of a run that is over: warnings, what was found and tested, and how it ended.
+pub fn ending(run: &RunView, report: Option<&Report>) -> Vec<String> {
+    let at = run.ended_at.unwrap_or(run.submitted_at);
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(run.warnings.iter().map(|warning| stamped(at, warning.trim_end())));
+    let of_units = run.units.iter().flat_map(|unit| unit.result.warnings.iter().map(move |warning| (unit, warning)));
+    lines.extend(of_units.map(|(unit, warning)| stamped(at, &format!("warning: {}: {warning}", unit.name))));
+    if let Some(report) = report {
+        if !report.images.is_empty() {
+            lines.push(stamped(at, super::report::FOUND));
+            lines.push(super::report::dependencies(&report.images).trim_end().to_owned());
+        }
+        lines.extend(report.tests.iter().flat_map(tests).map(|line| stamped(at, &line)));
+    }
+    lines.push(stamped(at, &verdict(run)));
+    lines
+}
+
+/// One line of counts, then a line per failed case.
+pub fn tests(tests: &TestSummary) -> Vec<String> {
+    let TestSummary { passed, failed, skipped, failures, .. } = tests;
+    let mut lines = vec![format!("Tests: {passed} passed, {failed} failed, {skipped} skipped")];
+    lines.extend(failures.iter().map(|case| {
+        let message = case.message.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        format!("  failed: {}: {}", clip(&case.name), clip(message.trim()))
+    }));
+    if *failed as usize > failures.len() {
+        lines.push(format!("  and {} more", *failed as usize - failures.len()));
+    }
+    lines
+}
+
+/// `Run ID: R was successful after Ns`, or why not.
+pub fn verdict(run: &RunView) -> String {
+    let start = run.started_at.unwrap_or(run.submitted_at);
+    let seconds = run.ended_at.unwrap_or(start).millis_since(start).div_ceil(1000);
+    match run.status {
+        RunStatus::Succeeded => format!("Run ID: {} was successful after {seconds}s", run.id),
+        status => {
+            let error = run.error.clone().unwrap_or_else(|| status.to_string().to_lowercase());
+            format!("Run ID: {} failed after {seconds}s. Error: {}", run.id, error.trim_end())
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A folder on its way to the farm: packed here, then sent, but for what the farm has.
+
+use crate::{
+    error::Error,
+    farm::{FarmClient, local::paths::Home},
+};
+use acre_proto::v1::blobs_client::BlobsClient;
+use acre_tree::{
+    Packed,
+    pack::{Options, PackError},
+    upload::{Progress, UploadError},
+    walk::rules,
+};
+use std::{path::Path, time::SystemTime};
+
+/// What sending a tree took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes that the farm did not have, before compression.
+    pub bytes: u64,
+}
+
+/// Packs a folder; the rules of `<dockerfile>.dockerignore` or `.dockerignore` say what is left out. Warnings are told.
+pub async fn pack(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
+    let ignore = rules(folder, dockerfile).map_err(|why| fault(&why))?;
+    // Without a home nothing is remembered from one run to the next.
+    let stat_cache = Home::from_env().ok().map(|home| home.state().join("stat-cache"));
+    let options = Options { ignore, stat_cache, now: SystemTime::now() };
+    let packed = acre_tree::pack(folder.to_owned(), options).await.map_err(|why: PackError| fault(&why))?;
+    for skipped in packed.skipped {
+        crate::tell(&format!("`{}` is a {} and stays behind", skipped.path, skipped.what));
+    }
+    Ok(packed.tree)
+}
+
+/// Sends what the farm misses of a tree, telling how far it is.
+pub async fn send(farm: &FarmClient, tree: &Packed, progress: impl FnMut(Progress)) -> Result<Sent, Error> {
+    let mut blobs = BlobsClient::new(farm.channel());
+    let sent = acre_tree::upload(&mut blobs, farm.project().as_str(), tree, progress).await;
+    let sent = sent.map_err(|why| match why {
+        UploadError::Farm(status) => farm.failed(&status),
+        why => fault(&why),
+    })?;
+    Ok(Sent { bytes: sent.sent_bytes })
+}
+
+/// A fault of the source, with what the system says about it.
+pub(super) fn fault(why: &(impl std::error::Error + 'static)) -> Error {
+    let mut text = why.to_string();
+    let mut source = why.source();
+    while let Some(deeper) = source {
+        text.push_str(&format!(": {deeper}"));
+        source = deeper.source();
+    }
+    Error::Usage(text)
+}
