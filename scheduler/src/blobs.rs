@@ -134,7 +134,15 @@ impl Blobs {
 
     /// Starts storing a blob that comes in pieces.
     pub fn begin(&self, digest: Digest, kind: Kind) -> Putting {
-        Putting { blobs: self.clone(), digest, kind, hash: Sha256::new(), buffer: BytesMut::new(), size: 0, upload: None }
+        Putting {
+            blobs: self.clone(),
+            digest,
+            kind,
+            hash: Sha256::new(),
+            buffer: BytesMut::new(),
+            size: 0,
+            upload: None,
+        }
     }
 
     /// All bytes of a blob that is known to be small (a directory, a plan, a text).
@@ -165,7 +173,8 @@ impl Blobs {
 
     /// A directory is stored only when all below it is.
     async fn check_closed(&self, digest: Digest, bytes: &[u8]) -> Result<(), BlobError> {
-        let directory = acre_proto::tree::decode_directory(bytes).map_err(|why| BlobError::NotADirectory(digest, why))?;
+        let directory =
+            acre_proto::tree::decode_directory(bytes).map_err(|why| BlobError::NotADirectory(digest, why))?;
         let named = directory.entries().iter().filter_map(|entry| match &entry.node {
             Node::File { digest, .. } | Node::Directory { digest, .. } => Some((entry.name.clone(), *digest)),
             Node::Symlink { .. } => None,

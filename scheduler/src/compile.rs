@@ -198,8 +198,7 @@ impl TreeFiles {
         const SHOWN: usize = 10;
         let Some(root) = self.root else { return "nothing (no source was given)".to_owned() };
         let Ok(directory) = self.directory(&root) else { return "nothing readable".to_owned() };
-        let mut names: Vec<String> =
-            directory.entries().iter().take(SHOWN).map(|entry| clip(&entry.name)).collect();
+        let mut names: Vec<String> = directory.entries().iter().take(SHOWN).map(|entry| clip(&entry.name)).collect();
         if directory.entries().len() > SHOWN {
             names.push(format!("and {} more", directory.entries().len() - SHOWN));
         }

@@ -21,12 +21,6 @@ pub struct Config {
 impl Config {
     /// A scheduler that keeps its data there and is as patient as a farm of many machines.
     pub fn new(data: PathBuf) -> Self {
-        Self {
-            data,
-            patience: Patience::default(),
-            idle_stop_ms: None,
-            keep_ms: 30 * 86_400_000,
-            keep_runs: 10_000,
-        }
+        Self { data, patience: Patience::default(), idle_stop_ms: None, keep_ms: 30 * 86_400_000, keep_runs: 10_000 }
     }
 }

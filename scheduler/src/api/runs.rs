@@ -128,8 +128,7 @@ impl Services {
             Source::None | Source::Tree(_) => {
                 let tree = self.stored_tree(&submission.source).await?;
                 let resolved = Some(ResolvedSource { tree, commit: None, reference: None });
-                let work =
-                    compile::compile(submission.clone(), id.clone(), now, resolved.clone(), self.blobs.clone());
+                let work = compile::compile(submission.clone(), id.clone(), now, resolved.clone(), self.blobs.clone());
                 let compiled = work.await.map_err(status)?;
                 (resolved, compiled.plan, compiled.task_shown)
             }
@@ -177,7 +176,12 @@ impl Services {
     }
 
     /// Runs of a project, newest first, without their units.
-    async fn newest(&self, project: &ProjectName, before: Option<&RunId>, limit: usize) -> Result<Vec<RunView>, Status> {
+    async fn newest(
+        &self,
+        project: &ProjectName,
+        before: Option<&RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunView>, Status> {
         let is_older = |run: &RunView| before.is_none_or(|before| run.id < *before);
         let live = self.board.runs().into_iter().map(|view| RunView::clone(&view));
         let mut runs: Vec<RunView> = live.filter(|run| run.project == *project && is_older(run)).collect();

@@ -166,7 +166,7 @@ impl Driver {
                 self.sessions.insert(hello.agent.clone(), (session, desired));
                 let (agent, capability) = (hello.agent, hello.capability);
                 self.apply(Event::AgentConnected { agent, session, capability }, effects);
-                drop(reply.send(session));
+                let _gone = reply.send(session);
             }
             Request::Drain { agent, draining, reply } => {
                 self.apply(Event::DrainRequested { agent: agent.clone(), draining }, effects);
@@ -186,12 +186,7 @@ impl Driver {
         effects.merge(farm::apply(&mut self.state, event, now));
     }
 
-    fn stop(
-        &mut self,
-        how: Stop,
-        reply: tokio::sync::oneshot::Sender<Result<u32, Refused>>,
-        effects: &mut Effects,
-    ) {
+    fn stop(&mut self, how: Stop, reply: tokio::sync::oneshot::Sender<Result<u32, Refused>>, effects: &mut Effects) {
         self.stopping.push(reply);
         if how == Stop::Now {
             let runs: Vec<RunId> = self.state.runs.keys().cloned().collect();

@@ -108,14 +108,7 @@ fn heard(state: &mut State, id: &AgentId, session: SessionId, now: Mono) {
     }
 }
 
-fn told_all(
-    state: &mut State,
-    id: &AgentId,
-    session: SessionId,
-    told: AgentState,
-    now: Now,
-    effects: &mut Effects,
-) {
+fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentState, now: Now, effects: &mut Effects) {
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     effects.fleet_changed |= agent.capability != told.capability || agent.sandboxes != told.groups.len();

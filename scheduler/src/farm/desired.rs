@@ -28,11 +28,7 @@ fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
     let planned = &run.plan.groups[group.index()];
     let attempts = run.units_of(group).filter_map(|unit| desired_attempt(run, unit, grace_ms));
     DesiredGroup {
-        key: GroupKey {
-            run: run.record.id.clone(),
-            group,
-            incarnation: run.record.groups[group.index()].incarnation,
-        },
+        key: GroupKey { run: run.record.id.clone(), group, incarnation: run.record.groups[group.index()].incarnation },
         project: run.record.project.clone(),
         platform: planned.platform.clone(),
         network: planned.network,

@@ -54,13 +54,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            agent_ms: 15_000,
-            start_ms: 75_000,
-            placement_ms: 600_000,
-            stop_grace_ms: 10_000,
-            extra_attempts: 2,
-        }
+        Self { agent_ms: 15_000, start_ms: 75_000, placement_ms: 600_000, stop_grace_ms: 10_000, extra_attempts: 2 }
     }
 }
 
@@ -119,3 +113,5 @@ impl State {
     }
 }
 
+#[cfg(test)]
+mod tests;

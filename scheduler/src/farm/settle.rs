@@ -92,17 +92,33 @@ fn ended_without_work(now: Now, outcome: Outcome) -> UnitState {
 
 // Waiting => Ready
 fn make_ready(run: &mut Run) {
-    let is_ending = run.record.state.is_ending();
-    for (index, unit) in run.plan.units.iter().enumerate() {
-        let lets_go_on = |before: &UnitId| {
-            let record: &UnitRecord = &run.record.units[before.index()];
-            let ignore = run.plan.units[before.index()].rules.ignore_errors;
-            record.lets_go_on(ignore) || (is_ending && unit.rules.always && record.is_ended())
-        };
-        if run.record.units[index].state == UnitState::Waiting && unit.after.iter().all(lets_go_on) {
+    let mut through = vec![None; run.plan.units.len()];
+    for index in 0..run.plan.units.len() {
+        if run.record.units[index].state != UnitState::Waiting {
+            continue;
+        }
+        let unit = &run.plan.units[index];
+        let is_teardown = run.record.state.is_ending() && unit.rules.always;
+        let may_start = unit.after.iter().all(|before| {
+            is_through(run, *before, &mut through) || (is_teardown && run.record.units[before.index()].is_ended())
+        });
+        if may_start {
             run.record.units[index].state = UnitState::Ready;
         }
     }
+}
+
+/// Whether what waits for a unit may start: it, and all that it waited for itself, let go on. (In a group's next
+/// incarnation a push stays done while the build before it is done again.)
+fn is_through(run: &Run, id: UnitId, known: &mut Vec<Option<bool>>) -> bool {
+    if let Some(known) = known[id.index()] {
+        return known;
+    }
+    let unit = &run.plan.units[id.index()];
+    let through = run.record.units[id.index()].lets_go_on(unit.rules.ignore_errors)
+        && unit.after.iter().all(|before| is_through(run, *before, known));
+    known[id.index()] = Some(through);
+    through
 }
 
 // Unplaced | Placed => Closed
@@ -137,9 +153,8 @@ fn assign(state: &mut State, now: Now, effects: &mut Effects) {
             }
         }
     }
-    activated.extend(placement::place(&problem(state, &busy)).into_iter().map(|((run, group), agent)| {
-        (run, group, agent)
-    }));
+    activated
+        .extend(placement::place(&problem(state, &busy)).into_iter().map(|((run, group), agent)| (run, group, agent)));
     for (id, group, agent) in activated {
         if let Some(run) = state.runs.get_mut(&id) {
             activate(run, group, &agent, now, effects);
@@ -273,10 +288,13 @@ fn finish(state: &mut State, now: Now, effects: &mut Effects) {
         let Some(mut run) = state.runs.remove(&id) else { continue };
         run.conclude(RunStatus::Succeeded, None);
         effects.changed.remove(&id);
-        effects.ended.insert(id, Box::new(super::effects::Final {
-            view: view::ended(&run, now.wall),
-            report: report::report(&run, now.wall),
-            submission: run.record.submission,
-        }));
+        effects.ended.insert(
+            id,
+            Box::new(super::effects::Final {
+                view: view::ended(&run, now.wall),
+                report: report::report(&run, now.wall),
+                submission: run.record.submission,
+            }),
+        );
     }
 }

@@ -112,6 +112,9 @@ mod tests {
         assert_eq!(text(log.place(1)), "bcde");
         log.stored(0, 5);
         assert_eq!(log.append(frame(5, "f")), Ok(1));
-        assert_eq!((text(log.place(4)), text(log.place(5)), text(log.place(6))), ("0..5".into(), "f".into(), String::new()));
+        assert_eq!(
+            (text(log.place(4)), text(log.place(5)), text(log.place(6))),
+            ("0..5".into(), "f".into(), String::new())
+        );
     }
 }

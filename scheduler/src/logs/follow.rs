@@ -97,8 +97,7 @@ impl Reader {
     pub fn is_complete(&self, wanted: &Wanted) -> bool {
         wanted.units.iter().all(|unit| {
             let (attempt, offset) = self.cursors.get(&unit.unit).copied().unwrap_or((1, 0));
-            unit.attempts == 0
-                || unit.length.is_some_and(|length| attempt >= unit.attempts && offset >= length)
+            unit.attempts == 0 || unit.length.is_some_and(|length| attempt >= unit.attempts && offset >= length)
         })
     }
 

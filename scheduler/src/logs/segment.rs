@@ -73,8 +73,11 @@ pub(super) async fn load(store: &Arc<dyn ObjectStore>, run: &RunId, segment: &Se
 /// All segments of a run, ascending.
 pub(super) async fn list(store: &Arc<dyn ObjectStore>, run: &RunId) -> object_store::Result<Vec<Segment>> {
     let prefix = Path::from(format!("logs/{run}"));
-    let mut segments: Vec<Segment> =
-        store.list(Some(&prefix)).try_filter_map(|found| async move { Ok(Segment::parse(&found.location)) }).try_collect().await?;
+    let mut segments: Vec<Segment> = store
+        .list(Some(&prefix))
+        .try_filter_map(|found| async move { Ok(Segment::parse(&found.location)) })
+        .try_collect()
+        .await?;
     segments.sort_unstable();
     Ok(segments)
 }

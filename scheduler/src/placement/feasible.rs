@@ -71,9 +71,7 @@ pub(super) fn now<K>(agent: &Candidate<'_>, busy: u32, want: &Want<'_, K>) -> Re
     match agent.readiness {
         Readiness::Draining => Err(Reason::Draining),
         Readiness::Disconnected | Readiness::EngineDown => Err(Reason::Disconnected),
-        Readiness::Ready if busy >= agent.capability.slots => {
-            Err(Reason::Busy { busy, slots: agent.capability.slots })
-        }
+        Readiness::Ready if busy >= agent.capability.slots => Err(Reason::Busy { busy, slots: agent.capability.slots }),
         Readiness::Ready => Ok(mode),
     }
 }

@@ -7,7 +7,8 @@ use acre_model::{
 };
 
 fn capability(pool: &str, slots: u32, platforms: &[(&str, Mode)]) -> Capability {
-    let platforms = platforms.iter().map(|(platform, mode)| Served { platform: platform.parse().unwrap(), mode: *mode });
+    let platforms =
+        platforms.iter().map(|(platform, mode)| Served { platform: platform.parse().unwrap(), mode: *mode });
     Capability {
         platforms: platforms.collect(),
         pool: pool.parse().unwrap(),
@@ -30,7 +31,12 @@ impl Fleet {
     fn mixed() -> Self {
         let agent = |id: &str, capability, readiness, busy| (id.parse().unwrap(), capability, readiness, busy);
         Self(vec![
-            agent("amd", capability("default", 2, &[("linux/amd64", Mode::Native), ("linux/arm64", Mode::Emulated)]), Readiness::Ready, 0),
+            agent(
+                "amd",
+                capability("default", 2, &[("linux/amd64", Mode::Native), ("linux/arm64", Mode::Emulated)]),
+                Readiness::Ready,
+                0,
+            ),
             agent("arm", capability("default", 1, &[("linux/arm64", Mode::Native)]), Readiness::Ready, 0),
             agent("gone", capability("default", 8, &[("linux/amd64", Mode::Native)]), Readiness::Disconnected, 0),
             agent("lab", capability("lab", 4, &[("linux/amd64", Mode::Native)]), Readiness::Ready, 0),

@@ -90,10 +90,15 @@ fn failed(place: &str, error: impl std::error::Error + 'static) -> StoreError {
 impl Store for Embedded {
     fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>> {
         Box::pin(async move {
-            let revision = self.blocking(|database| commit(database, &Transaction {
-                compares: Vec::new(),
-                changes: vec![Change::Put(keys::LEADER.to_owned(), Bytes::from_static(b"embedded"))],
-            }));
+            let revision = self.blocking(|database| {
+                commit(
+                    database,
+                    &Transaction {
+                        compares: Vec::new(),
+                        changes: vec![Change::Put(keys::LEADER.to_owned(), Bytes::from_static(b"embedded"))],
+                    },
+                )
+            });
             let revision = revision.await?;
             self.leader.store(revision.0, Ordering::SeqCst);
             Ok(revision)
