@@ -21,8 +21,11 @@ enum Next {
 pub(super) async fn run(job: &Job) -> Done {
     let rules = &job.attempt.unit.rules;
     job.sleep(rules.start_delay_ms).await?;
-    announce(job)?;
-    let spent = job.spool.started().map_or(0, |started| job.now().millis_since(started));
+    let spent = match job.spool.started() {
+        // Goes on after the agent was restarted.
+        Some(started) => job.now().millis_since(started),
+        None => announce(job).map(|()| 0)?,
+    };
     let left = Duration::from_millis(rules.timeout_ms.saturating_sub(spent));
     all_tries(job, rules, Deadline { at: Instant::now() + left, limit_ms: rules.timeout_ms }).await
 }
