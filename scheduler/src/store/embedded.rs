@@ -41,6 +41,11 @@ impl Embedded {
         Ok(Self { database: Arc::new(database), path: path.to_owned(), leader: Arc::default() })
     }
 
+    /// Another user of the same file, who is not the leader.
+    pub fn another(&self) -> Self {
+        Self { leader: Arc::default(), ..self.clone() }
+    }
+
     /// Runs blocking work of the database on a thread where that is allowed.
     fn blocking<T: Send + 'static>(
         &self,
