@@ -1,5 +1,6 @@
 //! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
 
+use crate::inert::Inert;
 use acre_model::text::clip;
 use std::fmt;
 
@@ -161,6 +162,14 @@ impl Listing {
     /// The same with the line of the file that each line came from.
     pub(crate) fn with_origins(mut self, origins: Vec<u32>) -> Self {
         self.origins = origins;
+        self
+    }
+
+    /// The same with marks opened, for people to read.
+    pub(crate) fn with_marks_opened(mut self, inert: &Inert) -> Self {
+        if !inert.is_empty() {
+            self.lines.iter_mut().for_each(|line| *line = inert.open(line));
+        }
         self
     }
 

@@ -23,6 +23,7 @@ mod check;
 mod diagnostic;
 mod dockerfile;
 mod flags;
+mod inert;
 mod paths;
 pub mod plan;
 mod render;
@@ -194,21 +195,23 @@ impl Stage<'_> {
     fn run(&self, platform: &Platform) -> Result<Compiled, Diagnostics> {
         let input = self.input;
         let data = Data::new(input.facts, input.registry, platform, self.values.clone());
-        let Rendered { text, origins, warnings } = self.render(&self.text, &data)?;
+        let Rendered { text, origins, inert, warnings } = self.render(&self.text, &data)?;
         let mut images = Vec::with_capacity(self.images.len());
         for (name, image) in &self.images {
-            let image = if image.contains("{{") { self.render(image, &data)?.text } else { image.clone() };
-            images.push((name.clone(), image));
+            let rendered = self.render(image, &data)?;
+            let words = rendered.text.split_whitespace().map(|word| rendered.inert.open(word));
+            images.push((name.clone(), words.collect::<Vec<_>>()));
         }
-        let listing = Listing::new(input.file, &text).with_origins(origins);
+        let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert);
         let document = match yaml::parse(&text) {
             Ok(document) => document,
             Err(fault) => return Err(check::syntax(&listing, fault).into()),
         };
-        let document =
+        let mut document =
             document.ok_or_else(|| listing.error(At::FILE, "the task file is empty; it must have `steps`"))?;
+        document.open(&inert);
         let mut faults = Faults::new(&listing, warnings);
-        let plan = check::check(&document, self.version, images, &mut faults).and_then(|task| {
+        let plan = check::check(&document, self.version, images, &inert, &mut faults).and_then(|task| {
             let lists = [task.platforms.as_slice(), input.platforms];
             let listed = lists.into_iter().find(|list| !list.is_empty());
             let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], <[Platform]>::to_vec);
@@ -217,7 +220,7 @@ impl Stage<'_> {
         let diagnostics = faults.finish()?;
         let Some((mut plan, task)) = plan else { return Err(all(&listing, Vec::new())) };
         plan.warnings = diagnostics.iter().map(ToString::to_string).collect();
-        Ok(Compiled { plan, task, rendered: text, diagnostics })
+        Ok(Compiled { plan, task, rendered: inert.open(&text), diagnostics })
     }
 
     fn render(&self, text: &str, data: &Data) -> Result<Rendered, Diagnostics> {

@@ -1,7 +1,10 @@
 //! YAML as a tree of nodes that know their place. Read from the parser's events, not through serde: so every scalar
 //! keeps its text (`1.10` stays `1.10`), every key has a column, and one wrong type does not hide the next.
 
-use crate::diagnostic::{At, Class};
+use crate::{
+    diagnostic::{At, Class},
+    inert::Inert,
+};
 use acre_model::text::clip;
 use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::{collections::BTreeMap, rc::Rc};
@@ -51,6 +54,18 @@ impl Node {
     /// Whether nothing was written: `~`, `null` or an empty plain scalar.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// Opens the marks of all texts, except those that are split into words first.
+    pub(crate) fn open(&mut self, inert: &Inert) {
+        match &mut self.value {
+            Value::Scalar { text, .. } => *text = inert.open(text).into(),
+            Value::List(items) => items.iter_mut().for_each(|item| item.open(inert)),
+            Value::Map(entries) => {
+                let entries = entries.iter_mut().filter(|entry| !matches!(&*entry.key, "cmd" | "build"));
+                entries.for_each(|entry| entry.value.open(inert));
+            }
+        }
     }
 
     /// What it is, for a message.

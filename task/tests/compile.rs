@@ -2,8 +2,8 @@
 //! `tests/examples`, and arbitrary text.
 //!
 //! A case is a folder `NNN-name` with the task file `acb.yaml`, what is expected of it in `expect.txt`, and where
-//! needed `input.yaml` (values), `set.txt` (`k=v` lines), `options.txt` (`platforms`, `registry`, `no-tree`, `source`)
-//! and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
+//! needed `input.yaml` (values), `set.txt` (`k=v` lines), `options.txt` (`platforms`, `registry`, `no-tree`,
+//! `source`, `branch`; `actions` and `rendered` show more of the outcome) and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
 
 use acre_model::{ids::RunId, plan::Fetch, platform::Platform, submission::NamedText, time::Timestamp};
 use acre_task::{Files, Input, RunFacts, compile, plan};
@@ -62,7 +62,8 @@ fn outcome(case: &Path) -> String {
         sets.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let values = NamedText { name: "input.yaml".to_owned(), text: values };
     let source = option(&options, "source").map(|address| acre_task::address::parse(address).unwrap());
-    let (facts, tree) = (facts(), Tree(case.join("tree")));
+    let (mut facts, tree) = (facts(), Tree(case.join("tree")));
+    facts.branch = option(&options, "branch").map(str::to_owned).or(facts.branch);
     let input = Input {
         file: "acb.yaml",
         text: &text,
@@ -82,10 +83,38 @@ fn outcome(case: &Path) -> String {
         }
         Err(diagnostics) => format!("{diagnostics}\n"),
     };
+    if option(&options, "actions").is_some() {
+        found += &compile(&input).map(|compiled| actions(&compiled.plan)).unwrap_or_default();
+    }
     if option(&options, "rendered").is_some() {
         found += &format!("---\n{}", compile(&input).map(|compiled| compiled.rendered).unwrap_or_default());
     }
     found.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Every unit's action, rules and reports as JSON, without what says nothing.
+fn actions(plan: &acre_model::plan::Plan) -> String {
+    let shown = |unit: &acre_model::plan::Unit| {
+        let mut parts = serde_json::json!({"action": unit.action, "rules": unit.rules, "reports": unit.reports});
+        prune(&mut parts);
+        format!("{}: {parts}\n", unit.name)
+    };
+    plan.units.iter().map(shown).collect()
+}
+
+fn prune(value: &mut serde_json::Value) {
+    use serde_json::Value;
+    if let Value::Object(entries) = value {
+        entries.values_mut().for_each(prune);
+        let says_nothing = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => true,
+            Value::Number(number) => number.as_u64() == Some(0),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(entries) => entries.is_empty(),
+            _ => false,
+        };
+        entries.retain(|_, value| !says_nothing(value));
+    }
 }
 
 fn cases(folder: &str) -> Vec<PathBuf> {

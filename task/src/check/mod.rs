@@ -6,6 +6,7 @@ mod step;
 
 use crate::{
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
+    inert::Inert,
     task::Task,
     text::Version,
     yaml::{self, Node, Value},
@@ -54,16 +55,20 @@ struct Inherited {
     /// Absolute.
     working_directory: String,
     env: Vec<(String, String)>,
-    /// Names of aliases; one as the first word of a `cmd` is expanded.
-    images: Vec<(String, String)>,
+    /// Aliases and their words; one as the first word of a `cmd` is expanded.
+    images: Vec<(String, Vec<String>)>,
+    /// What the marks in texts of `cmd` and `build` stand for.
+    inert: Inert,
 }
 
-/// Checks the document of a task. `images` are the aliases that may stand as the first word of a `cmd`, expanded.
+/// Checks the document of a task, whose marks are open but for those of `cmd` and `build`. `images` are the aliases
+/// that may stand as the first word of a `cmd`, with their words.
 /// `None` if there is an error, which is among the faults.
 pub(crate) fn check<'a>(
     document: &'a Node,
     version: Version,
-    images: Vec<(String, String)>,
+    images: Vec<(String, Vec<String>)>,
+    inert: &Inert,
     faults: &mut Faults<'a>,
 ) -> Option<Task> {
     let mut fields = Fields::new(document, "a task file", faults)?;
@@ -71,7 +76,7 @@ pub(crate) fn check<'a>(
     if let Some(entry) = fields.get("alias").filter(|_| version < Version::V1_1) {
         fields.faults.error(entry.at, "`alias` needs version v1.1.0").help = Some("write `version: v1.1.0`".to_owned());
     }
-    let inherited = inherited(&mut fields, images);
+    let inherited = inherited(&mut fields, images, inert);
     let platforms = platforms(&mut fields);
     let reports = reports(&mut fields);
     let artifacts = globs(&mut fields, "artifacts");
@@ -84,7 +89,7 @@ pub(crate) fn check<'a>(
     Some(Task { version, platforms, reports, artifacts, steps }).filter(|_| !faults.any_error())
 }
 
-fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inherited {
+fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, Vec<String>)>, inert: &Inert) -> Inherited {
     let seconds = fields.seconds("stepTimeout", LONGEST);
     let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
     Inherited {
@@ -92,6 +97,7 @@ fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inhe
         working_directory: crate::paths::working_directory(&directory),
         env: env(fields),
         images,
+        inert: inert.clone(),
     }
 }
 

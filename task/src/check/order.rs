@@ -32,7 +32,9 @@ pub(super) fn check(steps: Vec<Option<Unordered>>, faults: &mut Faults<'_>) -> O
 fn ids<'a>(steps: &'a [Option<Unordered>], faults: &mut Faults<'_>) -> BTreeMap<&'a str, usize> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let Some((id, at)) = step.as_ref().and_then(|step| Some((step.id.as_ref()?.as_str(), step.id_at))) else { continue };
+        let Some((id, at)) = step.as_ref().and_then(|step| Some((step.id.as_ref()?.as_str(), step.id_at))) else {
+            continue;
+        };
         if let Some(first) = places.insert(id, index) {
             let line = steps[first].as_ref().map_or(0, |step| faults.listing().origin(step.id_at.line));
             faults.refuse(at, format!("the id `{id}` is there twice, first in line {line}"));

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     diagnostic::{At, Class, Faults},
     flags::{self, BadFlag},
+    inert::Inert,
     paths,
     task::{Step, StepAction},
     words::{self, BadWords},
@@ -294,7 +295,7 @@ fn push(fields: &mut Fields<'_, '_>) -> Option<Vec<Reference>> {
 }
 
 /// The words of the step's text, and where the text stands.
-fn text_words(fields: &mut Fields<'_, '_>, key: &str) -> Option<(At, Vec<String>)> {
+fn text_words(fields: &mut Fields<'_, '_>, key: &str, inert: &Inert) -> Option<(At, Vec<String>)> {
     let Placed { at, value } = fields.text(key)?;
     if value.len() > LONGEST_TEXT {
         let message = format!("`{key}` has {} KiB; limit {} KiB", value.len().div_ceil(1024), LONGEST_TEXT >> 10);
@@ -302,7 +303,7 @@ fn text_words(fields: &mut Fields<'_, '_>, key: &str) -> Option<(At, Vec<String>
         return None;
     }
     match words::split(&value) {
-        Ok(words) => Some((at, words)),
+        Ok(words) => Some((at, words.iter().map(|word| inert.open(word)).collect())),
         Err(why) => {
             let shown = fields.faults.listing().line(at.line);
             let error_at = offset(at, shown, &value, why.offset());
@@ -342,7 +343,7 @@ fn report(fields: &mut Fields<'_, '_>, at: At, key: &str, bad: Vec<BadFlag>) {
 fn build(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
     let env = merged(&inherited.env, env(fields));
     let folder = build_folder(fields, inherited)?;
-    let (at, words) = text_words(fields, "build")?;
+    let (at, words) = text_words(fields, "build", &inherited.inert)?;
     let no_cache = match fields.text("cache") {
         None => false,
         Some(cache) if cache.value == "enabled" => false,
@@ -377,7 +378,7 @@ fn build_folder(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<St
 }
 
 fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    let (at, mut words) = text_words(fields, "cmd")?;
+    let (at, mut words) = text_words(fields, "cmd", &inherited.inert)?;
     expand_image(&mut words, &inherited.images);
     let text = match flags::cmd::parse(&words) {
         Ok(text) => text,
@@ -395,11 +396,10 @@ fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction
 }
 
 /// Puts what an alias stands for in place of the first word.
-fn expand_image(words: &mut Vec<String>, images: &[(String, String)]) {
+fn expand_image(words: &mut Vec<String>, images: &[(String, Vec<String>)]) {
     let known = words.first().and_then(|first| images.iter().find(|(name, _)| name == first));
     if let Some((_, image)) = known {
-        let expanded: Vec<String> = image.split_whitespace().map(str::to_owned).collect();
-        words.splice(..1, expanded);
+        words.splice(..1, image.iter().cloned());
     }
 }
 

@@ -81,10 +81,12 @@ pub(super) fn needs_network(units: &[Unit], group: &Group, reach: &Reach) -> boo
     })
 }
 
-/// The command of the group after which no other comes; the last in the file where there are several.
+/// The command of the group after which no other comes, those in the background aside; the last in the file where
+/// there are several.
 pub(super) fn last_cmd(units: &[Unit], group: &Group, reach: &Reach) -> Option<usize> {
-    let is_last = |one: &usize| cmds(units, group).all(|(other, _)| !reach.is_before(*one, other));
-    cmds(units, group).filter(|(_, detached)| !detached).map(|(index, _)| index).filter(is_last).last()
+    let awaited: Vec<usize> = cmds(units, group).filter(|(_, detached)| !detached).map(|(index, _)| index).collect();
+    let is_last = |one: &&usize| awaited.iter().all(|other| !reach.is_before(**one, *other));
+    awaited.iter().rfind(is_last).copied()
 }
 
 /// Disjoint sets (union by smaller number, paths halved).

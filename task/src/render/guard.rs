@@ -2,8 +2,8 @@
 //! remembers the place; after every function a bound on what it made; around every value that will be printed a check
 //! that it is there. So the engine's own errors, which carry no place, get one, and no template runs without end.
 
-use super::{OPERATIONS, OUTPUT, Shared, lock};
-use crate::diagnostic::At;
+use super::{OPERATIONS, OUTPUT, Shared, lock, taint::Taint};
+use crate::{diagnostic::At, inert::Inert};
 use acre_model::text::{clip, nearest};
 use gotmpl::{
     TemplateError, Value, ValueFunc,
@@ -19,6 +19,7 @@ pub(super) const TOO_LARGE: &str = "the template makes a value of more than 1 Mi
 const TICK: &str = "acre:tick";
 const BOUND: &str = "acre:bound";
 const NEED: &str = "acre:need";
+const INERT: &str = "acre:inert";
 
 /// Functions that are asked about missing values, and must see them.
 const LENIENT: [&str; 19] = [
@@ -63,6 +64,7 @@ pub(super) struct State {
     operations: u64,
     missing: BTreeSet<usize>,
     without_registry: bool,
+    inert: Inert,
 }
 
 impl State {
@@ -99,6 +101,11 @@ impl State {
             .then_some("set one with `--registry HOST`, in the project, or in the farm's configuration")
     }
 
+    /// The marks that were written.
+    pub(super) fn inert(&self) -> Inert {
+        self.inert.clone()
+    }
+
     fn spend(&mut self, operations: u64) -> Result<(), TemplateError> {
         self.operations += operations;
         if self.operations > OPERATIONS { Err(TemplateError::Exec(TOO_MANY.to_owned())) } else { Ok(()) }
@@ -122,17 +129,21 @@ pub(super) struct Guard<'a> {
     has_registry: bool,
     places: Vec<Place>,
     faults: Vec<Fault>,
+    taint: Taint,
+    /// Whether the dot is from outside here.
+    dot: bool,
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool) -> Self {
+    /// `taint` is what an earlier pass found.
+    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool, taint: Taint) -> Self {
         let begins = source.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(begins).collect();
-        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new() }
+        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new(), taint, dot: false }
     }
 
-    /// The state to begin with, and what is wrong already.
-    pub(super) fn finish(self) -> (State, Vec<Fault>) {
+    /// The state to begin with, what is wrong already, and what is from outside.
+    pub(super) fn finish(self) -> (State, Vec<Fault>, Taint) {
         let state = State {
             places: self.places,
             here: 0,
@@ -140,12 +151,22 @@ impl<'a> Guard<'a> {
             operations: 0,
             missing: BTreeSet::new(),
             without_registry: false,
+            inert: Inert::default(),
         };
-        (state, self.faults)
+        (state, self.faults, self.taint)
     }
 
     pub(super) fn define(&mut self, define: DefineNode) -> DefineNode {
-        DefineNode { body: self.list(define.body), ..define }
+        let body = self.within(self.taint.dot_of_templates(), define.body);
+        DefineNode { body, ..define }
+    }
+
+    /// A body whose dot is from outside, or not.
+    fn within(&mut self, dot: bool, body: ListNode) -> ListNode {
+        let before = std::mem::replace(&mut self.dot, dot);
+        let body = self.list(body);
+        self.dot = before;
+        body
     }
 
     pub(super) fn list(&mut self, list: ListNode) -> ListNode {
@@ -187,12 +208,18 @@ impl<'a> Guard<'a> {
             Node::List(list) => Node::List(self.list(list)),
             Node::Action(action) => {
                 let printed = action.pipe.decl.is_empty();
-                Node::Action(ActionNode { pipe: self.pipe(action.pipe, printed), ..action })
+                let inert = self.taint.declared(&action.pipe, self.dot) && printed;
+                let mut pipe = self.pipe(action.pipe, printed);
+                if inert {
+                    pipe.commands.push(CommandNode { pos: action.pos, args: vec![identifier(action.pos, INERT)] });
+                }
+                Node::Action(ActionNode { pipe, ..action })
             }
-            Node::If(branch) => Node::If(self.branch(branch)),
-            Node::Range(branch) => Node::Range(self.branch(branch)),
-            Node::With(branch) => Node::With(self.branch(branch)),
+            Node::If(branch) => Node::If(self.branch(branch, false)),
+            Node::Range(branch) => Node::Range(self.branch(branch, true)),
+            Node::With(branch) => Node::With(self.branch(branch, true)),
             Node::Template(mut template) => {
+                template.pipe.iter().for_each(|pipe| self.taint.called(pipe, self.dot));
                 template.pipe = template.pipe.map(|pipe| self.pipe(pipe, false));
                 Node::Template(template)
             }
@@ -201,11 +228,14 @@ impl<'a> Guard<'a> {
         }
     }
 
-    fn branch(&mut self, branch: BranchNode) -> BranchNode {
+    /// `sets_dot`: the body's dot is what the pipeline gives.
+    fn branch(&mut self, branch: BranchNode, sets_dot: bool) -> BranchNode {
+        let outside = self.taint.declared(&branch.pipe, self.dot);
+        let dot = if sets_dot { outside } else { self.dot };
         BranchNode {
             pos: branch.pos,
             pipe: self.pipe(branch.pipe, false),
-            body: self.list(branch.body),
+            body: self.within(dot, branch.body),
             else_body: branch.else_body.map(|body| self.list(body)),
         }
     }
@@ -357,7 +387,7 @@ fn is_registry(path: &str) -> bool {
 
 /// The guards as functions; their names cannot be written in a template.
 pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
-    let (tick, bound, need) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
+    let (tick, bound, need, inert) = (Arc::clone(state), Arc::clone(state), Arc::clone(state), Arc::clone(state));
     vec![
         (
             TICK.to_owned(),
@@ -378,6 +408,13 @@ pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
                 // What takes long to make counts for more.
                 lock(&bound).spend(1 + ((OUTPUT - left) >> 10) as u64)?;
                 Ok(value)
+            }),
+        ),
+        (
+            INERT.to_owned(),
+            Arc::new(move |args: &[Value]| match args.last() {
+                Some(Value::Nil) | None => Ok(Value::String("".into())),
+                Some(value) => Ok(Value::String(lock(&inert).inert.mark(&value.to_string()).into())),
             }),
         ),
         (
