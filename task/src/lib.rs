@@ -17,6 +17,8 @@
 //! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
 //! from outside makes it panic, and everything that text can make grow has a limit.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
+
 pub mod address;
 mod alias;
 mod check;
@@ -140,11 +142,7 @@ pub struct Compiled {
 /// Everything that is wrong with it, by line, together with what was only to be warned of.
 pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     let source = Listing::new(input.file, input.text);
-    if input.text.len() > TASK_SIZE {
-        let tenths = input.text.len() * 10 / (1 << 20);
-        let message = format!("the task file is {}.{} MiB; limit 1 MiB", tenths / 10, tenths % 10);
-        return Err(source.error(At::FILE, message).class(Class::TooLarge).into());
-    }
+    check_size(&source, input.text.len())?;
     let values = Values::read(input.values, input.sets).map_err(|found| all(&source, found))?;
     let text = text::without_comments(input.text);
     let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
@@ -161,6 +159,28 @@ pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     // A task may list platforms itself, and its templates may ask for the first of them: then once more with that.
     let told = &compiled.plan.platforms[0];
     if *told == first { Ok(compiled) } else { stage.run(&told.clone()) }
+}
+
+/// The text of a task file.
+///
+/// # Errors
+/// Where it is not UTF-8, or larger than [`TASK_SIZE`].
+pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostics> {
+    let listing = Listing::new(file, "");
+    check_size(&listing, bytes.len())?;
+    std::str::from_utf8(bytes).map_err(|why| {
+        let message = format!("the task file is not UTF-8 from byte {} on", why.valid_up_to());
+        listing.error(At::FILE, message).into()
+    })
+}
+
+fn check_size(listing: &Listing, length: usize) -> Result<(), Diagnostics> {
+    if length <= TASK_SIZE {
+        return Ok(());
+    }
+    let tenths = length.saturating_mul(10) / (1 << 20);
+    let message = format!("the task file is {}.{} MiB; limit 1 MiB", tenths / 10, tenths % 10);
+    Err(listing.error(At::FILE, message).class(Class::TooLarge).into())
 }
 
 /// The plan of a run whose task is not known before its source is fetched: that alone.
@@ -203,7 +223,7 @@ impl Stage<'_> {
             images.push((name.clone(), words.collect::<Vec<_>>()));
         }
         let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert);
-        let document = match yaml::parse(&text) {
+        let document = match yaml::parse(&text, &inert) {
             Ok(document) => document,
             Err(fault) => return Err(check::syntax(&listing, fault).into()),
         };

@@ -16,7 +16,8 @@ fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<
 #[test]
 fn dependencies_are_those_of_the_stages_that_are_built() {
     let multi = "FROM --platform=$BUILDPLATFORM golang:1 AS Build\nRUN x\nFROM debian AS other\nFROM alpine:3\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\n";
-    let table: [(&str, Option<&str>, &[(&str, &str)], &[&str]); 12] = [
+    type Row<'a> = (&'a str, Option<&'a str>, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: [Row<'_>; 12] = [
         ("FROM alpine", None, &[], &["runtime alpine"]),
         ("FROM scratch\nCOPY a a", None, &[], &[]),
         (multi, None, &[], &["runtime alpine:3", "build busybox:1", "build golang:1"]),

@@ -5,19 +5,21 @@ mod data;
 mod functions;
 mod guard;
 mod output;
+mod state;
 mod syntax;
 mod taint;
 
 pub(crate) use data::{Data, Values};
 
 use crate::{
-    diagnostic::{At, Class, Diagnostic, Listing},
+    diagnostic::{Class, Diagnostic, Listing},
     inert::Inert,
 };
 use acre_model::time::Timestamp;
 use gotmpl::{MissingKey, Template, TemplateError, Value};
-use guard::{Guard, State};
+use guard::Guard;
 use output::Output;
+use state::State;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use syntax::Parsed;
 use taint::Taint;
@@ -49,6 +51,7 @@ fn lock(state: &Shared) -> MutexGuard<'_, State> {
 
 /// Renders `text`, whose lines `listing` shows, with `data`; `now` is the instant of the submission.
 pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp) -> Result<Rendered, Vec<Diagnostic>> {
+    syntax::check(text, listing).map_err(|fault| vec![fault])?;
     // Through the template's own parser once, for its rule on names defined twice.
     let template = Template::new(MAIN).parse(text).map_err(|error| vec![syntax::fault(text, listing, &error)])?;
     let parsed = syntax::parse(text, listing).map_err(|fault| vec![fault])?;
@@ -57,7 +60,7 @@ pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp)
         return Err(faults.into_iter().map(|fault| listing.error(fault.at, fault.message).help(fault.help)).collect());
     }
     let state: Shared = Arc::new(Mutex::new(state));
-    let functions = functions::all(now).into_iter().chain(guard::functions(&state));
+    let functions = functions::all(now).into_iter().chain(state::functions(&state));
     let mut template = template.funcs(functions.collect()).missing_key(MissingKey::Invalid).max_range_iters(OPERATIONS);
     for define in guarded.defines {
         template = template.add_parse_tree(&define.name, define.body);
@@ -116,10 +119,10 @@ fn execute(template: Template, data: &Value, state: &Shared, listing: &Listing) 
 /// What stopped the rendering, in acre's words, and what kind of refusal that is.
 fn explain(error: &TemplateError) -> (String, Class) {
     match error {
-        TemplateError::Exec(message) if message == guard::TOO_MANY => (message.clone(), Class::TooLarge),
-        TemplateError::Exec(message) if message == guard::TOO_LARGE => (message.clone(), Class::TooLarge),
+        TemplateError::Exec(message) if message == state::TOO_MANY => (message.clone(), Class::TooLarge),
+        TemplateError::Exec(message) if message == state::TOO_LARGE => (message.clone(), Class::TooLarge),
         TemplateError::Exec(message) => (format!("the template cannot be rendered: {message}"), Class::Invalid),
-        TemplateError::RangeIterLimit => (guard::TOO_MANY.to_owned(), Class::TooLarge),
+        TemplateError::RangeIterLimit => (state::TOO_MANY.to_owned(), Class::TooLarge),
         TemplateError::RecursionLimit => ("the template calls itself without end".to_owned(), Class::TooLarge),
         TemplateError::Write => (format!("the template renders to more than {} MiB", OUTPUT >> 20), Class::TooLarge),
         other => (format!("the template cannot be rendered: {other}"), Class::Invalid),

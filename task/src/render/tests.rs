@@ -118,6 +118,7 @@ fn what_comes_from_outside_is_marked_wherever_it_goes() {
 #[test]
 fn limits_hold() {
     let nested = format!("{}x{}", "{{ if true }}".repeat(300), "{{ end }}".repeat(300));
+    let branches = format!("{{{{ if false }}}}{}{{{{ end }}}}", "{{- else\tif false }}".repeat(10_000));
     let many = format!("{{{{ print {} }}}}", "1 ".repeat(100));
     let table = [
         ("{{ $s := \"x\" }}{{ range until 30 }}{{ $s = print $s $s }}{{ end }}", "more than 1 MiB"),
@@ -133,6 +134,7 @@ fn limits_hold() {
         ("{{ define \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}", "calls itself without end"),
         (&nested, "nesting"),
         (&many, "more than 64 arguments"),
+        (&branches, "more than 64 `else if`"),
         ("{{ add 9223372036854775807 1 }}", "no result within 64 bits"),
         ("{{ div 1 0 }}", "no result within 64 bits"),
         ("{{ fail \"why\" }}", "why"),
@@ -149,6 +151,28 @@ fn limits_hold() {
         let found = rendered(text).map_or_else(|why| why, |rendered| rendered.text);
         assert!(found.contains(expected), "{}: {found}", acre_model::text::clip(text));
     }
+}
+
+/// Every way to nest that the engine counts, or [`syntax::check`] does, to its limit and in one another: the stack of
+/// a test's thread, 2 MiB, must bear it.
+#[test]
+fn the_deepest_nesting_does_not_exhaust_the_stack() {
+    let nested =
+        |depth: usize, inner: &str| format!("{}{inner}{}", "{{ if true }}".repeat(depth), "{{ end }}".repeat(depth));
+    let branches = |inner: &str| {
+        format!("{{{{ if false }}}}{}{{{{ else }}}}{inner}{{{{ end }}}}", "{{ else if false }}".repeat(64))
+    };
+    let parens = |depth: usize| format!("{{{{ {}print 1{} }}}}", "(".repeat(depth), ")".repeat(depth));
+    for depth in [95, 60, 30] {
+        let inner = nested(depth, &branches(&parens(98 - depth)));
+        let _ = rendered(&inner);
+        let _ = rendered(&format!(
+            "{{{{ define \"a\" }}}}{}{{{{ end }}}}{{{{ template \"a\" }}}}",
+            nested(depth, &format!("{}{{{{ template \"a\" }}}}", parens(98 - depth)))
+        ));
+    }
+    let found = rendered(&nested(60, &branches(&parens(30)))).map(|rendered| rendered.text);
+    assert_eq!(found.as_deref(), Ok("1"));
 }
 
 #[test]

@@ -58,14 +58,14 @@ fn replace(old: &str, new: &str, text: &str) -> Outcome {
     // Bounded before it is made: every character may become the new text.
     let grown = text.matches(old).count().saturating_mul(new.len()).saturating_add(text.len());
     if grown > OUTPUT + text.len() {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     string(text.replace(old, new))
 }
 
 fn repeat(times: usize, text: &str) -> Outcome {
     if times.saturating_mul(text.len()) > OUTPUT {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     string(text.repeat(times))
 }
@@ -88,7 +88,7 @@ fn substr(start: i64, end: i64, text: &str) -> Outcome {
 fn indent(blanks: usize, text: &str) -> Outcome {
     let lines = text.matches('\n').count() + 1;
     if blanks.saturating_mul(lines) > OUTPUT {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     let margin = " ".repeat(blanks);
     string(format!("{margin}{}", text.replace('\n', &format!("\n{margin}"))))
