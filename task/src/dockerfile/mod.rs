@@ -12,7 +12,7 @@ use parse_dockerfile::{Dockerfile, Flag, Instruction, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest Dockerfile.
-pub const SIZE: usize = 1 << 20;
+pub const SIZE: usize = 512 << 10;
 /// Most stages of one.
 const STAGES: usize = 1000;
 
