@@ -67,9 +67,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Two threads do: blocking work has its own, and everything else waits.
-#[tokio::main(worker_threads = 2)]
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+/// Bytes of a thread's stack: the deepest task file that is allowed needs about 2 MiB to compile.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Two workers do: blocking work has threads of its own, and everything else waits.
+fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments))
+}
+
+async fn work(arguments: Arguments) -> anyhow::Result<()> {
     let Some(socket) = arguments.listen.strip_prefix("unix:").map(PathBuf::from) else {
         bail!("--listen {}: only unix:PATH is served; TCP comes with mTLS", arguments.listen);
     };
