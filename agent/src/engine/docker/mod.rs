@@ -4,6 +4,8 @@
 //! a file that adds to [`Docker`]; [`container`], [`ports`], [`patterns`] and
 //! [`failure`] are pure.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
+
 pub mod buildkit;
 pub mod classic;
 mod container;
@@ -58,6 +60,7 @@ impl Docker {
     pub async fn connect(host: &str) -> Result<Self, EngineError> {
         let failed = |error| failure::of_call(host, error);
         let client = bollard::Docker::connect_with_host(host).map_err(failed)?.with_timeout(PATIENCE);
+        let client = client.with_request_modifier(logins_for_url);
         let client = client.negotiate_version().await.map_err(failed)?;
         let version = client.client_version();
         if (version.major_version, version.minor_version) < OLDEST_API {
@@ -105,6 +108,19 @@ impl Docker {
             _ => Ok(()),
         }
     }
+}
+
+/// Logins go in a header as base64 with the alphabet for URLs (Engine API, "Authentication"). bollard writes it with the
+/// ordinary one, upon which the engine drops every login that has a `+` or `/` in it, without a word.
+fn logins_for_url(mut request: bollard::BollardRequest) -> bollard::BollardRequest {
+    for name in ["x-registry-auth", "x-registry-config"] {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        let value = value.and_then(|value| value.replace('+', "-").replace('/', "_").try_into().ok());
+        if let Some(value) = value {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    request
 }
 
 impl Runtime for Docker {
