@@ -3,6 +3,7 @@
 //! The functions of [`runtime`] and [`builder`] know only the traits. `DOCKER_HOST` names the engine,
 //! `ACRE_TEST_REGISTRY` a registry that needs no login, `ACRE_TEST_BASE` an image in it that has busybox's `sh`.
 
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod bed;

@@ -74,6 +74,11 @@ async fn guard(mut client: TcpStream, registry: String, wanted: String) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match client.read_u8().await {
+            // Engines try TLS first. Only an answer in HTTP tells them at once that there is none.
+            Ok(0x16) if head.is_empty() => {
+                client.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await.ok();
+                return;
+            }
             Ok(byte) => head.push(byte),
             Err(_) => return,
         }

@@ -20,12 +20,14 @@ mod patterns;
 mod ports;
 
 use crate::engine::{
-    Asked, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime, SandboxSpec,
-    Saying, Seen,
+    Asked, Builder, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime,
+    SandboxSpec, Saying, Seen,
 };
 use acre_model::{digest::Digest, platform::Platform, reference::Reference};
 use bollard::query_parameters::StopContainerOptions;
+use buildkit::BuildKit;
 use bytes::Bytes;
+use classic::Classic;
 use container::{Layout, Network};
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{io, sync::Arc, time::Duration};
@@ -77,6 +79,11 @@ impl Docker {
         let patient = client.clone().with_timeout(LONG_PATIENCE);
         let layout = Layout::of(native.os());
         Ok(Self { client, patient, host: host.to_owned(), native, layout, making: Arc::default() })
+    }
+
+    /// What builds images on this engine, which has told this of itself.
+    pub fn builder(&self, info: &EngineInfo) -> Arc<dyn Builder> {
+        if info.buildkit { Arc::new(BuildKit::new(self.clone())) } else { Arc::new(Classic::new(self.clone())) }
     }
 
     fn is_windows(&self) -> bool {
