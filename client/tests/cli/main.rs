@@ -1,0 +1,8 @@
+//! `acre` as its users meet it: command lines, output, exit codes.
+
+mod help;
+mod local;
+mod logs;
+mod render;
+mod runs;
+mod support;
