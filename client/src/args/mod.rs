@@ -84,7 +84,7 @@ pub enum Command {
 impl Cli {
     /// Which farm the command is for.
     pub fn wish(&self) -> Wish {
-        Wish { farm: self.farm.clone(), project: self.project.clone() }
+        Wish { farm: self.farm.clone().filter(|farm| !farm.is_empty()), project: self.project.clone() }
     }
 
     /// The whole command line as clap knows it. The help of every command ends with the exit codes.

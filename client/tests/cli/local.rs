@@ -2,10 +2,12 @@
 //! behind the socket is played by this process.
 
 use crate::support::{
-    acre::{World, end},
+    acre::{AtWork, World, end},
     farm::Scenario,
+    views,
 };
-use acre_model::run::RunStatus;
+use acre_model::{log::Stream, run::RunStatus};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// Says that it is ready, as the last argument tells, and waits for its end.
@@ -37,6 +39,10 @@ fn pid(world: &World, part: &str) -> i32 {
 fn stat(pid: i32, field: usize) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.split(' ').nth(field - 3).map(str::to_owned)
+}
+
+fn kill(pid: i32) {
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
 fn is_alive(pid: i32) -> bool {
@@ -94,13 +100,33 @@ async fn only_what_died_is_started_again() {
     assert_eq!(end(world.acre(&["up"])).await.code, Some(0));
     for (part, other) in [("agent", "scheduler"), ("scheduler", "agent")] {
         let (dead, alive) = (pid(&world, part), pid(&world, other));
-        let process = rustix::process::Pid::from_raw(dead).unwrap();
-        rustix::process::kill_process(process, rustix::process::Signal::KILL).unwrap();
+        kill(dead);
         let up = end(world.acre(&["up"])).await;
         assert_eq!(up.stdout, format!("started the {part} of this machine's farm again\n"), "{up:?}");
         assert!(pid(&world, part) != dead && pid(&world, other) == alive && is_alive(pid(&world, part)));
     }
     assert_eq!(end(world.acre(&["down"])).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_run_is_followed_over_the_death_of_its_scheduler() {
+    let world = world(READY, READY);
+    let log = views::log(2, &[(Stream::Stdout, "first\n"), (Stream::Stdout, "second\n")]);
+    let lasting = Scenario { ends: false, log: log[..1].to_vec(), ..Scenario::ending(RunStatus::Succeeded) };
+    let farm = world.farm(lasting.clone());
+    let mut run = AtWork::start(world.acre(&["run", "--cmd", "bash", "/dev/null"]));
+    run.wait_for("first").await;
+    let dead = pid(&world, "scheduler");
+    kill(dead);
+    // What the scheduler that is started now would serve: the rest of the log, and the end.
+    let after = Scenario { ends: true, log, ..lasting };
+    drop(farm);
+    let _farm = world.farm(after);
+    let ended = run.end().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("first\nsecond\n"), "{ended:?}");
+    assert!(ended.stderr.contains("started the scheduler of this machine's farm again"), "{ended:?}");
+    assert!(pid(&world, "scheduler") != dead && is_alive(pid(&world, "scheduler")));
 }
 
 #[tokio::test]

@@ -1,13 +1,20 @@
 //! What people and programs see of fixed runs, agents and reports.
 
 use crate::support::views;
-use acre_client::render::{self, agents, live, plain, report, run};
+use acre_client::render::{
+    self, agents,
+    live::{self, Live},
+    plain, report, run,
+};
 use acre_model::{
     capability::{Capability, Engine, Mode, Served},
     fleet::{AgentView, Readiness},
+    ids::UnitId,
+    outcome::Outcome,
     run::{RunStatus, UnitPhase},
     time::Timestamp,
 };
+use indicatif::{InMemoryTerm, ProgressDrawTarget};
 use insta::assert_snapshot;
 
 const NOW: Timestamp = views::START.plus_millis(65_000);
@@ -76,6 +83,25 @@ fn lines_of_a_live_view() {
     });
     let lines: Vec<String> = [live::run_line(&run, 3, NOW)].into_iter().chain(lines).collect();
     assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn a_run_on_a_terminal() {
+    let terminal = InMemoryTerm::new(30, 100);
+    let mut live = Live::new(ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), 255));
+    live.line("Queued a run with ID: 2qk3f00001").unwrap();
+    let mut lasting = views::busy_run();
+    live.run(lasting.clone(), NOW).unwrap();
+    live.log(UnitId(3), b"compiling\x1b[2J\x1b[1;1H\n\x1b[31mhalf a line");
+    live.status(UnitId(1), "exporting layers 3/7");
+    live.draw(NOW);
+    assert_snapshot!("live_at_work", terminal.contents());
+    let message = "the command exited with code 7".to_owned();
+    lasting.units[3].phase = UnitPhase::Ended(Outcome::Failed { exit_code: Some(7), message });
+    lasting.units[3].ended_at = Some(NOW);
+    live.run(lasting, NOW).unwrap();
+    live.finish().unwrap();
+    assert_snapshot!("live_at_the_end", terminal.contents());
 }
 
 #[test]

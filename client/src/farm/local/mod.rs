@@ -53,6 +53,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long another `acre` may take to start or stop the farm.
 const LOCK: Duration = Duration::from_secs(150);
+/// How long draining may take before the user is told what is waited for.
+const QUIET: Duration = Duration::from_secs(1);
 /// How long a drained process may take to end before it is told again, and how long then.
 const END: Duration = Duration::from_secs(15);
 const END_AT_ONCE: Duration = Duration::from_secs(5);
@@ -278,7 +280,14 @@ impl LocalFarm {
     }
 
     async fn drain(&self, scheduler: &Record, now: bool) -> Result<u32, Error> {
-        connect(scheduler).await?.stop(now).await
+        let farm = connect(scheduler).await?;
+        let stop = farm.stop(now);
+        tokio::pin!(stop);
+        if let Ok(stopped) = tokio::time::timeout(QUIET, &mut stop).await {
+            return stopped;
+        }
+        crate::tell("waiting for what runs; `acre down --now` cancels it");
+        stop.await
     }
 
     /// Starts parts one after the other. If one does not come up, those before it are stopped again.

@@ -88,6 +88,17 @@ impl World {
     }
 }
 
+/// Ends what the farm of this home left running.
+impl Drop for World {
+    fn drop(&mut self) {
+        let left = ["scheduler.pid", "agent.pid"].iter().any(|name| self.path(name).exists());
+        if left {
+            let mut down = self.acre(&["down", "--now"]);
+            drop(down.as_std_mut().output());
+        }
+    }
+}
+
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {

@@ -15,7 +15,11 @@ use std::{
     path::Path,
     sync::{Arc, Mutex},
 };
-use tokio::{net::UnixListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::UnixListener,
+    runtime::{Builder, Runtime},
+    sync::watch,
+};
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::{Request, Response, Status, Streaming, codec::CompressionEncoding, transport::Server};
 
@@ -71,10 +75,10 @@ pub struct Asked {
     pub stopped: Vec<bool>,
 }
 
-/// The farm; it ends with this value.
+/// The farm; it ends with this value, and every connection with it.
 pub struct Farm {
     state: Arc<State>,
-    server: JoinHandle<()>,
+    runtime: Option<Runtime>,
 }
 
 struct State {
@@ -84,20 +88,27 @@ struct State {
 }
 
 impl Farm {
-    /// Plays `scenario` on a socket at this path.
+    /// Plays `scenario` on a socket at this path, in place of what was there.
     pub fn listen(socket: &Path, scenario: Scenario) -> Self {
-        let listener = UnixListener::bind(socket).unwrap();
+        let _ = std::fs::remove_file(socket);
+        let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let run = if scenario.ends { scenario.over.clone() } else { scenario.running.clone() };
         let state = Arc::new(State { scenario, asked: Mutex::default(), run: watch::Sender::new(run) });
         let service = Service(Arc::clone(&state));
-        let blobs = blobs_server::BlobsServer::new(service.clone()).accept_compressed(CompressionEncoding::Zstd);
-        let server = Server::builder()
-            .add_service(runs_server::RunsServer::new(service.clone()))
-            .add_service(logs_server::LogsServer::new(service.clone()))
-            .add_service(fleet_server::FleetServer::new(service))
-            .add_service(blobs)
-            .serve_with_incoming(UnixListenerStream::new(listener));
-        Self { state, server: tokio::spawn(async { server.await.unwrap() }) }
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.spawn(async move {
+            let listener = UnixListenerStream::new(UnixListener::from_std(listener).unwrap());
+            let blobs = blobs_server::BlobsServer::new(service.clone()).accept_compressed(CompressionEncoding::Zstd);
+            let server = Server::builder()
+                .add_service(runs_server::RunsServer::new(service.clone()))
+                .add_service(logs_server::LogsServer::new(service.clone()))
+                .add_service(fleet_server::FleetServer::new(service))
+                .add_service(blobs)
+                .serve_with_incoming(listener);
+            server.await.unwrap();
+        });
+        Self { state, runtime: Some(runtime) }
     }
 
     /// What it was asked by now.
@@ -113,7 +124,7 @@ impl Farm {
 
 impl Drop for Farm {
     fn drop(&mut self) {
-        self.server.abort();
+        self.runtime.take().unwrap().shutdown_background();
     }
 }
 
