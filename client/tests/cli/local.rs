@@ -7,7 +7,10 @@ use crate::support::{
     views,
 };
 use acre_model::{log::Stream, run::RunStatus};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// Says that it is ready, as the last argument tells, and waits for its end.
@@ -41,8 +44,12 @@ fn stat(pid: i32, field: usize) -> Option<String> {
     stat.rsplit_once(") ")?.1.split(' ').nth(field - 3).map(str::to_owned)
 }
 
+/// Kills a process, and waits until it is dead.
 fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    let process = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
+    pidfd_send_signal(&process, Signal::KILL).unwrap();
+    let limit = Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)), Ok(1), "{pid} dies in time");
 }
 
 fn is_alive(pid: i32) -> bool {

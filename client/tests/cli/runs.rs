@@ -27,8 +27,8 @@ const LOG: [(Stream, &str); 4] = [
         Stream::Notice,
         "2026/11/20 18:03:02 Executing step ID: test. Timeout(sec): 600, Working directory: '/workspace', Network: ''\n",
     ),
-    (Stream::Stdout, "one\ntw"),
-    (Stream::Stderr, "o\nthree \x1b[31mred\x1b[2J"),
+    (Stream::Stdout, "first\nsec"),
+    (Stream::Stderr, "ond\nthree \x1b[31mred\x1b[2J"),
     (Stream::Notice, "2026/11/20 18:03:05 Step ID: test marked as successful (elapsed time in seconds: 3.200000)\n"),
 ];
 
@@ -134,7 +134,7 @@ async fn ctrl_c_leaves_and_the_run_goes_on() {
     let world = World::default();
     let farm = world.farm(Scenario { ends: false, ..scenario(RunStatus::Canceled) });
     let mut run = AtWork::start(world.acre_on_farm(&["run", "--cmd", "bash", "/dev/null"]));
-    run.wait_for("two").await;
+    run.wait_for("second").await;
     run.interrupt();
     let ended = run.end().await;
     assert_eq!(ended.code, Some(130), "{ended:?}");
@@ -149,7 +149,7 @@ async fn ctrl_c_cancels_where_that_is_wished_for() {
     let world = World::default();
     let farm = world.farm(Scenario { ends: false, ..scenario(RunStatus::Canceled) });
     let mut run = AtWork::start(world.acre_on_farm(&["run", "--cmd", "bash", "--cancel-on-interrupt", "/dev/null"]));
-    run.wait_for("two").await;
+    run.wait_for("second").await;
     run.interrupt();
     let ended = run.end().await;
     assert_eq!((ended.code, farm.asked(|asked| asked.canceled)), (Some(3), 1), "{ended:?}");
