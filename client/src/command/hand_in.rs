@@ -63,13 +63,13 @@ async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &m
 async fn submit(farm: &FarmClient, submission: &Submission) -> Result<RunView, Error> {
     let mut patience = Patience::of(SUBMIT);
     loop {
-        match farm.submit(submission.clone()).await {
-            Err(error @ Error::Unreachable { .. }) => match patience.failed(Instant::now()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            },
+        let error = match farm.submit(submission.clone()).await {
+            Err(error @ Error::Unreachable { .. }) => error,
             answered => return answered,
-        }
+        };
+        let Some(wait) = patience.failed(Instant::now()) else { return Err(error) };
+        tokio::time::sleep(wait).await;
+        farm.revive().await?;
     }
 }
 

@@ -1,6 +1,9 @@
 //! A connection to a farm in the model's words: protobuf types and gRPC's status codes end here.
 
-use super::{Address, local::LocalFarm};
+use super::{
+    Address,
+    local::{IdleStop, LocalFarm},
+};
 use crate::error::Error;
 use acre_model::{
     digest::Digest,
@@ -95,14 +98,12 @@ impl FarmClient {
         &self.project
     }
 
-    /// The transport, for transfers of source trees.
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
-    }
-
-    /// The farm of this machine, if this is it.
-    pub const fn local(&self) -> Option<&LocalFarm> {
-        self.local.as_ref()
+    /// If this is the farm of this machine: brings up what died of it, and says so. Its runs go on where they were.
+    pub async fn revive(&self) -> Result<(), Error> {
+        let Some(local) = &self.local else { return Ok(()) };
+        let (_, lines) = local.clone().ensure_up(IdleStop::WhenIdle, None).await?;
+        lines.iter().for_each(|line| crate::tell(line));
+        Ok(())
     }
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
@@ -201,19 +202,20 @@ impl FarmClient {
     }
 
     fn runs(&self) -> RunsClient<Channel> {
-        RunsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        RunsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn logs_client(&self) -> LogsClient<Channel> {
-        LogsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        LogsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
-    fn blobs(&self) -> BlobsClient<Channel> {
-        BlobsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+    /// The service of blobs, for transfers of source trees.
+    pub(crate) fn blobs(&self) -> BlobsClient<Channel> {
+        BlobsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn fleet_client(&self) -> FleetClient<Channel> {
-        FleetClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        FleetClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// The answer to a question, or why there is none.

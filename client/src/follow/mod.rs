@@ -9,10 +9,7 @@ pub use patience::Patience;
 
 use crate::{
     error::Error,
-    farm::{
-        FarmClient, LogStream, RunStream,
-        local::{IdleStop, LocalFarm},
-    },
+    farm::{FarmClient, LogStream, RunStream},
 };
 use acre_model::{
     ids::{RunId, UnitId},
@@ -198,10 +195,7 @@ impl Follower {
             return Err(Error::Unreachable { farm: self.farm.name().to_owned(), why });
         };
         tokio::time::sleep(wait).await;
-        if let Some(local) = self.farm.local() {
-            revive(local).await?;
-        }
-        Ok(())
+        self.farm.revive().await
     }
 
     fn ended_early(&self) -> Error {
@@ -214,13 +208,6 @@ impl Item {
     const fn is_answer(&self) -> bool {
         matches!(self, Self::Run(Some(Ok(_))) | Self::Log(Some(Ok(_))))
     }
-}
-
-/// Brings up what died of the farm of this machine; its runs go on where they were.
-async fn revive(local: &LocalFarm) -> Result<(), Error> {
-    let (_, lines) = local.clone().ensure_up(IdleStop::WhenIdle, None).await?;
-    lines.iter().for_each(|line| crate::tell(line));
-    Ok(())
 }
 
 async fn send(out: &mpsc::Sender<Seen>, seen: Seen) -> Result<(), Error> {

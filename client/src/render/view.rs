@@ -11,7 +11,10 @@ use crate::{
 };
 use acre_model::time::Timestamp;
 use indicatif::ProgressDrawTarget;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
 
 /// Where lines go.
 type Out = Box<dyn Write + Send>;
@@ -43,7 +46,7 @@ impl std::fmt::Debug for Kind {
 impl View {
     /// As the command line wishes and standard output and error allow.
     pub fn new(follow: &Follow) -> Self {
-        let kind = if io::stderr().is_terminal() && !follow.plain {
+        let kind = if !follow.plain && can_redraw() {
             Kind::Live(Live::new(ProgressDrawTarget::stderr()))
         } else if follow.no_wait {
             Kind::Nothing
@@ -116,6 +119,11 @@ impl View {
             Kind::Live(live) => live.finish(),
         }
     }
+}
+
+/// Whether standard error is a terminal on which lines can be drawn again.
+fn can_redraw() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Who reads what is written there.
