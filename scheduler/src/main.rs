@@ -95,7 +95,7 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         store: Arc::new(store) as Arc<dyn Store>,
         objects: Arc::new(objects),
         clock: Arc::new(SystemClock::start()),
-        salt: salt()?,
+        identity: identity()?,
     };
     let shutdown = stop_signal()?;
     let (ready_fd, shown) = (arguments.ready_fd, socket.clone());
@@ -145,10 +145,10 @@ fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
     listener
 }
 
-fn salt() -> anyhow::Result<u16> {
-    let mut bytes = [0; 2];
+fn identity() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
     std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes).context("no randomness to be had")?;
-    Ok(u16::from_le_bytes(bytes))
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Cancelled at the first SIGTERM or SIGINT.

@@ -29,13 +29,23 @@ pub(crate) async fn run(job: &Job, fetch: &Fetch) -> Done {
     job.started()?;
     let repository = shown(&fetch.repository);
     job.notice(&format!("Fetching {repository}"))?;
-    let checkout = Checkout::make(&job.works().config.data.join("sources"), fetch).map_err(disk)?;
+    let checkout = Checkout::make(&folder(&job.works().config.data), fetch).map_err(disk)?;
     let commit = checkout.fetch(fetch).await?;
     job.notice(&format!("Fetched commit {commit}"))?;
     let root = checkout.root(fetch)?;
     let tree = pack(job, root).await?;
     let source = ResolvedSource { tree: Some(tree), commit: Some(commit), reference: fetch.reference.clone() };
     Ok(UnitResult { source: Some(source), ..UnitResult::default() })
+}
+
+/// Where repositories are fetched into.
+fn folder(data: &Path) -> PathBuf {
+    data.join("sources")
+}
+
+/// Removes what an earlier process left half fetched.
+pub(crate) fn forget_unfinished(data: &Path) {
+    drop(fs::remove_dir_all(folder(data)));
 }
 
 /// The address without what may be a secret in it.
