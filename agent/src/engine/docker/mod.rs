@@ -1,8 +1,7 @@
 //! Docker Engine. Nothing outside this folder imports bollard.
 //!
 //! A `cmd` costs four calls: create (its volumes come into being with it), attach, start, wait. Each part of the work is
-//! a file that adds to [`Docker`]; [`container`], [`ports`], [`patterns`] and
-//! [`failure`] are pure.
+//! a file that adds to [`Docker`]; `container`, `ports`, `patterns` and `failure` are pure.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
 

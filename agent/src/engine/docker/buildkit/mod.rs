@@ -1,8 +1,8 @@
 //! Builds by the BuildKit inside the engine, over its gRPC endpoint: one code path for Docker Engine 20.10 to 28, with
 //! either image store.
 //!
-//! A build is three calls that run side by side: `Control.Session` ([`session`], over which files and logins are asked
-//! for), `Control.Solve` (the build) and `Control.Status` ([`progress`]). Dropping the connection cancels them all.
+//! A build is three calls that run side by side: `Control.Session` (over which files and logins are asked for),
+//! `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
 
 pub(super) mod channel;
 mod context;
