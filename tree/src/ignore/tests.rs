@@ -163,3 +163,9 @@ fn a_list_has_no_comments() {
     let rules = Ignore::from_patterns(&["#a".to_owned(), "!#a/b".to_owned()]).expect("patterns");
     assert!(rules.is_ignored("#a/c") && !rules.is_ignored("#a/b"));
 }
+
+#[test]
+fn a_text_without_rules_is_empty() {
+    assert!(Ignore::default().is_empty() && rules(&["# a", " "]).is_empty());
+    assert!(!rules(&["a"]).is_empty());
+}
