@@ -101,6 +101,8 @@ pub struct UnitView {
     pub ended_at: Option<Timestamp>,
     /// What it left, once it has ended.
     pub result: UnitResult,
+    /// Bytes of its last attempt's log, once it has ended.
+    pub log_bytes: u64,
 }
 
 /// Where a unit stands.

@@ -1,1 +1,22 @@
-//! Stub.
+//! The scheduler of an acre farm: turns submissions into units, places them on agents, and remembers how it went.
+//!
+//! `farm` and `placement` decide and are pure; the `driver` owns the state and commits what they decide; `api` speaks
+//! the wire; `store`, `blobs` and `logs` keep things. [`run`] puts them together out of parts given from outside.
+
+pub mod api;
+pub mod blobs;
+pub mod board;
+pub mod compile;
+pub mod config;
+pub mod driver;
+pub mod farm;
+pub mod idle;
+pub mod logs;
+pub mod parts;
+pub mod placement;
+pub mod retention;
+pub mod serve;
+pub mod store;
+
+pub use config::Config;
+pub use serve::{Parts, RunError, run};

@@ -3,6 +3,7 @@
 use crate::{
     Files,
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
+    inert::Inert,
     yaml::{self, Node, Value},
 };
 use acre_model::text::clip;
@@ -39,10 +40,10 @@ pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result
     if let Some(block) = block {
         // Templates are not YAML before they are rendered; here they are texts.
         let (hidden, templates) = hide_templates(&block);
-        match yaml::parse(&hidden) {
+        match yaml::parse(&hidden, &Inert::default()) {
             Ok(Some(document)) => own.read(&document, &templates, files, &mut faults),
             Ok(None) => {}
-            Err(fault) => faults.push(listing.error(fault.at, fault.message)).class = fault.class,
+            Err(fault) => faults.error(fault.at, fault.message).class = fault.class,
         }
     }
     let images = IMAGES.map(|(name, image)| (name.to_owned(), image.to_owned()));
@@ -117,7 +118,7 @@ impl Own {
         };
         let key = |name: &str| keys.iter().find(|entry| &*entry.key == name && !entry.value.is_null());
         for entry in keys.iter().filter(|entry| !["values", "src", "directive"].contains(&&*entry.key)) {
-            let near = acre_model::text::nearest(&entry.key, ["values", "src", "directive"]);
+            let near = acre_model::text::nearest(&clip(&entry.key), ["values", "src", "directive"]);
             let help = near.map(|near| format!("did you mean `{near}`?"));
             faults.error(entry.at, format!("`alias` has no key `{}`", clip(&entry.key))).help = help;
         }
@@ -155,7 +156,7 @@ impl Own {
         let (hidden, templates) = hide_templates(&text);
         let listing = Listing::new(&path, &text);
         let mut faults = Faults::new(&listing, Vec::new());
-        match yaml::parse(&hidden) {
+        match yaml::parse(&hidden, &Inert::default()) {
             Ok(Some(document)) => self.values(&document, &templates, &mut faults),
             Ok(None) => {}
             Err(fault) => faults.refuse(fault.at, fault.message),

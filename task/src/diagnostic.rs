@@ -1,5 +1,6 @@
 //! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
 
+use crate::inert::Inert;
 use acre_model::text::clip;
 use std::fmt;
 
@@ -56,8 +57,10 @@ pub struct Diagnostic {
     pub line: u32,
     /// Column in the line as it is shown, in characters from 1.
     pub column: u32,
-    /// The line after rendering, which is what the fault was found in.
+    /// The part of the line around the column, after rendering, which is what the fault was found in.
     pub shown: String,
+    /// Where in [`Diagnostic::shown`] the column is, in characters from 0.
+    pub caret: usize,
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -89,7 +92,7 @@ fn excerpt(line: &str, column: u32) -> (String, usize) {
     let skipped = if column < EXCERPT { 0 } else { column - EXCERPT / 2 };
     let characters = line.chars().skip(skipped).take(EXCERPT);
     let shown: String = characters.map(|c| if c.is_control() { ' ' } else { c }).collect();
-    (shown, column - skipped)
+    (shown.trim_end().to_owned(), column - skipped)
 }
 
 /// `error: …`, the place, the line with a caret, and the remedy.
@@ -103,11 +106,10 @@ impl fmt::Display for Diagnostic {
         if self.line == 0 {
             write!(f, "\n  --> {}", clip(&self.file))?;
         } else {
-            let (shown, caret) = excerpt(&self.shown, self.column);
             let number = self.line.to_string();
             let margin = " ".repeat(number.len());
             write!(f, "\n{margin}--> {}:{}:{}", clip(&self.file), self.line, self.column)?;
-            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {}^", shown.trim_end(), " ".repeat(caret))?;
+            write!(f, "\n{margin} |\n{number} | {}\n{margin} | {}^", self.shown, " ".repeat(self.caret))?;
         }
         self.help.iter().try_for_each(|help| write!(f, "\n  = help: {help}"))
     }
@@ -164,6 +166,14 @@ impl Listing {
         self
     }
 
+    /// The same with marks opened, for people to read.
+    pub(crate) fn with_marks_opened(mut self, inert: &Inert) -> Self {
+        if !inert.is_empty() {
+            self.lines.iter_mut().for_each(|line| *line = inert.open(line));
+        }
+        self
+    }
+
     /// The text of a line, from 1.
     pub(crate) fn line(&self, line: u32) -> &str {
         line.checked_sub(1).and_then(|index| self.lines.get(index as usize)).map_or("", String::as_str)
@@ -176,13 +186,15 @@ impl Listing {
 
     /// An error at a place.
     pub(crate) fn error(&self, at: At, message: impl Into<String>) -> Diagnostic {
+        let (shown, caret) = excerpt(self.line(at.line), at.column);
         Diagnostic {
             severity: Severity::Error,
             class: Class::Invalid,
             file: self.file.clone(),
             line: self.origin(at.line),
             column: at.column,
-            shown: self.line(at.line).to_owned(),
+            shown,
+            caret,
             message: message.into(),
             help: None,
         }
@@ -194,20 +206,22 @@ impl Listing {
     }
 }
 
-/// Most diagnostics that one compilation reports; the rest would not be read.
-const MOST: usize = 100;
+/// Most errors, and most warnings, that one compilation reports; the rest would not be read.
+pub(crate) const MOST: usize = 100;
 
 /// The faults found so far, so that all are reported at once.
 #[derive(Debug)]
 pub(crate) struct Faults<'a> {
     listing: &'a Listing,
     found: Vec<Diagnostic>,
+    /// Takes what is beyond [`MOST`].
+    spare: Diagnostic,
 }
 
 impl<'a> Faults<'a> {
-    /// None yet, in this text.
-    pub(crate) const fn new(listing: &'a Listing, found: Vec<Diagnostic>) -> Self {
-        Self { listing, found }
+    /// None yet, in this text, besides those of earlier stages.
+    pub(crate) fn new(listing: &'a Listing, found: Vec<Diagnostic>) -> Self {
+        Self { listing, found, spare: listing.error(At::FILE, "") }
     }
 
     /// The text they are about.
@@ -215,26 +229,36 @@ impl<'a> Faults<'a> {
         self.listing
     }
 
+    /// Whether no further error will be reported: then there is no use in looking for remedies.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count(Severity::Error) >= MOST
+    }
+
+    fn count(&self, severity: Severity) -> usize {
+        self.found.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
     /// Adds an error, to which help or a class may be added through what is returned.
     pub(crate) fn error(&mut self, at: At, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(self.listing.error(at, message))
+        self.push(Severity::Error, |listing| listing.error(at, message))
     }
 
     /// Adds an error that needs nothing more.
     pub(crate) fn refuse(&mut self, at: At, message: impl Into<String>) {
-        self.push(self.listing.error(at, message));
+        self.error(at, message);
     }
 
     /// Adds a warning.
     pub(crate) fn warning(&mut self, at: At, message: impl Into<String>) -> &mut Diagnostic {
-        self.push(self.listing.warning(at, message))
+        self.push(Severity::Warning, |listing| listing.warning(at, message))
     }
 
-    /// Adds a diagnostic.
-    pub(crate) fn push(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
-        self.found.push(diagnostic);
-        let last = self.found.len() - 1;
-        &mut self.found[last]
+    fn push(&mut self, severity: Severity, make: impl FnOnce(&Listing) -> Diagnostic) -> &mut Diagnostic {
+        if self.count(severity) >= MOST {
+            return &mut self.spare;
+        }
+        self.found.push(make(self.listing));
+        self.found.last_mut().unwrap_or(&mut self.spare)
     }
 
     /// Whether an error is among them.
@@ -248,7 +272,6 @@ impl<'a> Faults<'a> {
         let mut found = self.found;
         found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         found.dedup();
-        found.truncate(MOST);
         if failed { Err(Diagnostics(found)) } else { Ok(found) }
     }
 }

@@ -17,12 +17,15 @@
 //! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
 //! from outside makes it panic, and everything that text can make grow has a limit.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
+
 pub mod address;
 mod alias;
 mod check;
 mod diagnostic;
-mod dockerfile;
+pub mod dockerfile;
 mod flags;
+mod inert;
 mod paths;
 pub mod plan;
 mod render;
@@ -139,11 +142,7 @@ pub struct Compiled {
 /// Everything that is wrong with it, by line, together with what was only to be warned of.
 pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     let source = Listing::new(input.file, input.text);
-    if input.text.len() > TASK_SIZE {
-        let tenths = input.text.len() * 10 / (1 << 20);
-        let message = format!("the task file is {}.{} MiB; limit 1 MiB", tenths / 10, tenths % 10);
-        return Err(source.error(At::FILE, message).class(Class::TooLarge).into());
-    }
+    check_size(&source, input.text.len())?;
     let values = Values::read(input.values, input.sets).map_err(|found| all(&source, found))?;
     let text = text::without_comments(input.text);
     let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
@@ -160,6 +159,28 @@ pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     // A task may list platforms itself, and its templates may ask for the first of them: then once more with that.
     let told = &compiled.plan.platforms[0];
     if *told == first { Ok(compiled) } else { stage.run(&told.clone()) }
+}
+
+/// The text of a task file.
+///
+/// # Errors
+/// Where it is not UTF-8, or larger than [`TASK_SIZE`].
+pub fn read<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Diagnostics> {
+    let listing = Listing::new(file, "");
+    check_size(&listing, bytes.len())?;
+    std::str::from_utf8(bytes).map_err(|why| {
+        let message = format!("the task file is not UTF-8 from byte {} on", why.valid_up_to());
+        listing.error(At::FILE, message).into()
+    })
+}
+
+fn check_size(listing: &Listing, length: usize) -> Result<(), Diagnostics> {
+    if length <= TASK_SIZE {
+        return Ok(());
+    }
+    let tenths = length.saturating_mul(10) / (1 << 20);
+    let message = format!("the task file is {}.{} MiB; limit 1 MiB", tenths / 10, tenths % 10);
+    Err(listing.error(At::FILE, message).class(Class::TooLarge).into())
 }
 
 /// The plan of a run whose task is not known before its source is fetched: that alone.
@@ -194,21 +215,23 @@ impl Stage<'_> {
     fn run(&self, platform: &Platform) -> Result<Compiled, Diagnostics> {
         let input = self.input;
         let data = Data::new(input.facts, input.registry, platform, self.values.clone());
-        let Rendered { text, origins, warnings } = self.render(&self.text, &data)?;
+        let Rendered { text, origins, inert, warnings } = self.render(&self.text, &data)?;
         let mut images = Vec::with_capacity(self.images.len());
         for (name, image) in &self.images {
-            let image = if image.contains("{{") { self.render(image, &data)?.text } else { image.clone() };
-            images.push((name.clone(), image));
+            let rendered = self.render(image, &data)?;
+            let words = rendered.text.split_whitespace().map(|word| rendered.inert.open(word));
+            images.push((name.clone(), words.collect::<Vec<_>>()));
         }
-        let listing = Listing::new(input.file, &text).with_origins(origins);
-        let document = match yaml::parse(&text) {
+        let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert);
+        let document = match yaml::parse(&text, &inert) {
             Ok(document) => document,
             Err(fault) => return Err(check::syntax(&listing, fault).into()),
         };
-        let document =
+        let mut document =
             document.ok_or_else(|| listing.error(At::FILE, "the task file is empty; it must have `steps`"))?;
+        document.open(&inert);
         let mut faults = Faults::new(&listing, warnings);
-        let plan = check::check(&document, self.version, images, &mut faults).and_then(|task| {
+        let plan = check::check(&document, self.version, images, &inert, &mut faults).and_then(|task| {
             let lists = [task.platforms.as_slice(), input.platforms];
             let listed = lists.into_iter().find(|list| !list.is_empty());
             let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], <[Platform]>::to_vec);
@@ -217,7 +240,7 @@ impl Stage<'_> {
         let diagnostics = faults.finish()?;
         let Some((mut plan, task)) = plan else { return Err(all(&listing, Vec::new())) };
         plan.warnings = diagnostics.iter().map(ToString::to_string).collect();
-        Ok(Compiled { plan, task, rendered: text, diagnostics })
+        Ok(Compiled { plan, task, rendered: inert.open(&text), diagnostics })
     }
 
     fn render(&self, text: &str, data: &Data) -> Result<Rendered, Diagnostics> {

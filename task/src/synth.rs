@@ -73,13 +73,13 @@ pub fn build_task(request: &BuildRequest) -> String {
     let _ = write!(
         text,
         "  - id: build\n    build: {}\n    timeout: {}\n",
-        scalar(&words.join(" ")),
+        scalar(&words.join(" "), 4),
         request.build_timeout
     );
     if request.push && !images.is_empty() {
         text.push_str("  - id: push\n    push:\n");
         for image in &images {
-            let _ = writeln!(text, "      - {}", scalar(image));
+            let _ = writeln!(text, "      - {}", scalar(image, 6));
         }
         let _ = writeln!(text, "    timeout: {}", request.push_timeout);
     }
@@ -88,7 +88,7 @@ pub fn build_task(request: &BuildRequest) -> String {
 
 /// The task of a single command.
 pub fn cmd_task(cmd: &str) -> String {
-    format!("version: v1.0.0\nsteps:\n  - cmd: {}\n", scalar(cmd))
+    format!("version: v1.0.0\nsteps:\n  - cmd: {}\n", scalar(cmd, 4))
 }
 
 /// The name with the registry in front, if it has none. What is a registry follows [`acre_model::reference`]; a
@@ -114,37 +114,12 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// A text as a double-quoted YAML scalar on one line (YAML 1.2, 7.3.1), except that templates keep their quotes:
-/// the text is rendered before it is YAML.
-fn scalar(text: &str) -> String {
-    let mut out = String::from("\"");
-    let mut rest = text;
-    while let Some((before, tail)) = rest.split_once("{{") {
-        let Some((inner, after)) = tail.split_once("}}") else { break };
-        escape(before, &mut out);
-        out.push_str("{{");
-        out.push_str(inner);
-        out.push_str("}}");
-        rest = after;
-    }
-    escape(rest, &mut out);
-    out.push('"');
-    out
-}
-
-fn escape(text: &str, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() || c == '\u{2028}' || c == '\u{2029}' || c == '\u{feff}' => {
-                let _ = write!(out, "\\U{:08x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
+/// A text as a literal block below a key or item that is indented by `indent` (YAML 1.2, 8.1.2): nothing in it needs
+/// an escape, neither here nor in what its templates render to.
+fn scalar(text: &str, indent: usize) -> String {
+    let margin = " ".repeat(indent + 2);
+    let lines: Vec<String> = text.lines().map(|line| format!("{margin}{line}")).collect();
+    format!("|2-\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]
@@ -161,10 +136,10 @@ mod tests {
             ..BuildRequest::default()
         };
         let expected = concat!(
-            "version: v1.0.0\nsteps:\n  - id: build\n",
-            "    build: \"-t r.example/team/img:{{.Run.ID}} -t other.example/x:1 --build-arg 'A=it'\\\\''s \\\"x\\\"' .\"\n",
+            "version: v1.0.0\nsteps:\n  - id: build\n    build: |2-\n",
+            "      -t r.example/team/img:{{.Run.ID}} -t other.example/x:1 --build-arg 'A=it'\\''s \"x\"' .\n",
             "    timeout: 28800\n  - id: push\n    push:\n",
-            "      - \"r.example/team/img:{{.Run.ID}}\"\n      - \"other.example/x:1\"\n    timeout: 3600\n",
+            "      - |2-\n        r.example/team/img:{{.Run.ID}}\n      - |2-\n        other.example/x:1\n    timeout: 3600\n",
         );
         assert_eq!(build_task(&request), expected);
     }

@@ -48,11 +48,11 @@ pub struct Step {
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepAction {
     /// Build an image; context and Dockerfile are those of the source tree, dependencies are not read yet.
-    Build(Build),
+    Build(Box<Build>),
     /// Push references, tags added, doubles gone.
     Push(Vec<Reference>),
     /// Run an image.
-    Cmd(Cmd),
+    Cmd(Box<Cmd>),
 }
 
 impl Step {

@@ -1,7 +1,10 @@
 //! YAML as a tree of nodes that know their place. Read from the parser's events, not through serde: so every scalar
 //! keeps its text (`1.10` stays `1.10`), every key has a column, and one wrong type does not hide the next.
 
-use crate::diagnostic::{At, Class};
+use crate::{
+    diagnostic::{At, Class},
+    inert::Inert,
+};
 use acre_model::text::clip;
 use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::{collections::BTreeMap, rc::Rc};
@@ -53,6 +56,18 @@ impl Node {
         matches!(&self.value, Value::Scalar { text, plain: true } if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// Opens the marks of all texts, except those that are split into words first.
+    pub(crate) fn open(&mut self, inert: &Inert) {
+        match &mut self.value {
+            Value::Scalar { text, .. } => *text = inert.open(text).into(),
+            Value::List(items) => items.iter_mut().for_each(|item| item.open(inert)),
+            Value::Map(entries) => {
+                let entries = entries.iter_mut().filter(|entry| !matches!(&*entry.key, "cmd" | "build"));
+                entries.for_each(|entry| entry.value.open(inert));
+            }
+        }
+    }
+
     /// What it is, for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match &self.value {
@@ -64,9 +79,10 @@ impl Node {
     }
 }
 
-/// The one document of `text`; `None` where there is none.
-pub(crate) fn parse(text: &str) -> Result<Option<Node>, Fault> {
-    let mut builder = Builder::default();
+/// The one document of `text`; `None` where there is none. Texts count by what their marks open to, but stay closed.
+pub(crate) fn parse(text: &str, inert: &Inert) -> Result<Option<Node>, Fault> {
+    let (open, anchors, total) = (Vec::new(), BTreeMap::new(), Weight::default());
+    let mut builder = Builder { inert, open, anchors, root: None, documents: 0, total };
     let mut options = Options::default();
     (options.flow_nesting_limit, options.block_nesting_limit) = (DEPTH, DEPTH);
     let mut parser = Parser::new_from_str_with_options(text, options);
@@ -108,8 +124,8 @@ enum Open {
 }
 
 /// Builds the tree; an explicit stack, since the depth comes from outside.
-#[derive(Default)]
-struct Builder {
+struct Builder<'a> {
+    inert: &'a Inert,
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, Weight)>,
     root: Option<Node>,
@@ -117,7 +133,7 @@ struct Builder {
     total: Weight,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, at: At) -> Result<(), Fault> {
         match event {
             Event::DocumentStart(..) => {
@@ -130,8 +146,9 @@ impl Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let text_wanted = check_tag(tag.as_deref(), at)?;
                 let plain = style == ScalarStyle::Plain && !text_wanted;
-                self.count(at, Weight { nodes: 1, bytes: text.len() })?;
-                let weight = Weight { nodes: 1, bytes: text.len() };
+                let bytes = if self.inert.is_empty() { text.len() } else { self.inert.open(&text).len() };
+                let weight = Weight { nodes: 1, bytes };
+                self.count(at, weight)?;
                 let node = Node { at, value: Value::Scalar { text: text.as_ref().into(), plain } };
                 self.add(node, anchor, weight)
             }
@@ -265,7 +282,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> String {
-        parse(text)
+        parse(text, &Inert::default())
             .map_or_else(|fault| format!("{}:{} {}", fault.at.line, fault.at.column, fault.message), |_| String::new())
     }
 
@@ -293,7 +310,7 @@ mod tests {
 
     #[test]
     fn scalars_keep_their_text_and_merges_give_way() {
-        let node = parse("base: &b {v: 1.10, w: x}\nuse: {<<: *b, w: \"~\"}").unwrap().unwrap();
+        let node = parse("base: &b {v: 1.10, w: x}\nuse: {<<: *b, w: \"~\"}", &Inert::default()).unwrap().unwrap();
         let Value::Map(entries) = &node.value else { panic!("{node:?}") };
         let Value::Map(merged) = &entries[1].value.value else { panic!("{entries:?}") };
         let texts: Vec<_> = merged.iter().map(|entry| (&*entry.key, &entry.value.value)).collect();

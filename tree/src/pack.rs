@@ -167,3 +167,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     let file = options.open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file any more")) }
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -14,3 +14,6 @@ pub use writer::{MODIFIED, stream};
 
 /// The size of a block, in bytes; archives consist of these.
 const BLOCK: usize = 512;
+
+#[cfg(test)]
+mod tests;

@@ -302,7 +302,8 @@ fn special(_: FileType) -> &'static str {
     "device"
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::{ffi::OsStrExt, fs::symlink, net::UnixListener};

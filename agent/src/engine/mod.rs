@@ -154,6 +154,11 @@ impl Logins {
     pub fn get(&self, registry: &str) -> Option<&Login> {
         self.0.get(registry)
     }
+
+    /// All logins, by registry.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Login)> {
+        self.0.iter().map(|(registry, login)| (registry.as_str(), login))
+    }
 }
 
 impl FromIterator<(String, Login)> for Logins {
@@ -182,8 +187,8 @@ pub trait Runtime: Send + Sync + 'static {
     /// Resolves when the engine has stopped answering; the error says how.
     fn gone(&self) -> BoxFuture<'_, EngineError>;
 
-    /// Makes the sandbox: its volumes, its network where it has one, and a container that is never started and
-    /// holds the volumes, so that files can be moved in and out. Doing it twice is doing it once.
+    /// Makes what a container of the sandbox needs before it can be created: its network, where it has one. The volumes
+    /// come into being with the first container that mounts them. Doing it twice is doing it once.
     fn open_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Asked<'a, ()>;
 
     /// Unpacks a tar stream into the workspace. Owners are those of the archive.

@@ -196,7 +196,8 @@ impl TryFrom<v1::Run> for RunView {
 
 impl From<UnitView> for v1::Unit {
     fn from(unit: UnitView) -> Self {
-        let UnitView { id, name, step, kind, platform, phase, agent, attempt, started_at, ended_at, result } = unit;
+        let UnitView { id, name, step, kind, platform, phase, agent, attempt, started_at, ended_at, result, log_bytes } =
+            unit;
         let phase = match phase {
             UnitPhase::Waiting => unit_phase::Kind::Waiting(unit_phase::Waiting {}),
             UnitPhase::Queued(reasons) => unit_phase::Kind::Queued(unit_phase::Queued { reasons }),
@@ -216,6 +217,7 @@ impl From<UnitView> for v1::Unit {
             started_at: started_at.map(Into::into),
             ended_at: ended_at.map(Into::into),
             result: Some((&result).into()),
+            log_bytes,
         }
     }
 }
@@ -244,6 +246,7 @@ impl TryFrom<v1::Unit> for UnitView {
             started_at: wire.started_at.map(Into::into),
             ended_at: wire.ended_at.map(Into::into),
             result: field("unit.result", wire.result.unwrap_or_default().try_into())?,
+            log_bytes: wire.log_bytes,
         })
     }
 }

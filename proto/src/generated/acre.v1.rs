@@ -408,6 +408,9 @@ pub struct Unit {
     pub ended_at: ::core::option::Option<Instant>,
     #[prost(message, optional, tag = "11")]
     pub result: ::core::option::Option<UnitResult>,
+    /// Bytes of the last attempt's log, once it has ended.
+    #[prost(uint64, tag = "12")]
+    pub log_bytes: u64,
 }
 /// Where a unit stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,11 +1,14 @@
 //! The keys of one map, taken one by one with their types; what is left over is unknown.
 
 use crate::{
-    diagnostic::{At, Faults},
+    diagnostic::{At, Class, Faults, MOST},
     yaml::{Entry, Node, Value},
 };
 use acre_model::text::{clip, nearest};
 use std::ops::RangeInclusive;
+
+/// Most entries of one list of texts.
+const ITEMS: usize = 256;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +30,11 @@ pub(super) struct Keys {
 impl Keys {
     /// The key that `word` was probably meant to be.
     pub(super) fn nearest(&self, word: &str) -> Option<&'static str> {
-        let lower = word.to_ascii_lowercase();
+        let lower = clip(word).to_ascii_lowercase();
         let all = || self.known.iter().chain(self.not_yet).copied();
         let same = all().find(|key| key.to_ascii_lowercase() == lower.replace(['_', '-'], ""));
         let meant = || self.meant.iter().find(|(other, _)| *other == lower).map(|(_, key)| *key);
-        same.or_else(meant).or_else(|| nearest(word, all()))
+        same.or_else(meant).or_else(|| nearest(&clip(word), all()))
     }
 }
 
@@ -53,6 +56,7 @@ impl<'a, 'f> Fields<'a, 'f> {
 
     /// Warns of keys that the language does not have, and refuses those that acre does not have yet.
     pub(super) fn check_keys(&mut self, keys: &Keys) {
+        let mut unknown = 0;
         for entry in self.entries {
             let name = &*entry.key;
             if keys.known.contains(&name) {
@@ -62,6 +66,10 @@ impl<'a, 'f> Fields<'a, 'f> {
                 self.faults.error(entry.at, format!("`{name}` is not supported yet"));
                 continue;
             }
+            if unknown >= MOST {
+                break;
+            }
+            unknown += 1;
             let near = keys.nearest(name);
             let warning = self.faults.warning(entry.at, format!("unknown key `{}`", clip(name)));
             warning.help = near.map(|near| format!("did you mean `{near}`?"));
@@ -107,6 +115,11 @@ impl<'a, 'f> Fields<'a, 'f> {
             Value::List(items) => items.as_slice(),
             _ => std::slice::from_ref(&entry.value),
         };
+        if items.len() > ITEMS {
+            let error = self.faults.error(entry.at, format!("`{key}` has {} entries; limit {ITEMS}", items.len()));
+            error.class = Class::TooLarge;
+            return Vec::new();
+        }
         let mut texts = Vec::with_capacity(items.len());
         for item in items {
             match &item.value {

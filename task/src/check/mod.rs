@@ -1,11 +1,13 @@
 //! From the tree of YAML nodes to a checked [`Task`]: all faults at once.
 
+mod action;
 mod fields;
 mod order;
 mod step;
 
 use crate::{
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
+    inert::Inert,
     task::Task,
     text::Version,
     yaml::{self, Node, Value},
@@ -19,8 +21,6 @@ pub(crate) const STEPS: usize = 256;
 const LONGEST: i64 = 7 * 86_400;
 /// Time of a step where nothing is said, in seconds (task language §2).
 const STEP_TIMEOUT: i64 = 600;
-/// Most globs of one list.
-const GLOBS: usize = 100;
 
 const TASK: Keys = Keys {
     known: &[
@@ -54,16 +54,20 @@ struct Inherited {
     /// Absolute.
     working_directory: String,
     env: Vec<(String, String)>,
-    /// Names of aliases; one as the first word of a `cmd` is expanded.
-    images: Vec<(String, String)>,
+    /// Aliases and their words; one as the first word of a `cmd` is expanded.
+    images: Vec<(String, Vec<String>)>,
+    /// What the marks in texts of `cmd` and `build` stand for.
+    inert: Inert,
 }
 
-/// Checks the document of a task. `images` are the aliases that may stand as the first word of a `cmd`, expanded.
+/// Checks the document of a task, whose marks are open but for those of `cmd` and `build`. `images` are the aliases
+/// that may stand as the first word of a `cmd`, with their words.
 /// `None` if there is an error, which is among the faults.
 pub(crate) fn check<'a>(
     document: &'a Node,
     version: Version,
-    images: Vec<(String, String)>,
+    images: Vec<(String, Vec<String>)>,
+    inert: &Inert,
     faults: &mut Faults<'a>,
 ) -> Option<Task> {
     let mut fields = Fields::new(document, "a task file", faults)?;
@@ -71,7 +75,7 @@ pub(crate) fn check<'a>(
     if let Some(entry) = fields.get("alias").filter(|_| version < Version::V1_1) {
         fields.faults.error(entry.at, "`alias` needs version v1.1.0").help = Some("write `version: v1.1.0`".to_owned());
     }
-    let inherited = inherited(&mut fields, images);
+    let inherited = inherited(&mut fields, images, inert);
     let platforms = platforms(&mut fields);
     let reports = reports(&mut fields);
     let artifacts = globs(&mut fields, "artifacts");
@@ -84,7 +88,7 @@ pub(crate) fn check<'a>(
     Some(Task { version, platforms, reports, artifacts, steps }).filter(|_| !faults.any_error())
 }
 
-fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inherited {
+fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, Vec<String>)>, inert: &Inert) -> Inherited {
     let seconds = fields.seconds("stepTimeout", LONGEST);
     let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
     Inherited {
@@ -92,6 +96,7 @@ fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, String)>) -> Inhe
         working_directory: crate::paths::working_directory(&directory),
         env: env(fields),
         images,
+        inert: inert.clone(),
     }
 }
 
@@ -169,10 +174,6 @@ fn reports(fields: &mut Fields<'_, '_>) -> Reports {
 /// Globs below the workspace.
 fn globs(fields: &mut Fields<'_, '_>, key: &str) -> Vec<String> {
     let globs = fields.texts(key);
-    if let Some(last) = globs.get(GLOBS) {
-        fields.faults.error(last.at, format!("`{key}` has {} globs; limit {GLOBS}", globs.len())).class =
-            Class::TooLarge;
-    }
     let mut paths = Vec::new();
     for Placed { at, value } in globs {
         match crate::paths::below_workspace("", &value) {

@@ -32,7 +32,9 @@ pub(super) fn check(steps: Vec<Option<Unordered>>, faults: &mut Faults<'_>) -> O
 fn ids<'a>(steps: &'a [Option<Unordered>], faults: &mut Faults<'_>) -> BTreeMap<&'a str, usize> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let Some((id, at)) = step.as_ref().and_then(|step| Some((step.id.as_ref()?.as_str(), step.id_at))) else { continue };
+        let Some((id, at)) = step.as_ref().and_then(|step| Some((step.id.as_ref()?.as_str(), step.id_at))) else {
+            continue;
+        };
         if let Some(first) = places.insert(id, index) {
             let line = steps[first].as_ref().map_or(0, |step| faults.listing().origin(step.id_at.line));
             faults.refuse(at, format!("the id `{id}` is there twice, first in line {line}"));
@@ -48,6 +50,9 @@ fn resolve(step: &Unordered, index: usize, places: &BTreeMap<&str, usize>, fault
     let starts_at_once = when.iter().any(|placed| placed.value == "-");
     let mut after = Vec::new();
     for Placed { at, value } in when {
+        if faults.is_full() {
+            break;
+        }
         match places.get(value.as_str()) {
             _ if value == "-" => {}
             _ if starts_at_once => {
@@ -59,7 +64,7 @@ fn resolve(step: &Unordered, index: usize, places: &BTreeMap<&str, usize>, fault
             Some(place) if *place == index => faults.refuse(*at, format!("step `{id}` waits for itself")),
             Some(place) => after.push(*place),
             None => {
-                let near = nearest(value, places.keys().copied().filter(|other| *other != id));
+                let near = nearest(&clip(value), places.keys().copied().filter(|other| *other != id));
                 let suggestion = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 let message = format!("step `{id}` waits for `{}`, which is not a step{suggestion}", clip(value));
                 let error = faults.error(*at, message);
@@ -113,7 +118,8 @@ mod tests {
 
     #[test]
     fn cycles_are_found_by_their_path() {
-        let table: [(&[&[usize]], Option<&[usize]>); 5] = [
+        type Row<'a> = (&'a [&'a [usize]], Option<&'a [usize]>);
+        let table: [Row<'_>; 5] = [
             (&[&[], &[0], &[0, 1]], None),
             (&[&[1], &[0]], Some(&[0, 1, 0])),
             (&[&[], &[2], &[3], &[1]], Some(&[1, 2, 3, 1])),

@@ -1,23 +1,19 @@
 //! One step: its kind, its text, and every key that has a meaning for that kind.
 
 use super::{
-    Inherited, LONGEST, env,
+    Inherited, LONGEST, action,
     fields::{Fields, Keys, Placed},
     millis, platforms, reports,
 };
 use crate::{
-    diagnostic::{At, Class, Faults},
-    flags::{self, BadFlag},
-    paths,
+    diagnostic::{At, Faults},
     task::{Step, StepAction},
-    words::{self, BadWords},
     yaml::{Node, Value},
 };
 use acre_model::{
     ids::StepId,
-    plan::{Cmd, Reports, Rules},
+    plan::{Reports, Rules},
     platform::Platform,
-    reference::Reference,
     text::clip,
 };
 
@@ -119,9 +115,6 @@ const ONLY: [(&str, &[&str]); 17] = [
 const MOST_TRIES: i64 = 1000;
 /// Wait between tries where nothing is said, in seconds (task language §3).
 const RETRY_DELAY: i64 = 5;
-/// Longest text of a step, in bytes.
-const LONGEST_TEXT: usize = 64 << 10;
-
 /// A step whose `when` is not resolved yet.
 pub(super) struct Unordered {
     /// Its id; `None` where that is wrong.
@@ -181,7 +174,7 @@ fn body(fields: &mut Fields<'_, '_>, at: At, inherited: &Inherited) -> Option<Bo
     // All keys are read before a fault in one of them ends it, so that each is told.
     let by_key = platforms(fields);
     let (rules, reports) = (rules(fields, inherited, kind), reports(fields));
-    let (action, own) = action(fields, kind, inherited)?;
+    let (action, own) = action::check(fields, kind, inherited)?;
     let platforms = if own.is_empty() { by_key } else { own };
     Some(Body { rules, platforms, reports, action })
 }
@@ -262,199 +255,4 @@ fn rules(fields: &mut Fields<'_, '_>, inherited: &Inherited, kind: &str) -> Rule
         always: fields.switch("always"),
         may_run_again: kind != "cmd" || idempotent || retries > 0,
     }
-}
-
-/// What the step does, and the platforms that its text lists.
-fn action(fields: &mut Fields<'_, '_>, kind: &str, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    match kind {
-        "push" => push(fields).map(|references| (StepAction::Push(references), Vec::new())),
-        "build" => build(fields, inherited),
-        _ => cmd(fields, inherited),
-    }
-}
-
-fn push(fields: &mut Fields<'_, '_>) -> Option<Vec<Reference>> {
-    let mut references: Vec<Reference> = Vec::new();
-    let texts = fields.texts("push");
-    if texts.is_empty() {
-        let at = fields.at("push").unwrap_or_default();
-        fields.faults.error(at, "`push` names no image");
-    }
-    for Placed { at, value } in texts {
-        match value.parse::<Reference>().map(Reference::with_default_tag) {
-            Ok(reference) if references.contains(&reference) => {}
-            Ok(reference) if reference.tag().is_none() => {
-                fields.faults.error(at, format!("`{reference}` is pushed under a digest; write a tag"));
-            }
-            Ok(reference) => references.push(reference),
-            Err(why) => fields.faults.refuse(at, why.to_string()),
-        }
-    }
-    Some(references)
-}
-
-/// The words of the step's text, and where the text stands.
-fn text_words(fields: &mut Fields<'_, '_>, key: &str) -> Option<(At, Vec<String>)> {
-    let Placed { at, value } = fields.text(key)?;
-    if value.len() > LONGEST_TEXT {
-        let message = format!("`{key}` has {} KiB; limit {} KiB", value.len().div_ceil(1024), LONGEST_TEXT >> 10);
-        fields.faults.error(at, message).class = Class::TooLarge;
-        return None;
-    }
-    match words::split(&value) {
-        Ok(words) => Some((at, words)),
-        Err(why) => {
-            let shown = fields.faults.listing().line(at.line);
-            let error_at = offset(at, shown, &value, why.offset());
-            let error = fields.faults.error(error_at, format!("`{key}`: {why}"));
-            error.help = match why {
-                BadWords::Operator(..) if key == "cmd" => Some(
-                    "call the image's own shell: `cmd: IMAGE bash -c '...'`; a text that is meant so needs quotes"
-                        .to_owned(),
-                ),
-                BadWords::Operator(..) => Some("put quotes around what is meant so".to_owned()),
-                _ => None,
-            };
-            None
-        }
-    }
-}
-
-/// The place of a byte of a text that stands in one line as it is; else the text's own place.
-fn offset(at: At, line: &str, text: &str, byte: usize) -> At {
-    let before = text.get(..byte).unwrap_or_default();
-    let begin: String = line.chars().skip(at.column as usize - at.column.min(1) as usize).collect();
-    let lead = begin.len() - begin.trim_start_matches(['"', '\'']).len();
-    if begin[lead..].starts_with(text.trim_end()) && !before.contains('\n') {
-        At::new(at.line as usize, at.column as usize + lead + before.chars().count())
-    } else {
-        at
-    }
-}
-
-fn report(fields: &mut Fields<'_, '_>, at: At, key: &str, bad: Vec<BadFlag>) {
-    for fault in bad {
-        let class = fault.class();
-        fields.faults.error(at, format!("`{key}`: {fault}")).class = class;
-    }
-}
-
-fn build(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    let env = merged(&inherited.env, env(fields));
-    let folder = build_folder(fields, inherited)?;
-    let (at, words) = text_words(fields, "build")?;
-    let no_cache = match fields.text("cache") {
-        None => false,
-        Some(cache) if cache.value == "enabled" => false,
-        Some(cache) if cache.value == "disabled" => true,
-        Some(cache) => {
-            fields.faults.error(cache.at, format!("`cache` must be enabled or disabled, not `{}`", clip(&cache.value)));
-            false
-        }
-    };
-    match flags::build::parse(&words, &folder, &env) {
-        Ok(mut text) => {
-            for warning in text.warnings {
-                fields.faults.warning(at, warning).help = Some("mount it as a secret: `--secret`".to_owned());
-            }
-            text.build.no_cache |= no_cache;
-            Some((StepAction::Build(text.build), text.platforms))
-        }
-        Err(bad) => {
-            report(fields, at, "build", bad);
-            None
-        }
-    }
-}
-
-/// The working directory of a build as a folder of the tree.
-fn build_folder(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<String> {
-    let own = fields.text("workingDirectory");
-    let at = own.as_ref().map_or(At::FILE, |own| own.at);
-    let directory = own.map_or_else(|| inherited.working_directory.clone(), |own| paths::working_directory(&own.value));
-    let folder = paths::below_workspace("", &directory);
-    folder.map_err(|why| fields.faults.error(at, format!("`workingDirectory` of a build: {why}"))).ok()
-}
-
-fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    let (at, mut words) = text_words(fields, "cmd")?;
-    expand_image(&mut words, &inherited.images);
-    let text = match flags::cmd::parse(&words) {
-        Ok(text) => text,
-        Err(bad) => {
-            report(fields, at, "cmd", bad);
-            return None;
-        }
-    };
-    let mut cmd = text.cmd;
-    // The variables of the text win over those of the keys, as flags win everywhere.
-    cmd.env = merged(&merged(&inherited.env, env(fields)), std::mem::take(&mut cmd.env));
-    keys_of_cmd(fields, &mut cmd);
-    working_directory(fields, &mut cmd, inherited);
-    Some((StepAction::Cmd(cmd), text.platforms))
-}
-
-/// Puts what an alias stands for in place of the first word.
-fn expand_image(words: &mut Vec<String>, images: &[(String, String)]) {
-    let known = words.first().and_then(|first| images.iter().find(|(name, _)| name == first));
-    if let Some((_, image)) = known {
-        let expanded: Vec<String> = image.split_whitespace().map(str::to_owned).collect();
-        words.splice(..1, expanded);
-    }
-}
-
-/// The keys of a `cmd` that say the same as a flag of its text; the flag wins.
-fn keys_of_cmd(fields: &mut Fields<'_, '_>, cmd: &mut Cmd) {
-    cmd.detach |= fields.switch("detach");
-    cmd.privileged = fields.switch("privileged");
-    cmd.pull = fields.switch("pull");
-    // A container lives until the run ends at the latest; nothing is kept beyond, so the key changes nothing.
-    fields.switch("keep");
-    if cmd.user.is_none() {
-        cmd.user = fields.text("user").map(|user| user.value);
-    }
-    if cmd.entry_point.is_none() {
-        cmd.entry_point = fields.text("entryPoint").map(|program| flags::cmd::entry_point(&program.value));
-    }
-    if let Some(network) = fields.text("network").filter(|_| cmd.network.is_none()) {
-        match flags::cmd::network(&network.value) {
-            Ok(name) => cmd.network = name,
-            Err(why) => fields.faults.refuse(network.at, why),
-        }
-    }
-    if let Some(cpus) = fields.text("cpus").filter(|_| cmd.nano_cpus.is_none()) {
-        match flags::nano_cpus(&cpus.value) {
-            Ok(nano_cpus) => cmd.nano_cpus = Some(nano_cpus),
-            Err(why) => fields.faults.refuse(cpus.at, format!("`cpus`: {why}")),
-        }
-    }
-    for key in ["ports", "expose"] {
-        for Placed { at, value } in fields.texts(key) {
-            match flags::cmd::port(key, &value) {
-                Ok(port) if key == "ports" => cmd.ports.push(port),
-                Ok(port) => cmd.expose.push(port),
-                Err(why) => fields.faults.refuse(at, why.to_string()),
-            }
-        }
-    }
-}
-
-fn working_directory(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inherited) {
-    let own = fields.text("workingDirectory").map(|own| paths::working_directory(&own.value));
-    let images_own = fields.switch("disableWorkingDirectoryOverride");
-    if cmd.working_directory.is_none() && !images_own {
-        cmd.working_directory = Some(own.unwrap_or_else(|| inherited.working_directory.clone()));
-    }
-}
-
-/// `base` with `own` put over it, by name; in the order of first mention.
-fn merged(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut merged: Vec<(String, String)> = base.to_vec();
-    for (name, value) in own {
-        match merged.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => merged.push((name, value)),
-        }
-    }
-    merged
 }

@@ -5,6 +5,9 @@ use super::Variables;
 
 /// Deepest nesting of `${A:-${B:-…}}`.
 const DEPTH: usize = 16;
+/// Longest expression between braces, and longest text that is made, in bytes; the rest is left out. No reference is
+/// longer, and variables that double each other would have no end.
+const LONGEST: usize = 4096;
 
 /// `text` with its variables put in.
 pub(super) fn expand(text: &str, variables: &Variables) -> String {
@@ -14,7 +17,7 @@ pub(super) fn expand(text: &str, variables: &Variables) -> String {
 fn nested(text: &str, variables: &Variables, depth: usize) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(['$', '\\']) {
+    while let Some(at) = rest.find(['$', '\\']).filter(|_| out.len() < LONGEST) {
         out.push_str(&rest[..at]);
         let tail = &rest[at + 1..];
         if rest[at..].starts_with('\\') {
@@ -37,6 +40,7 @@ fn nested(text: &str, variables: &Variables, depth: usize) -> String {
         }
     }
     out.push_str(rest);
+    out.truncate(out.floor_char_boundary(LONGEST));
     out
 }
 
@@ -44,7 +48,7 @@ fn nested(text: &str, variables: &Variables, depth: usize) -> String {
 fn braced(tail: &str) -> Option<(&str, &str)> {
     let inner = tail.strip_prefix('{')?;
     let mut depth = 1_usize;
-    for (at, byte) in inner.bytes().enumerate() {
+    for (at, byte) in inner.bytes().enumerate().take(LONGEST) {
         match byte {
             b'{' => depth += 1,
             b'}' if depth == 1 => return Some((&inner[..at], &inner[at + 1..])),

@@ -12,13 +12,13 @@ use parse_dockerfile::{Dockerfile, Flag, Instruction, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Largest Dockerfile.
-pub(crate) const SIZE: usize = 1 << 20;
+pub const SIZE: usize = 512 << 10;
 /// Most stages of one.
 const STAGES: usize = 1000;
 
 /// Why the dependencies of a Dockerfile are not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// Not UTF-8.
     #[error("it is not UTF-8")]
     Utf8,
@@ -37,16 +37,19 @@ pub(crate) enum Unread {
 }
 
 /// What a build gives to the reading of its Dockerfile.
-pub(crate) struct Given<'a> {
-    pub(crate) target: Option<&'a str>,
-    pub(crate) arguments: &'a [(String, String)],
-    pub(crate) platform: &'a Platform,
+pub struct Given<'a> {
+    /// `--target`.
+    pub target: Option<&'a str>,
+    /// `--build-arg`.
+    pub arguments: &'a [(String, String)],
+    /// What is built for.
+    pub platform: &'a Platform,
 }
 
 type Variables = BTreeMap<String, String>;
 
 /// The images that the stages the build needs are made of: the base of the final stage, then the others by name.
-pub(crate) fn dependencies(bytes: &[u8], given: &Given<'_>) -> Result<Vec<Dependency>, Unread> {
+pub fn dependencies(bytes: &[u8], given: &Given<'_>) -> Result<Vec<Dependency>, Unread> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::Utf8)?;
     let file = parse_dockerfile::parse(text).map_err(|why| Unread::Syntax(why.to_string()))?;
     let stages: Vec<Stage<'_, '_>> = file.stages().collect();

@@ -16,7 +16,8 @@ fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<
 #[test]
 fn dependencies_are_those_of_the_stages_that_are_built() {
     let multi = "FROM --platform=$BUILDPLATFORM golang:1 AS Build\nRUN x\nFROM debian AS other\nFROM alpine:3\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\n";
-    let table: [(&str, Option<&str>, &[(&str, &str)], &[&str]); 12] = [
+    type Row<'a> = (&'a str, Option<&'a str>, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let table: [Row<'_>; 12] = [
         ("FROM alpine", None, &[], &["runtime alpine"]),
         ("FROM scratch\nCOPY a a", None, &[], &[]),
         (multi, None, &[], &["runtime alpine:3", "build busybox:1", "build golang:1"]),
@@ -50,4 +51,47 @@ fn what_cannot_be_read_says_why() {
         assert!(found.contains(expected), "{}: {found}", acre_model::text::clip(text));
     }
     assert_eq!(read("FROM a", Some("no"), &[]), Err("it has no stage `no`".to_owned()));
+}
+
+#[test]
+fn hostile_files_end_in_time() {
+    let started = std::time::Instant::now();
+    let heredocs: String = (0..20_000).map(|n| format!("<<E{n} ")).collect();
+    let names: String = (0..999).map(|n| format!("FROM s{n} AS s{}\nCOPY --from=s{n} a a\n", n + 1)).collect();
+    for text in [
+        format!("FROM a\n{}RUN x", "ONBUILD ".repeat(60_000)),
+        format!("FROM a\nRUN {heredocs}\n"),
+        format!("FROM a\nRUN {}", "\\\n".repeat(200_000)),
+        format!("FROM {}", "${A:-".repeat(80_000)),
+        format!("ARG {}\nFROM a", "A=$A$A ".repeat(50_000)),
+        format!("ARG A=xxxxxxxxxx\n{}FROM $A", "ARG A=$A$A\n".repeat(40_000)),
+        format!("FROM a\nCMD {}", "[".repeat(400_000)),
+        format!("FROM a\nRUN {}", "--mount=from=b ".repeat(30_000)),
+        names,
+        "\n".repeat(500_000),
+        "# ".repeat(250_000),
+    ] {
+        let _ = read(&text, None, &[]);
+        // Seconds in a build without optimisation on a busy machine; what has no bound takes hours.
+        assert!(started.elapsed().as_secs() < 60, "{}", acre_model::text::clip(&text));
+    }
+}
+
+mod arbitrary {
+    use super::read;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn files_never_panic(lines in prop::collection::vec("(FROM|ARG|COPY|RUN|ONBUILD|ADD|#|CMD|ENV|HEALTHCHECK|SHELL)? ?(--[a-z]{0,8}=?)?[ -~\\t\u{e4}]{0,25}\\\\?", 0..10)) {
+            let _ = read(&format!("FROM a\n{}", lines.join("\n")), None, &[("A", "1")]);
+        }
+
+        #[test]
+        fn text_never_panics(text in "\\PC{0,100}") {
+            let _ = read(&text, None, &[]);
+        }
+    }
 }

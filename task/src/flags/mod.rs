@@ -149,7 +149,7 @@ fn long_flag<K: Copy>(
     let spec = table.iter().find(|spec| spec.long == name).ok_or_else(|| BadFlag::Unknown {
         flag: clip(word),
         command,
-        near: nearest(name, table.iter().map(|spec| spec.long)),
+        near: nearest(&clip(name), table.iter().map(|spec| spec.long)),
     })?;
     finish(spec, format!("--{name}"), attached, rest)
 }

@@ -2,7 +2,7 @@
 
 use crate::task::Step;
 use acre_model::{
-    ids::UnitId,
+    ids::{StepId, UnitId},
     plan::{Action, Unit},
 };
 use std::collections::BTreeMap;
@@ -26,9 +26,9 @@ pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
 pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
     let mut of_step: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let begin = usize::from(matches!(units.first().map(|unit| &unit.action), Some(Action::Source(_))));
-    let names: Vec<String> = units.iter().map(|unit| unit.step.as_str().to_owned()).collect();
-    for index in begin..units.len() {
-        of_step.entry(&names[index]).or_default().push(index);
+    let names: Vec<StepId> = units.iter().map(|unit| unit.step.clone()).collect();
+    for (index, name) in names.iter().enumerate().skip(begin) {
+        of_step.entry(name.as_str()).or_default().push(index);
     }
     let empty = Vec::new();
     for step in steps {

@@ -3,7 +3,8 @@
 use super::edges::Reach;
 use acre_model::{
     ids::GroupId,
-    plan::{Action, Build, Context, Group, Unit},
+    plan::{Action, Context, Group, Unit},
+    platform::Platform,
     reference::Reference,
 };
 use std::collections::BTreeMap;
@@ -11,14 +12,64 @@ use std::collections::BTreeMap;
 /// Joins what needs each other, and numbers the groups in plan order; every unit learns its group.
 pub(super) fn groups(units: &mut [Unit], reach: &Reach) -> Vec<Group> {
     let mut sets = Sets::new(units.len());
-    for second in 0..units.len() {
-        for first in 0..units.len() {
-            if first != second && units[first].platform == units[second].platform && needs(units, first, second, reach)
-            {
-                sets.join(first, second);
+    let makers = makers(units);
+    let mut first_cmds: BTreeMap<&Platform, usize> = BTreeMap::new();
+    for (index, unit) in units.iter().enumerate() {
+        // Files and network.
+        if let Action::Cmd(_) = unit.action {
+            let first = *first_cmds.entry(&unit.platform).or_insert(index);
+            sets.join(first, index);
+        }
+        for image in images(unit) {
+            let made = makers.get(&(&unit.platform, image)).map_or(&[][..], Vec::as_slice);
+            made.iter().filter(|maker| reach.is_before(**maker, index)).for_each(|maker| sets.join(*maker, index));
+        }
+        for other in (0..units.len()).filter(|other| needs(unit, &units[*other])) {
+            if reach.is_before(other, index) {
+                sets.join(other, index);
             }
         }
     }
+    numbered(units, sets)
+}
+
+/// Whether a build must be where an earlier unit was, whatever that made: for the workspace as a command left it, and
+/// for any image where its Dockerfile cannot be read.
+fn needs(unit: &Unit, earlier: &Unit) -> bool {
+    let Action::Build(build) = &unit.action else { return false };
+    let needed = match &earlier.action {
+        Action::Cmd(_) => matches!(build.context, Context::Workspace(_)),
+        Action::Build(_) => build.dependencies.is_none(),
+        _ => false,
+    };
+    needed && unit.platform == earlier.platform
+}
+
+/// The builds that make a reference on a platform.
+fn makers(units: &[Unit]) -> BTreeMap<(&Platform, Reference), Vec<usize>> {
+    let mut makers: BTreeMap<(&Platform, Reference), Vec<usize>> = BTreeMap::new();
+    for (index, unit) in units.iter().enumerate() {
+        let Action::Build(build) = &unit.action else { continue };
+        for tag in &build.tags {
+            makers.entry((&unit.platform, tag.clone().with_default_tag())).or_default().push(index);
+        }
+    }
+    makers
+}
+
+/// The images that a unit takes from the engine, with their tags.
+fn images(unit: &Unit) -> Vec<Reference> {
+    let named: Vec<Reference> = match &unit.action {
+        Action::Build(build) => build.dependencies.iter().flatten().map(|found| found.reference.clone()).collect(),
+        Action::Cmd(cmd) => cmd.image.parse().into_iter().collect(),
+        Action::Push(push) => vec![push.reference.clone()],
+        Action::Source(_) | Action::Index(_) => Vec::new(),
+    };
+    named.into_iter().map(Reference::with_default_tag).collect()
+}
+
+/// The sets as groups.
+fn numbered(units: &mut [Unit], mut sets: Sets) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut numbers: BTreeMap<usize, u32> = BTreeMap::new();
     for (index, unit) in units.iter_mut().enumerate() {
@@ -31,36 +82,6 @@ pub(super) fn groups(units: &mut [Unit], reach: &Reach) -> Vec<Group> {
         unit.group = GroupId(number);
     }
     groups
-}
-
-/// Whether `second` must be where `first` is; both are on one platform.
-fn needs(units: &[Unit], first: usize, second: usize, reach: &Reach) -> bool {
-    let later = || reach.is_before(first, second);
-    match (&units[first].action, &units[second].action) {
-        // Files and network.
-        (Action::Cmd(_), Action::Cmd(_)) => true,
-        // The workspace as the command left it.
-        (Action::Cmd(_), Action::Build(build)) => matches!(build.context, Context::Workspace(_)) && later(),
-        (Action::Build(base), Action::Build(build)) => later() && may_build_on(build, base),
-        (Action::Build(build), Action::Cmd(cmd)) => {
-            later() && cmd.image.parse().is_ok_and(|image: Reference| makes(build, &image))
-        }
-        (Action::Build(build), Action::Push(push)) => later() && makes(build, &push.reference),
-        _ => false,
-    }
-}
-
-/// Whether a Dockerfile names what `base` makes, or cannot be read.
-fn may_build_on(build: &Build, base: &Build) -> bool {
-    let names = |dependencies: &Vec<acre_model::plan::Dependency>| {
-        dependencies.iter().any(|dependency| makes(base, &dependency.reference))
-    };
-    build.dependencies.as_ref().is_none_or(names)
-}
-
-fn makes(build: &Build, reference: &Reference) -> bool {
-    let reference = reference.clone().with_default_tag();
-    build.tags.iter().any(|tag| tag.clone().with_default_tag() == reference)
 }
 
 fn cmds<'a>(units: &'a [Unit], group: &'a Group) -> impl Iterator<Item = (usize, bool)> + 'a {
@@ -81,10 +102,12 @@ pub(super) fn needs_network(units: &[Unit], group: &Group, reach: &Reach) -> boo
     })
 }
 
-/// The command of the group after which no other comes; the last in the file where there are several.
+/// The command of the group after which no other comes, those in the background aside; the last in the file where
+/// there are several.
 pub(super) fn last_cmd(units: &[Unit], group: &Group, reach: &Reach) -> Option<usize> {
-    let is_last = |one: &usize| cmds(units, group).all(|(other, _)| !reach.is_before(*one, other));
-    cmds(units, group).filter(|(_, detached)| !detached).map(|(index, _)| index).filter(is_last).last()
+    let awaited: Vec<usize> = cmds(units, group).filter(|(_, detached)| !detached).map(|(index, _)| index).collect();
+    let is_last = |one: &&usize| awaited.iter().all(|other| !reach.is_before(**one, *other));
+    awaited.iter().rfind(is_last).copied()
 }
 
 /// Disjoint sets (union by smaller number, paths halved).

@@ -23,6 +23,8 @@ use edges::Reach;
 
 /// Most units of a plan.
 const UNITS: usize = 4096;
+/// Most bytes of Dockerfiles that are read for one plan, each counted for each of its platforms.
+const READ: usize = 64 << 20;
 
 /// The plan of `task`, whose builds go to `platforms` where they do not say otherwise; never empty, the first is that
 /// of the `cmd`s. Faults go to `faults`.
@@ -57,6 +59,7 @@ fn contexts(
     units: &mut [acre_model::plan::Unit],
     faults: &mut Faults<'_>,
 ) {
+    let mut left = READ;
     for (index, step) in task.steps.iter().enumerate() {
         let StepAction::Build(build) = &step.action else { continue };
         let after_cmd = (0..task.steps.len()).any(|other| waits[index][other] && task.steps[other].is_cmd());
@@ -70,6 +73,13 @@ fn contexts(
             let platform = unit.platform.clone();
             if let acre_model::plan::Action::Build(own) = &mut unit.action {
                 own.context = context.clone();
+                left = left.saturating_sub(bytes.as_ref().map_or(0, Vec::len));
+                if left == 0 {
+                    let message =
+                        format!("the Dockerfiles of all steps and platforms have more than {} MiB", READ >> 20);
+                    faults.error(step.at, message).class = Class::TooLarge;
+                    return;
+                }
                 own.dependencies = bytes.as_deref().and_then(|bytes| read(bytes, own, &platform, step, faults));
             }
         }

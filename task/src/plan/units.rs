@@ -6,10 +6,11 @@ use crate::{
 };
 use acre_model::{
     ids::{GroupId, StepId, UnitId},
-    plan::{Action, Fetch, Index, Push, Reports, Rules, Unit},
+    plan::{Action, Cmd, Fetch, Index, Push, Reports, Rules, Unit},
     platform::Platform,
     reference::Reference,
 };
+use std::collections::BTreeMap;
 
 /// Time that fetching a source may take, in milliseconds.
 const SOURCE_TIMEOUT_MS: u64 = 1_800_000;
@@ -52,30 +53,25 @@ pub(super) fn units(
     waits: &[Vec<bool>],
     faults: &mut Faults<'_>,
 ) -> Vec<Unit> {
+    let steps = Steps::new(task, platforms, waits);
     let mut units: Vec<Unit> = source.map(source_unit).into_iter().collect();
     for (index, step) in task.steps.iter().enumerate() {
         match &step.action {
             StepAction::Build(build) => {
-                for platform in platforms_of_build(step, platforms) {
-                    add(&mut units, step, "", platform, Action::Build(build.clone()));
+                for platform in steps.of_build(step) {
+                    add(&mut units, step, "", platform, Action::Build((**build).clone()));
                 }
             }
             StepAction::Cmd(cmd) => {
-                let own = if step.platforms.is_empty() { &platforms[..1] } else { &step.platforms };
-                for platform in own {
-                    let mut cmd = cmd.clone();
-                    if !step.platforms.is_empty() {
-                        cmd.env.retain(|(name, _)| name != PLATFORM);
-                        cmd.env.push((PLATFORM.to_owned(), platform.to_string()));
-                    }
-                    warn_of_platform(task, index, step, &cmd.image, platform, platforms, waits, faults);
-                    add(&mut units, step, "", platform, Action::Cmd(cmd));
+                for platform in if step.platforms.is_empty() { &platforms[..1] } else { &step.platforms } {
+                    steps.warn_of_image(index, &cmd.image, platform, faults);
+                    add(&mut units, step, "", platform, Action::Cmd(on_platform(cmd, step, platform)));
                 }
             }
             StepAction::Push(references) => {
                 for (number, reference) in references.iter().enumerate() {
                     let suffix = if references.len() > 1 { format!("[{}]", number + 1) } else { String::new() };
-                    let built = platforms_of_push(task, index, reference, platforms, waits, faults);
+                    let built = steps.of_push(index, reference, faults);
                     push(&mut units, step, &suffix, reference, &built);
                 }
             }
@@ -84,65 +80,77 @@ pub(super) fn units(
     units
 }
 
-/// The variable that tells a `cmd` of several platforms on which of them it is.
+/// The variable that tells a `cmd` which lists platforms on which of them it is.
 const PLATFORM: &str = "ACRE_PLATFORM";
 
-fn platforms_of_build<'a>(step: &'a Step, platforms: &'a [Platform]) -> &'a [Platform] {
-    if step.platforms.is_empty() { platforms } else { &step.platforms }
+fn on_platform(cmd: &Cmd, step: &Step, platform: &Platform) -> Cmd {
+    let mut cmd = cmd.clone();
+    if !step.platforms.is_empty() {
+        cmd.env.retain(|(name, _)| name != PLATFORM);
+        cmd.env.push((PLATFORM.to_owned(), platform.to_string()));
+    }
+    cmd
 }
 
-/// The platforms of the builds that make a reference before it is pushed; the first of the run where none does.
-fn platforms_of_push(
-    task: &Task,
-    index: usize,
-    reference: &Reference,
-    platforms: &[Platform],
-    waits: &[Vec<bool>],
-    faults: &mut Faults<'_>,
-) -> Vec<Platform> {
-    let makers = || task.steps.iter().enumerate().filter(|(_, step)| step.makes().any(|made| made == *reference));
-    let mut built: Vec<Platform> = Vec::new();
-    for (_, step) in makers().filter(|(maker, _)| waits[index][*maker]) {
-        for platform in platforms_of_build(step, platforms) {
+/// The steps, with who makes what.
+struct Steps<'a> {
+    steps: &'a [Step],
+    /// Of the run.
+    platforms: &'a [Platform],
+    /// Whether the first waits for the second.
+    waits: &'a [Vec<bool>],
+    makers: BTreeMap<Reference, Vec<usize>>,
+}
+
+impl<'a> Steps<'a> {
+    fn new(task: &'a Task, platforms: &'a [Platform], waits: &'a [Vec<bool>]) -> Self {
+        let mut makers: BTreeMap<Reference, Vec<usize>> = BTreeMap::new();
+        for (index, step) in task.steps.iter().enumerate() {
+            step.makes().for_each(|made| makers.entry(made).or_default().push(index));
+        }
+        Self { steps: &task.steps, platforms, waits, makers }
+    }
+
+    fn of_build(&self, step: &'a Step) -> &'a [Platform] {
+        if step.platforms.is_empty() { self.platforms } else { &step.platforms }
+    }
+
+    /// The builds of a reference that a step waits for.
+    fn made_before(&self, index: usize, reference: &Reference) -> impl Iterator<Item = &'a Step> {
+        let makers = self.makers.get(reference).into_iter().flatten();
+        makers.filter(move |maker| self.waits[index][**maker]).map(|maker| &self.steps[*maker])
+    }
+
+    /// The platforms of the builds that make a reference before it is pushed; the first of the run where none does.
+    fn of_push(&self, index: usize, reference: &Reference, faults: &mut Faults<'_>) -> Vec<Platform> {
+        let mut built: Vec<Platform> = Vec::new();
+        for platform in self.made_before(index, reference).flat_map(|step| self.of_build(step)) {
             if !built.contains(platform) {
                 built.push(platform.clone());
             }
         }
-    }
-    if built.is_empty() {
-        if let Some((_, maker)) = makers().next() {
-            let step = &task.steps[index];
-            let message = format!(
-                "step `{}` pushes `{reference}` without waiting for step `{}`, which builds it",
-                step.id, maker.id
-            );
-            faults.warning(step.at, message).help = Some(format!("add `{}` to its `when`", maker.id));
+        if built.is_empty() {
+            if let Some(maker) = self.makers.get(reference).and_then(|makers| makers.first()) {
+                let (id, step) = (&self.steps[*maker].id, &self.steps[index]);
+                let message =
+                    format!("step `{}` pushes `{reference}` without waiting for step `{id}`, which builds it", step.id);
+                faults.warning(step.at, message).help = Some(format!("add `{id}` to its `when`"));
+            }
+            built.push(self.platforms[0].clone());
         }
-        built.push(platforms[0].clone());
+        built
     }
-    built
-}
 
-/// Warns where the image of a `cmd` is built, but for other platforms than the one it runs on.
-#[expect(clippy::too_many_arguments, reason = "the whole task is looked at for one sentence")]
-fn warn_of_platform(
-    task: &Task,
-    index: usize,
-    step: &Step,
-    image: &str,
-    platform: &Platform,
-    platforms: &[Platform],
-    waits: &[Vec<bool>],
-    faults: &mut Faults<'_>,
-) {
-    let Ok(reference) = image.parse::<Reference>().map(Reference::with_default_tag) else { return };
-    let earlier = task.steps.iter().enumerate().filter(|(maker, _)| waits[index][*maker]).map(|(_, step)| step);
-    let makers: Vec<&Step> = earlier.filter(|step| step.makes().any(|made| made == reference)).collect();
-    let fits = |maker: &&Step| platforms_of_build(maker, platforms).contains(platform);
-    if let (Some(maker), false) = (makers.first(), makers.iter().any(fits)) {
-        let built = &platforms_of_build(maker, platforms)[0];
-        let message = format!("step `{}` runs on {platform}, and `{image}` is built for other platforms only", step.id);
-        faults.warning(step.at, message).help = Some(format!("write `platform: {built}` in the step"));
+    /// Warns where the image of a `cmd` is built, but for other platforms than the one it runs on.
+    fn warn_of_image(&self, index: usize, image: &str, platform: &Platform, faults: &mut Faults<'_>) {
+        let Ok(reference) = image.parse::<Reference>().map(Reference::with_default_tag) else { return };
+        let built: Vec<&Platform> = self.made_before(index, &reference).flat_map(|step| self.of_build(step)).collect();
+        if let Some(other) = built.first().filter(|_| !built.contains(&platform)) {
+            let step = &self.steps[index];
+            let message =
+                format!("step `{}` runs on {platform}, and `{image}` is built for other platforms only", step.id);
+            faults.warning(step.at, message).help = Some(format!("write `platform: {other}` in the step"));
+        }
     }
 }
 

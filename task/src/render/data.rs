@@ -4,6 +4,7 @@ use super::functions::json;
 use crate::{
     RunFacts,
     diagnostic::{Diagnostic, Listing},
+    inert::Inert,
     yaml::{self, Node},
 };
 use acre_model::{platform::Platform, submission::NamedText};
@@ -96,7 +97,8 @@ impl Values {
 
 fn read_file(file: &NamedText) -> Result<Map, Diagnostic> {
     let listing = Listing::new(&file.name, &file.text);
-    let node = yaml::parse(&file.text).map_err(|fault| listing.error(fault.at, fault.message).class(fault.class))?;
+    let node = yaml::parse(&file.text, &Inert::default())
+        .map_err(|fault| listing.error(fault.at, fault.message).class(fault.class))?;
     match node {
         None => Ok(Map::new()),
         Some(node) if node.is_null() => Ok(Map::new()),

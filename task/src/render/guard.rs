@@ -2,23 +2,17 @@
 //! remembers the place; after every function a bound on what it made; around every value that will be printed a check
 //! that it is there. So the engine's own errors, which carry no place, get one, and no template runs without end.
 
-use super::{OPERATIONS, OUTPUT, Shared, lock};
-use crate::diagnostic::At;
-use acre_model::text::{clip, nearest};
-use gotmpl::{
-    TemplateError, Value, ValueFunc,
-    parse::{ActionNode, BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Number, PipeNode, Pos, SmolStr},
+use super::{
+    state::{BOUND, INERT, NEED, Place, State, TICK, is_registry},
+    syntax::place,
+    taint::Taint,
 };
-use std::{collections::BTreeSet, sync::Arc};
-
-/// Said when the operations are used up.
-pub(super) const TOO_MANY: &str = "the template takes more than 1000000 operations";
-/// Said when a value on the way is larger than the whole text may be.
-pub(super) const TOO_LARGE: &str = "the template makes a value of more than 1 MiB";
-
-const TICK: &str = "acre:tick";
-const BOUND: &str = "acre:bound";
-const NEED: &str = "acre:need";
+use crate::diagnostic::{At, MOST};
+use acre_model::text::{clip, nearest};
+use gotmpl::parse::{
+    ActionNode, BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Number, PipeNode, Pos, SmolStr,
+};
+use std::collections::BTreeSet;
 
 /// Functions that are asked about missing values, and must see them.
 const LENIENT: [&str; 19] = [
@@ -43,68 +37,6 @@ const BARRED: [&str; 12] = [
 /// Most arguments of one call, so that what a call makes is bounded by its parts.
 const ARGUMENTS: usize = 64;
 
-/// A place of the template that can be named in a message.
-#[derive(Clone, Debug)]
-struct Place {
-    at: At,
-    /// The value's path, where it is about one.
-    path: String,
-    /// Whether lines advance with what is written here: text, not the output of an action.
-    is_text: bool,
-}
-
-/// What the guards know while the template runs.
-#[derive(Debug)]
-pub(super) struct State {
-    places: Vec<Place>,
-    here: usize,
-    /// Lines written since the last tick.
-    lines: u32,
-    operations: u64,
-    missing: BTreeSet<usize>,
-    without_registry: bool,
-}
-
-impl State {
-    /// Where the rendering is.
-    pub(super) fn at(&self) -> At {
-        self.places.get(self.here).map_or(At::FILE, |place| place.at)
-    }
-
-    /// The line of the file that is being written.
-    pub(super) fn line(&self) -> u32 {
-        let place = self.places.get(self.here);
-        place.map_or(1, |place| place.at.line + if place.is_text { self.lines } else { 0 })
-    }
-
-    /// A line of the output ends.
-    pub(super) const fn line_ends(&mut self) {
-        self.lines += 1;
-    }
-
-    /// Values that were printed and are not there.
-    pub(super) fn missing(&self) -> impl Iterator<Item = (At, String)> {
-        self.missing.iter().filter_map(|index| self.places.get(*index)).map(|place| {
-            let message = match place.path.as_str() {
-                "" => "this prints nothing: its value is missing".to_owned(),
-                path => format!("`{}` is not set, and is printed as nothing", clip(path)),
-            };
-            (place.at, message)
-        })
-    }
-
-    /// What to do about the error that ended the rendering.
-    pub(super) fn remedy(&self) -> Option<&'static str> {
-        self.without_registry
-            .then_some("set one with `--registry HOST`, in the project, or in the farm's configuration")
-    }
-
-    fn spend(&mut self, operations: u64) -> Result<(), TemplateError> {
-        self.operations += operations;
-        if self.operations > OPERATIONS { Err(TemplateError::Exec(TOO_MANY.to_owned())) } else { Ok(()) }
-    }
-}
-
 /// A fault that is seen without running the template.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -122,30 +54,35 @@ pub(super) struct Guard<'a> {
     has_registry: bool,
     places: Vec<Place>,
     faults: Vec<Fault>,
+    taint: Taint,
+    /// Whether the dot is from outside here.
+    dot: bool,
 }
 
 impl<'a> Guard<'a> {
-    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool) -> Self {
+    /// `taint` is what an earlier pass found.
+    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool, taint: Taint) -> Self {
         let begins = source.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(begins).collect();
-        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new() }
+        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new(), taint, dot: false }
     }
 
-    /// The state to begin with, and what is wrong already.
-    pub(super) fn finish(self) -> (State, Vec<Fault>) {
-        let state = State {
-            places: self.places,
-            here: 0,
-            lines: 0,
-            operations: 0,
-            missing: BTreeSet::new(),
-            without_registry: false,
-        };
-        (state, self.faults)
+    /// The state to begin with, what is wrong already, and what is from outside.
+    pub(super) fn finish(self) -> (State, Vec<Fault>, Taint) {
+        (State::new(self.source, self.places), self.faults, self.taint)
     }
 
     pub(super) fn define(&mut self, define: DefineNode) -> DefineNode {
-        DefineNode { body: self.list(define.body), ..define }
+        let body = self.within(self.taint.dot_of_templates(), define.body);
+        DefineNode { body, ..define }
+    }
+
+    /// A body whose dot is from outside, or not.
+    fn within(&mut self, dot: bool, body: ListNode) -> ListNode {
+        let before = std::mem::replace(&mut self.dot, dot);
+        let body = self.list(body);
+        self.dot = before;
+        body
     }
 
     pub(super) fn list(&mut self, list: ListNode) -> ListNode {
@@ -187,12 +124,18 @@ impl<'a> Guard<'a> {
             Node::List(list) => Node::List(self.list(list)),
             Node::Action(action) => {
                 let printed = action.pipe.decl.is_empty();
-                Node::Action(ActionNode { pipe: self.pipe(action.pipe, printed), ..action })
+                let inert = self.taint.declared(&action.pipe, self.dot) && printed;
+                let mut pipe = self.pipe(action.pipe, printed);
+                if inert {
+                    pipe.commands.push(CommandNode { pos: action.pos, args: vec![identifier(action.pos, INERT)] });
+                }
+                Node::Action(ActionNode { pipe, ..action })
             }
-            Node::If(branch) => Node::If(self.branch(branch)),
-            Node::Range(branch) => Node::Range(self.branch(branch)),
-            Node::With(branch) => Node::With(self.branch(branch)),
+            Node::If(branch) => Node::If(self.branch(branch, false)),
+            Node::Range(branch) => Node::Range(self.branch(branch, true)),
+            Node::With(branch) => Node::With(self.branch(branch, true)),
             Node::Template(mut template) => {
+                template.pipe.iter().for_each(|pipe| self.taint.called(pipe, self.dot));
                 template.pipe = template.pipe.map(|pipe| self.pipe(pipe, false));
                 Node::Template(template)
             }
@@ -201,11 +144,14 @@ impl<'a> Guard<'a> {
         }
     }
 
-    fn branch(&mut self, branch: BranchNode) -> BranchNode {
+    /// `sets_dot`: the body's dot is what the pipeline gives.
+    fn branch(&mut self, branch: BranchNode, sets_dot: bool) -> BranchNode {
+        let outside = self.taint.declared(&branch.pipe, self.dot);
+        let dot = if sets_dot { outside } else { self.dot };
         BranchNode {
             pos: branch.pos,
             pipe: self.pipe(branch.pipe, false),
-            body: self.list(branch.body),
+            body: self.within(dot, branch.body),
             else_body: branch.else_body.map(|body| self.list(body)),
         }
     }
@@ -295,22 +241,15 @@ impl<'a> Guard<'a> {
     }
 
     fn place(&mut self, pos: Pos, path: String, is_text: bool) -> usize {
-        let at = self.at(pos);
+        let line = self.lines.partition_point(|begin| *begin <= pos.offset);
         // Where a registry is known, a missing one is a value like any other.
         let path = if self.has_registry && is_registry(&path) { String::new() } else { path };
-        self.places.push(Place { at, path, is_text });
+        self.places.push(Place { offset: pos.offset, line: u32::try_from(line).unwrap_or(u32::MAX), path, is_text });
         self.places.len() - 1
     }
 
-    fn at(&self, pos: Pos) -> At {
-        let line = self.lines.partition_point(|begin| *begin <= pos.offset);
-        let begin = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let column = self.source.get(begin..pos.offset).map_or(0, |before| before.chars().count());
-        At::new(line, column + 1)
-    }
-
     fn check_name(&mut self, pos: Pos, name: &str) {
-        if self.known.contains(name) {
+        if self.known.contains(name) || self.faults.len() >= MOST {
             return;
         }
         let shown = clip(name);
@@ -318,7 +257,7 @@ impl<'a> Guard<'a> {
             let message = format!("`{shown}` is not available: a task does not read the machine it is rendered on");
             return self.fault(pos, message, "give the value with `--set`");
         }
-        let help = match nearest(name, self.known.iter().copied()) {
+        let help = match nearest(&shown, self.known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "the functions are those of Go's text/template and most of Sprig's".to_owned(),
         };
@@ -326,7 +265,10 @@ impl<'a> Guard<'a> {
     }
 
     fn fault(&mut self, pos: Pos, message: String, help: &str) {
-        let at = self.at(pos);
+        if self.faults.len() >= MOST {
+            return;
+        }
+        let at = place(self.source, pos.offset);
         self.faults.push(Fault { at, message, help: help.to_owned() });
     }
 }
@@ -349,82 +291,4 @@ fn identifier(pos: Pos, name: &str) -> Expr {
 
 fn number(pos: Pos, index: usize) -> Expr {
     Expr::Number(pos, Number::Int(i64::try_from(index).unwrap_or(i64::MAX)))
-}
-
-fn is_registry(path: &str) -> bool {
-    matches!(path.trim_start_matches('$'), ".Run.Registry" | ".Run.RegistryName")
-}
-
-/// The guards as functions; their names cannot be written in a template.
-pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
-    let (tick, bound, need) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
-    vec![
-        (
-            TICK.to_owned(),
-            Arc::new(move |args: &[Value]| {
-                let mut state = lock(&tick);
-                state.here = index(args);
-                state.lines = 0;
-                state.spend(1)?;
-                Ok(Value::String("".into()))
-            }),
-        ),
-        (
-            BOUND.to_owned(),
-            Arc::new(move |args: &[Value]| {
-                let value = args.last().cloned().unwrap_or(Value::Nil);
-                let mut left = OUTPUT;
-                measure(&value, &mut left, 0)?;
-                // What takes long to make counts for more.
-                lock(&bound).spend(1 + ((OUTPUT - left) >> 10) as u64)?;
-                Ok(value)
-            }),
-        ),
-        (
-            NEED.to_owned(),
-            Arc::new(move |args: &[Value]| match args.last() {
-                Some(Value::Nil) | None => {
-                    let (mut state, place) = (lock(&need), index(args));
-                    if state.places.get(place).is_some_and(|place| is_registry(&place.path)) {
-                        state.here = place;
-                        state.without_registry = true;
-                        return Err(TemplateError::Exec("no registry is known".to_owned()));
-                    }
-                    state.missing.insert(place);
-                    Ok(Value::String("".into()))
-                }
-                Some(value) => Ok(value.clone()),
-            }),
-        ),
-    ]
-}
-
-fn index(args: &[Value]) -> usize {
-    args.first().and_then(Value::as_int).and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX)
-}
-
-/// Deepest nesting of a value; deeper than any values file may be.
-const DEPTH: usize = 128;
-
-/// Takes the size of a value from what is left; a list within a list counts as often as it is printed.
-fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
-    if depth > DEPTH {
-        return Err(TemplateError::Exec(format!("a value is nested deeper than {DEPTH}")));
-    }
-    let mut take = |size: usize| {
-        *left = left.checked_sub(size).ok_or_else(|| TemplateError::Exec(TOO_LARGE.to_owned()))?;
-        Ok::<(), TemplateError>(())
-    };
-    match value {
-        Value::String(text) => take(text.len()),
-        Value::List(items) => {
-            take(items.len())?;
-            items.iter().try_for_each(|item| measure(item, left, depth + 1))
-        }
-        Value::Map(entries) => {
-            take(entries.keys().map(|key| key.len() + 1).sum())?;
-            entries.values().try_for_each(|value| measure(value, left, depth + 1))
-        }
-        _ => take(1),
-    }
 }

@@ -1,1 +1,185 @@
-//! Rendering against its limits.
+use super::*;
+use crate::RunFacts;
+use acre_model::{ids::RunId, platform::Platform, submission::NamedText};
+
+fn rendered(text: &str) -> Result<Rendered, String> {
+    let facts = RunFacts {
+        id: RunId::new(1_795_197_781, 7, 0),
+        now: Timestamp::from_millis(1_795_197_781_000),
+        commit: None,
+        branch: Some("x\"; rm -rf /".to_owned()),
+        repository: None,
+        git_tag: Some("v1.0".to_owned()),
+        triggered_by: "a b".to_owned(),
+        task_name: None,
+    };
+    let values = "m: {a: 1, b: [x, y]}\ns: text\nn: 7\nt: true\nempty: \"\"\nnil: ~\n";
+    let values = NamedText { name: "v".to_owned(), text: values.to_owned() };
+    let values = Values::read(&[values], &[("set.deep".to_owned(), "1".to_owned())]).unwrap();
+    let data = Data::new(&facts, None, &Platform::linux_amd64(), values);
+    let errors =
+        |found: Vec<Diagnostic>| found.iter().map(|found| found.message.clone()).collect::<Vec<_>>().join("; ");
+    render(text, &Listing::new("f", text), &data, facts.now).map_err(errors)
+}
+
+#[test]
+fn functions_give_what_sprig_gives() {
+    let table = [
+        ("{{ .Run.RegistryName | default \"none\" }}", "none"),
+        (
+            "{{ \" a \" | trim }}{{ trimSuffix \".git\" \"a.git\" }}{{ trimPrefix \"v\" \"v1\" }}{{ trimAll \"$\" \"$5$\" }}",
+            "aa15",
+        ),
+        ("{{ upper \"a\" }}{{ lower \"B\" }}{{ title \"foo bar\" }}{{ nospace \"a b\" }}", "AbFoo Barab"),
+        (
+            "{{ replace \"/\" \"-\" \"a/b/c\" }} {{ trunc 3 \"abcdef\" }} {{ trunc -2 \"abcdef\" }} {{ substr 1 3 \"abcd\" }}",
+            "a-b-c abc ef bc",
+        ),
+        ("{{ quote \"a\\\"b\" 1 }} {{ squote \"x\" }}", "\"a\\\"b\" \"1\" 'x'"),
+        ("{{ indent 2 \"a\\nb\" }}|{{ nindent 1 \"a\" }}", "  a\n  b|\n a"),
+        ("{{ b64enc \"hello\" }} {{ b64dec \"aGVsbG8=\" }} {{ b64enc .Values.nil }}|", "aGVsbG8= hello |"),
+        ("{{ toJson .Values.m }} {{ (fromJson \"{\\\"k\\\":[1]}\").k }}", "{\"a\":1,\"b\":[\"x\",\"y\"]} [1]"),
+        ("{{ contains \"b\" \"abc\" }} {{ hasPrefix \"a\" \"abc\" }} {{ hasSuffix \"a\" \"abc\" }}", "true true false"),
+        ("{{ join \",\" (splitList \"/\" \"a/b\") }} {{ (split \"/\" \"a/b\")._1 }}", "a,b b"),
+        (
+            "{{ ternary \"y\" \"n\" .Values.t }} {{ coalesce .Values.empty .Values.s }} {{ empty .Values.empty }}",
+            "y text true",
+        ),
+        ("{{ first .Values.m.b }}{{ last .Values.m.b }}{{ len (list 1 2 3) }}{{ has \"x\" .Values.m.b }}", "xy3true"),
+        (
+            "{{ get (dict \"k\" \"v\") \"k\" }} {{ hasKey .Values \"s\" }} {{ keys .Values.m | join \",\" }}",
+            "v true a,b",
+        ),
+        (
+            "{{ add 1 2 3 }} {{ sub 5 2 }} {{ mul 2 .Values.n }} {{ div 7 2 }} {{ mod 7 2 }} {{ max 1 3 2 }}",
+            "6 3 14 3 1 3",
+        ),
+        ("{{ range $i, $v := .Values.m.b }}{{ $i }}{{ $v }}{{ end }}{{ with .Values.s }}{{ . }}{{ end }}", "0x1ytext"),
+        ("{{ if and .Values.t (eq .Values.s \"text\") }}y{{ else if .x }}z{{ else }}n{{ end }}", "y"),
+        ("a {{- /* c */ -}} b{{ define \"d\" }}<{{ . }}>{{ end }}{{ template \"d\" 1 }}", "ab<1>"),
+        (
+            "{{ .Values.set.deep }} {{ .Run.Architecture }} {{ .Build.ID }} {{ now }}",
+            "1 amd64 2px2pn0700 2026-11-20 18:03:01 +0000 UTC",
+        ),
+        ("{{ printf \"%s-%05d\" .Values.s .Values.n }} {{ \"{{\" }}", "text-00007 {{"),
+        ("{{ .ValuesJSON | fromJson | len }} {{ (fromJson .RunJSON).OS }}", "7 linux"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(rendered(text).map(|rendered| rendered.text).as_deref(), Ok(expected), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_there_prints_as_nothing_and_is_told_once_where_it_is_printed() {
+    let table = [
+        ("{{ .Values.no }}", 1),
+        ("{{ .Values.no.deeper }}", 1),
+        ("{{ $x := .Values.no }}{{ $x }}", 1),
+        ("{{ printf \"%s\" .Values.no }}", 1),
+        ("{{ range until 5 }}{{ $.Values.no }}{{ end }}", 1),
+        ("{{ index .Values \"no\" }}", 1),
+        ("{{ .Values.no | default \"\" }}{{ if .Values.no }}{{ end }}{{ if eq .Values.no \"x\" }}{{ end }}", 0),
+        ("{{ with .Values.no }}{{ . }}{{ end }}{{ .Values.empty }}", 0),
+    ];
+    for (text, warnings) in table {
+        let rendered = rendered(text).unwrap();
+        assert_eq!((rendered.text.trim(), rendered.warnings.len()), ("", warnings), "{text}: {:?}", rendered.warnings);
+    }
+}
+
+#[test]
+fn what_comes_from_outside_is_marked_wherever_it_goes() {
+    let hostile = [
+        "{{ .Run.Branch }}",
+        "{{ .Run.Branch | upper | lower }}",
+        "{{ printf \"%s\" .Run.Branch }}",
+        "{{ $b := .Run.Branch }}{{ $b }}",
+        "{{ with .Run }}{{ .Branch }}{{ end }}",
+        "{{ with .Run.Branch }}{{ . }}{{ end }}",
+        "{{ range list .Run.Branch }}{{ . }}{{ end }}",
+        "{{ range $v := list .Run.Branch }}{{ $v }}{{ end }}",
+        "{{ define \"d\" }}{{ . }}{{ end }}{{ template \"d\" .Run.Branch }}",
+        "{{ define \"d\" }}{{ template \"e\" . }}{{ end }}{{ define \"e\" }}{{ . }}{{ end }}{{ template \"d\" .Run.Branch }}",
+        "{{ index .Run \"Branch\" }}",
+        "{{ get .Run \"Branch\" }}",
+        "{{ (index .Run \"Branch\") }}",
+        "{{ $r := .Run }}{{ $r.Branch }}",
+        "{{ $a := \"\" }}{{ range until 2 }}{{ $a }}{{ $a = $.Run.Branch }}{{ end }}",
+    ];
+    for text in hostile {
+        let rendered = rendered(text).unwrap();
+        assert!(!rendered.text.contains("rm"), "{text}: {}", rendered.text);
+        assert_eq!(rendered.inert.open(&rendered.text), "x\"; rm -rf /", "{text}");
+    }
+    let plain = rendered("{{ .Run.GitTag }} {{ .Run.ID }} {{ .Values.s }} {{ \"a b\" }}").unwrap();
+    assert!(plain.inert.is_empty(), "{plain:?}");
+}
+
+#[test]
+fn limits_hold() {
+    let nested = format!("{}x{}", "{{ if true }}".repeat(300), "{{ end }}".repeat(300));
+    let branches = format!("{{{{ if false }}}}{}{{{{ end }}}}", "{{- else\tif false }}".repeat(10_000));
+    let many = format!("{{{{ print {} }}}}", "1 ".repeat(100));
+    let table = [
+        ("{{ $s := \"x\" }}{{ range until 30 }}{{ $s = print $s $s }}{{ end }}", "more than 1 MiB"),
+        ("{{ $l := list 1 }}{{ range until 30 }}{{ $l = list $l $l }}{{ end }}", "more than 1 MiB"),
+        ("{{ $l := list 1 }}{{ range until 300 }}{{ $l = list $l }}{{ end }}", "nested deeper than 128"),
+        ("{{ range until 2000000 }}{{ end }}", "more than 1 MiB"),
+        ("{{ range 2000000 }}{{ end }}", "more than 1000000 operations"),
+        ("{{ range until 100000 }}xxxxxxxxxxxxxxxx{{ end }}", "renders to more than 1 MiB"),
+        ("{{ repeat 2000000 \"x\" }}", "more than 1 MiB"),
+        ("{{ repeat 1000 (repeat 10000 \"x\") }}", "more than 1 MiB"),
+        ("{{ replace \"\" (repeat 10000 \"x\") (repeat 10000 \"x\") }}", "more than 1 MiB"),
+        ("{{ indent 1000000 \"\\n\\n\" }}", "more than 1 MiB"),
+        ("{{ define \"a\" }}{{ template \"a\" }}{{ end }}{{ template \"a\" }}", "calls itself without end"),
+        (&nested, "nesting"),
+        (&many, "more than 64 arguments"),
+        (&branches, "more than 64 `else if`"),
+        ("{{ add 9223372036854775807 1 }}", "no result within 64 bits"),
+        ("{{ div 1 0 }}", "no result within 64 bits"),
+        ("{{ fail \"why\" }}", "why"),
+        ("{{ upper }}", "takes 1 arguments, not 0"),
+        ("{{ .Run.Registry }}", "no registry is known"),
+        ("{{ printf \"%s\" $.Run.Registry }}", "no registry is known"),
+        ("{{ template \"no\" }}", "undefined template"),
+        ("{{ end }}", "ends what was not begun"),
+        ("a{{ end }}b", "ends what was not begun"),
+        ("a{{ else }}b", "not a valid template"),
+        ("{{ if true }}a", "not a valid template"),
+    ];
+    for (text, expected) in table {
+        let found = rendered(text).map_or_else(|why| why, |rendered| rendered.text);
+        assert!(found.contains(expected), "{}: {found}", acre_model::text::clip(text));
+    }
+}
+
+/// Every way to nest that the engine counts, or [`syntax::check`] does, to its limit and in one another: the stack of
+/// a test's thread, 2 MiB, must bear it.
+#[test]
+fn the_deepest_nesting_does_not_exhaust_the_stack() {
+    let nested =
+        |depth: usize, inner: &str| format!("{}{inner}{}", "{{ if true }}".repeat(depth), "{{ end }}".repeat(depth));
+    let branches = |inner: &str| {
+        format!("{{{{ if false }}}}{}{{{{ else }}}}{inner}{{{{ end }}}}", "{{ else if false }}".repeat(64))
+    };
+    let parens = |depth: usize| format!("{{{{ {}print 1{} }}}}", "(".repeat(depth), ")".repeat(depth));
+    for depth in [95, 60, 30] {
+        let inner = nested(depth, &branches(&parens(98 - depth)));
+        let _ = rendered(&inner);
+        let _ = rendered(&format!(
+            "{{{{ define \"a\" }}}}{}{{{{ end }}}}{{{{ template \"a\" }}}}",
+            nested(depth, &format!("{}{{{{ template \"a\" }}}}", parens(98 - depth)))
+        ));
+    }
+    let found = rendered(&nested(60, &branches(&parens(30)))).map(|rendered| rendered.text);
+    assert_eq!(found.as_deref(), Ok("1"));
+}
+
+#[test]
+fn lines_know_where_they_come_from() {
+    let text = "a\n{{- /* x\n y */ -}}\n\nb\n{{ range until 2 }}\nc {{ \"d\\ne\" }}\n{{ end }}f";
+    let rendered = rendered(text).unwrap();
+    let lines: Vec<(&str, u32)> = rendered.text.lines().zip(rendered.origins).collect();
+    let expected = [("ab", 1), ("", 6), ("c d", 7), ("e", 7), ("", 6), ("c d", 7), ("e", 7), ("f", 8)];
+    assert_eq!(lines, expected);
+}

@@ -173,13 +173,16 @@ impl<R: Read> Reader<R> {
 
     /// What follows is `size` bytes of content.
     fn content(&mut self, size: u64) -> Result<(), TarError> {
-        self.left = size;
-        self.padding = size.next_multiple_of(BLOCK as u64).checked_sub(size).unwrap_or(0);
-        if size > u64::MAX / 2 { Err(self.bad_header("its size is too large")) } else { Ok(()) }
+        // What fills the last block must fit too.
+        let padded =
+            size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| self.bad_header("its size is too large"))?;
+        (self.left, self.padding) = (size, padded - size);
+        Ok(())
     }
 
     /// Goes to the end of the current entry.
     fn skip(&mut self) -> Result<(), TarError> {
+        // A multiple of a block at most, as `content` made sure.
         let rest = self.left + self.padding;
         let skipped = io::copy(&mut self.from.by_ref().take(rest), &mut io::sink()).map_err(TarError::Io)?;
         (self.left, self.padding) = (0, 0);
@@ -187,7 +190,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// All of the current entry's content, of at most `limit` bytes.
-    fn all(&mut self, limit: u64) -> Result<Vec<u8>, TarError> {
+    pub(super) fn all(&mut self, limit: u64) -> Result<Vec<u8>, TarError> {
         if self.left > limit {
             return Err(self.bad_header("it is longer than anyone needs"));
         }

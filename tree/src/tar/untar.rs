@@ -3,7 +3,8 @@
 use super::reader::{Entry, Reader, TarError};
 use crate::{
     DEPTH, ENTRIES, PATH,
-    cache::{Cache, CacheError},
+    cache::{Cache, CacheError, Pin},
+    hash,
     packed::{BadTree, Blob, Branch, Content, Leaf, Packed, Place},
     walk::Skipped,
 };
@@ -13,6 +14,9 @@ use tar::EntryType;
 
 /// The mode of a directory that an archive only implies.
 const IMPLIED: u32 = 0o755;
+
+/// The largest content that is read into memory, in bytes.
+const SMALL: u64 = 1024 * 1024;
 
 /// Whose archive it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,17 +259,29 @@ impl<'a> Building<'a> {
             let limit = format!("{} bytes in files", self.limits.bytes);
             return Err(UntarError::TooMuch { entry: reader.shown(), limit });
         }
+        let pin = if entry.size <= SMALL { self.small(reader)? } else { self.large(reader)? };
+        let content = Content { size: pin.size(), place: Place::Cached(pin.clone()) };
+        Ok(Blob { digest: pin.digest(), mode: entry.mode, content })
+    }
+
+    /// Keeps content that fits into memory; most of a workspace is in the cache already, and not written again.
+    fn small<R: Read>(&self, reader: &mut Reader<R>) -> Result<Pin, UntarError> {
+        let content = reader.all(SMALL)?;
+        match self.cache.get(&hash::digest(&content)) {
+            Some(pin) => Ok(pin),
+            None => Ok(self.cache.insert(&content)?),
+        }
+    }
+
+    fn large<R: Read>(&self, reader: &mut Reader<R>) -> Result<Pin, UntarError> {
         let mut spool = self.cache.spool()?;
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         loop {
             match reader.read(&mut buffer)? {
-                0 => break,
+                0 => return Ok(spool.keep()?),
                 count => spool.write(&buffer[..count])?,
             }
         }
-        let pin = spool.keep()?;
-        let content = Content { size: pin.size(), place: Place::Cached(pin.clone()) };
-        Ok(Blob { digest: pin.digest(), mode: entry.mode, content })
     }
 
     fn special(&mut self, kind: EntryType, parts: &[&str], shown: String) -> Result<(), UntarError> {

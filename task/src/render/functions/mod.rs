@@ -91,5 +91,5 @@ fn count(args: &[Value], index: usize) -> Result<usize, TemplateError> {
     usize::try_from(number)
         .ok()
         .filter(|number| *number <= super::OUTPUT)
-        .ok_or_else(|| fail(super::guard::TOO_LARGE.to_owned()))
+        .ok_or_else(|| fail(super::state::TOO_LARGE.to_owned()))
 }

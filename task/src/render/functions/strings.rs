@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Row] = &[
     ("contains", 2..=2, |a| Ok(Value::Bool(arg(a, 1).contains(&arg(a, 0))))),
     ("hasPrefix", 2..=2, |a| Ok(Value::Bool(arg(a, 1).starts_with(&arg(a, 0))))),
     ("hasSuffix", 2..=2, |a| Ok(Value::Bool(arg(a, 1).ends_with(&arg(a, 0))))),
-    ("quote", 0..=MANY, |a| string(each(a, |text| format!("{text:?}")))),
+    ("quote", 0..=MANY, |a| string(each(a, |text| serde_json::Value::from(text).to_string()))),
     ("squote", 0..=MANY, |a| string(each(a, |text| format!("'{text}'")))),
     ("cat", 0..=MANY, |a| string(each(a, str::to_owned))),
     ("indent", 2..=2, |a| indent(count(a, 0)?, &arg(a, 1))),
@@ -58,14 +58,14 @@ fn replace(old: &str, new: &str, text: &str) -> Outcome {
     // Bounded before it is made: every character may become the new text.
     let grown = text.matches(old).count().saturating_mul(new.len()).saturating_add(text.len());
     if grown > OUTPUT + text.len() {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     string(text.replace(old, new))
 }
 
 fn repeat(times: usize, text: &str) -> Outcome {
     if times.saturating_mul(text.len()) > OUTPUT {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     string(text.repeat(times))
 }
@@ -88,7 +88,7 @@ fn substr(start: i64, end: i64, text: &str) -> Outcome {
 fn indent(blanks: usize, text: &str) -> Outcome {
     let lines = text.matches('\n').count() + 1;
     if blanks.saturating_mul(lines) > OUTPUT {
-        return Err(fail(crate::render::guard::TOO_LARGE.to_owned()));
+        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
     }
     let margin = " ".repeat(blanks);
     string(format!("{margin}{}", text.replace('\n', &format!("\n{margin}"))))

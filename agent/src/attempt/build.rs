@@ -1,0 +1,140 @@
+//! Build units: files and Dockerfile are found, the engine's builder builds.
+
+use super::{Done, Failure, Job};
+use crate::{
+    engine::{BuildRequest, DockerfileText, EngineError, Logins, Said},
+    logs::Spool,
+    source::Files,
+};
+use acre_model::{
+    attempt::UnitResult,
+    outcome::Outcome,
+    plan::{Build, Context},
+    text::clip,
+};
+use acre_tree::tar::{Limits, Policy};
+use futures::StreamExt;
+use sha2::{Digest as _, Sha256};
+use std::{io, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+/// The largest Dockerfile, in bytes.
+const DOCKERFILE_LIMIT: u64 = 1024 * 1024;
+/// The most that a workspace may hold to be built from, in bytes.
+const WORKSPACE_LIMIT: u64 = 8 * 1024 * 1024 * 1024;
+/// What the builder has said and is not written yet.
+const SAID: usize = 64;
+
+pub(super) async fn run(job: &Job, build: &Build) -> Done {
+    let step = &job.attempt.unit.step;
+    let (files, folder) = files(job, build).await?;
+    job.notice("Scanning for dependencies...")?;
+    let dockerfile = dockerfile(&files, build, &folder).await?;
+    job.notice("Successfully scanned dependencies")?;
+    let text = build.dependencies.is_none().then(|| String::from_utf8_lossy(&dockerfile.text).into_owned());
+    let request = BuildRequest {
+        build: build.clone(),
+        platform: job.attempt.unit.platform.clone(),
+        context: Arc::new(files.below(&folder)),
+        dockerfile,
+        shared_key: shared_key(job, &folder),
+        logins: Logins::default(),
+    };
+    job.works.contact.fresh().await;
+    job.started()?;
+    job.notice(&format!("Launching container with name: {step}"))?;
+    let built = listening(job, |say| {
+        let (builder, request) = (&job.works.parts.builder, &request);
+        async move { builder.build(request, &say).await }
+    });
+    let built = built.await??;
+    job.notice(&format!("Successfully executed container: {step}"))?;
+    job.notice(&format!("Populating digests for step ID: {step}..."))?;
+    job.notice(&format!("Successfully populated digests for step ID: {step}"))?;
+    Ok(UnitResult { image: Some(built.image), used: built.used, dockerfile: text, ..UnitResult::default() })
+}
+
+/// The files that the build's paths are relative to, and the folder in them that is the context.
+async fn files(job: &Job, build: &Build) -> Result<(Files, String), Failure> {
+    let sandbox = &job.attempt.sandbox;
+    let (files, folder) = match (&build.context, sandbox.tree) {
+        (Context::Tree(folder), Some(tree)) => {
+            (Files::of_tree(&job.works, &sandbox.project, tree).await?, folder.clone())
+        }
+        (Context::Workspace(folder), _) => (workspace(job).await?, folder.clone()),
+        (Context::Tree(_), None) | (Context::Empty, _) => (Files::none(), String::new()),
+    };
+    if files.has_folder(&folder) {
+        return Ok((files, folder));
+    }
+    let has = files.names("").join(", ");
+    let message = format!("the source has no folder `{}` to build from; it has: {has}", clip(&folder));
+    Err(Outcome::Failed { exit_code: None, message }.into())
+}
+
+/// The workspace as the steps before left it.
+async fn workspace(job: &Job) -> Result<Files, Failure> {
+    let sandbox = &job.attempt.sandbox;
+    sandbox.ready().await?;
+    let Some(tar) = job.works.parts.runtime.read_workspace(&sandbox.spec, ".").await? else { return Ok(Files::none()) };
+    let reader = SyncIoBridge::new(StreamReader::new(tar.map(|piece| piece.map_err(io::Error::other))));
+    let cache = job.works.cache.clone();
+    let limits = Limits { entries: acre_tree::ENTRIES, bytes: WORKSPACE_LIMIT };
+    let read = move || acre_tree::tar::untar(reader, &cache, "", Policy::Workspace, limits);
+    let untarred = tokio::task::spawn_blocking(read).await.map_err(|died| EngineError::Transfer(died.to_string()))?;
+    let untarred = untarred.map_err(|why| EngineError::Transfer(format!("the workspace cannot be read: {why}")))?;
+    for skipped in &untarred.skipped {
+        job.notice(&format!("warning: `{}` is left out of the build: {}", clip(&skipped.path), skipped.what))?;
+    }
+    Ok(Files::of_packed(untarred.tree)?)
+}
+
+/// The Dockerfile, and the `.dockerignore` of its own.
+async fn dockerfile(files: &Files, build: &Build, folder: &str) -> Result<DockerfileText, Failure> {
+    let path = build.dockerfile.trim_start_matches("./");
+    let Some(text) = files.read(path, DOCKERFILE_LIMIT).await? else {
+        let shown = if folder.is_empty() { "context" } else { folder };
+        let names = files.names(folder);
+        let has = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let message = format!("no Dockerfile at `{}`; the {shown} has: {has}", clip(path));
+        return Err(Outcome::Failed { exit_code: None, message }.into());
+    };
+    let ignore = files.read(&format!("{path}.dockerignore"), DOCKERFILE_LIMIT).await?;
+    Ok(DockerfileText { text, ignore })
+}
+
+/// Tells contexts apart across runs, without telling what they are.
+fn shared_key(job: &Job, folder: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(job.attempt.sandbox.source_key.as_bytes());
+    hash.update([0]);
+    hash.update(folder.as_bytes());
+    data_encoding::HEXLOWER.encode(&hash.finalize()[..16])
+}
+
+/// Makes a long call of the engine, and writes what it says into the log while it works.
+pub(super) async fn listening<T, F>(job: &Job, call: impl FnOnce(mpsc::Sender<Said>) -> F) -> Result<T, Failure>
+where
+    F: Future<Output = T>,
+{
+    let (say, mut said) = mpsc::channel(SAID);
+    let write = async {
+        while let Some(said) = said.recv().await {
+            take(&job.spool, job, said)?;
+        }
+        Ok::<(), Failure>(())
+    };
+    let (done, written) = tokio::join!(call(say), write);
+    written.map(|()| done)
+}
+
+fn take(spool: &Spool, job: &Job, said: Said) -> Result<(), Failure> {
+    match said {
+        Said::Output(stream, bytes) => Ok(spool.write(job.now(), stream, &bytes)?),
+        Said::Status(text) => {
+            spool.set_status(text);
+            Ok(())
+        }
+    }
+}

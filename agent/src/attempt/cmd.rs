@@ -1,0 +1,197 @@
+//! `cmd` units: one container in the group's sandbox, from created to ended, whatever happens to the agent meanwhile.
+
+use super::{Done, Failure, Job, build::listening, junit, tries::Deadline};
+use crate::{
+    engine::{ContainerSpec, EngineError, Logins, Running},
+    labels,
+};
+use acre_model::{
+    attempt::UnitResult,
+    outcome::{Cause, Outcome},
+    plan::Cmd,
+    reference::Reference,
+};
+use futures::StreamExt;
+
+pub(super) async fn run(job: &Job, cmd: &Cmd, try_number: u32, deadline: Deadline) -> Done {
+    let container = job.unless_interrupted(deadline, prepare(job, cmd, try_number)).await??;
+    let running = match container.running {
+        Some(running) => running,
+        None => {
+            job.unless_interrupted(deadline, job.works.contact.fresh()).await?;
+            job.started()?;
+            job.works.parts.runtime.start(&container.id).await?
+        }
+    };
+    if cmd.detach {
+        return Ok(detach(job, running));
+    }
+    let done = finish(job, &container.id, running, deadline).await;
+    discard(job, container.id);
+    done
+}
+
+/// A container that is there: created, or still running from before the agent was restarted.
+struct Container {
+    id: String,
+    running: Option<Running>,
+}
+
+async fn prepare(job: &Job, cmd: &Cmd, try_number: u32) -> Result<Container, Failure> {
+    if try_number == 1
+        && let Some(started) = job.spool.started()
+    {
+        tracing::info!(attempt = %job.attempt.id, %started, "looking for the container of an earlier process");
+        return adopt(job).await;
+    }
+    job.attempt.sandbox.ready().await?;
+    let step = &job.attempt.unit.step;
+    job.notice(&format!("Launching container with name: {step}"))?;
+    let spec = spec(job, cmd, try_number);
+    if cmd.pull {
+        pull(job, cmd).await?;
+    }
+    let runtime = &job.works.parts.runtime;
+    let id = match runtime.create(&spec).await {
+        Err(EngineError::NoImage(_)) if !cmd.pull => {
+            pull(job, cmd).await?;
+            runtime.create(&spec).await?
+        }
+        created => created?,
+    };
+    Ok(Container { id, running: None })
+}
+
+/// The container that an earlier process started. If it is gone, nobody knows how the command went.
+async fn adopt(job: &Job) -> Result<Container, Failure> {
+    let runtime = &job.works.parts.runtime;
+    let labels = labels::of_attempt(&job.attempt.sandbox.spec.labels, &job.attempt.id);
+    let found = runtime.find_containers(&labels).await?;
+    match found.into_iter().rev().find(|container| container.started) {
+        Some(found) => {
+            let running = runtime.reattach(&found.id, job.spool.seen()).await?;
+            Ok(Container { id: found.id, running: Some(running) })
+        }
+        None if job.attempt.unit.rules.may_run_again => {
+            let message = "the agent was restarted, and the container is gone".to_owned();
+            Err(Outcome::Infrastructure { cause: Cause::AgentLost, message }.into())
+        }
+        None => Err(Outcome::Lost.into()),
+    }
+}
+
+fn spec(job: &Job, cmd: &Cmd, try_number: u32) -> ContainerSpec {
+    let (attempt, sandbox) = (&job.attempt, &job.attempt.sandbox);
+    let built = cmd.image.parse::<Reference>().ok().and_then(|reference| sandbox.image(&reference));
+    let mut name = format!("{}-{}-{}", sandbox.spec.name, attempt.unit.step, attempt.id.number);
+    if try_number > 1 {
+        name.push_str(&format!("-{try_number}"));
+    }
+    let aliases = [attempt.unit.step.to_string()].into_iter().chain(cmd.name.clone());
+    ContainerSpec {
+        name,
+        labels: labels::of_attempt(&sandbox.spec.labels, &attempt.id),
+        image: built.map_or_else(|| cmd.image.clone(), |id| id.to_string()),
+        cmd: cmd.clone(),
+        platform: None,
+        aliases: aliases.collect(),
+        sandbox: sandbox.spec.clone(),
+    }
+}
+
+async fn pull(job: &Job, cmd: &Cmd) -> Result<(), Failure> {
+    let reference: Reference = cmd.image.parse().map_err(|why: acre_model::reference::BadReference| {
+        Failure::from(Outcome::Failed { exit_code: None, message: why.to_string() })
+    })?;
+    let reference = reference.with_default_tag();
+    job.notice(&format!("Pulling image: {reference}"))?;
+    let (runtime, logins) = (&job.works.parts.runtime, Logins::default());
+    let platform = &job.attempt.unit.platform;
+    let pulled = listening(job, |say| {
+        let (reference, logins) = (&reference, &logins);
+        async move { runtime.pull(reference, Some(platform), logins, &say).await }
+    });
+    Ok(pulled.await??)
+}
+
+/// The container goes on by itself; its output goes on into the log until it ends or its group does.
+fn detach(job: &Job, running: Running) -> UnitResult {
+    let (spool, clock) = (job.spool.clone(), job.works.parts.clock.clone());
+    job.works.tasks.spawn("detached output", async move {
+        let mut output = running.output;
+        while let Some(Ok((stream, bytes))) = output.next().await {
+            if spool.write(clock.now(), stream, &bytes).is_err() {
+                break;
+            }
+        }
+        spool.close();
+    });
+    UnitResult::default()
+}
+
+/// Waits for the container's end and takes its output meanwhile. One that must stop gets TERM, then KILL.
+async fn finish(job: &Job, id: &str, mut running: Running, deadline: Deadline) -> Done {
+    let runtime = &job.works.parts.runtime;
+    let output = copy_output(job, &mut running);
+    let interrupted = match job.unless_interrupted(deadline, output).await {
+        Ok(copied) => {
+            copied?;
+            None
+        }
+        Err(interrupted) => {
+            let stop = runtime.stop(id, interrupted.grace_ms());
+            let (stopped, copied) = tokio::join!(stop, copy_output(job, &mut running));
+            stopped?;
+            copied?;
+            Some(interrupted)
+        }
+    };
+    let exit_code = running.exit.await?;
+    let result = UnitResult { exit_code: Some(exit_code), ..junit::collect(job).await };
+    let step = &job.attempt.unit.step;
+    match interrupted {
+        Some(interrupted) => Err(Failure { outcome: interrupted.into(), result }),
+        None if exit_code == 0 => {
+            job.notice(&format!("Successfully executed container: {step}"))?;
+            Ok(result)
+        }
+        None => {
+            job.notice(&format!("Container failed during run: {step}. No retries remaining."))
+                .or_else(|error| if job.attempt.unit.rules.retries == 0 { Err(error) } else { Ok(()) })?;
+            let message = failure(exit_code);
+            Err(Failure { outcome: Outcome::Failed { exit_code: Some(exit_code), message }, result })
+        }
+    }
+}
+
+/// What an exit code says to people (128 + n: ended by signal n).
+fn failure(exit_code: i64) -> String {
+    match exit_code {
+        137 => "exit code 137 (killed; out of memory, or by someone)".to_owned(),
+        143 => "exit code 143 (ended by TERM)".to_owned(),
+        126 => "exit code 126 (the command is not executable)".to_owned(),
+        127 => "exit code 127 (the command was not found in the image)".to_owned(),
+        code => format!("exit code {code}"),
+    }
+}
+
+async fn copy_output(job: &Job, running: &mut Running) -> Result<(), Failure> {
+    while let Some(piece) = running.output.next().await {
+        let (stream, bytes) = piece?;
+        job.spool.write(job.now(), stream, &bytes)?;
+    }
+    Ok(())
+}
+
+/// A container that has ended is removed while the run goes on; its group's end removes it in any case.
+fn discard(job: &Job, id: String) {
+    if matches!(&job.attempt.unit.action, acre_model::plan::Action::Cmd(cmd) if cmd.detach) {
+        return;
+    }
+    let runtime = job.works.parts.runtime.clone();
+    job.works.tasks.spawn("remove container", async move {
+        if let Err(why) = runtime.remove(&id).await {
+            tracing::debug!(id, %why, "a container was not removed yet");
+        }
+    });
+}

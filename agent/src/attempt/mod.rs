@@ -1,0 +1,266 @@
+//! An attempt: one unit, carried out once on this agent. Prepares, works, reports; survives a restart of the agent.
+
+mod build;
+mod cmd;
+mod junit;
+mod push;
+mod tries;
+
+use crate::{
+    config::Config,
+    contact::Contact,
+    engine::EngineError,
+    logs::{Spool, SpoolError, Spools},
+    parts::{Parts, Tasks},
+    roster::{RosterHandle, Told},
+    sandbox::Sandbox,
+    source,
+};
+use acre_model::{
+    attempt::{AttemptId, Ended, UnitResult},
+    ids::ProjectName,
+    outcome::{Cause, Outcome},
+    plan::Action,
+    session::UnitSpec,
+    time::Timestamp,
+};
+use acre_tree::Cache;
+use std::sync::Arc;
+use tokio::sync::watch;
+use tries::{Deadline, Interrupted};
+
+/// What every attempt works with.
+pub(crate) struct Works {
+    /// How the agent is set up.
+    pub config: Config,
+    /// Engine, connection, clock.
+    pub parts: Parts,
+    /// Background work.
+    pub tasks: Tasks,
+    /// Logs.
+    pub spools: Arc<Spools>,
+    /// Source files.
+    pub cache: Arc<Cache>,
+    /// Whether the farm is heard.
+    pub contact: Contact,
+    /// Held while a name on the engine is moved and used: two runs may give one name to different images.
+    pub names: tokio::sync::Mutex<()>,
+}
+
+/// An attempt to carry out.
+pub(crate) struct Attempt {
+    /// Which.
+    pub id: AttemptId,
+    /// What it does.
+    pub unit: UnitSpec,
+    /// Where.
+    pub sandbox: Arc<Sandbox>,
+    /// Whether it should stop.
+    pub stop: watch::Receiver<Stop>,
+}
+
+/// Whether an attempt should stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It should go on.
+    No,
+    /// TERM, and KILL after the grace.
+    Gracefully {
+        /// Milliseconds.
+        grace_ms: u64,
+    },
+    /// The farm was silent for too long.
+    Isolated,
+    /// Another attempt has taken its place.
+    Now,
+}
+
+impl Stop {
+    /// A stronger wish overrides a weaker one.
+    pub(crate) const fn strength(self) -> u8 {
+        match self {
+            Self::No => 0,
+            Self::Gracefully { .. } => 1,
+            Self::Isolated => 2,
+            Self::Now => 3,
+        }
+    }
+
+    /// Milliseconds between TERM and KILL.
+    const fn grace_ms(self) -> u64 {
+        match self {
+            Self::Gracefully { grace_ms } => grace_ms,
+            Self::No | Self::Isolated | Self::Now => 0,
+        }
+    }
+
+    /// How an attempt ended that was stopped so.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Isolated => Outcome::Infrastructure {
+                cause: Cause::AgentLost,
+                message: "the agent was cut off from its farm".to_owned(),
+            },
+            Self::No | Self::Gracefully { .. } | Self::Now => Outcome::Canceled,
+        }
+    }
+}
+
+/// An attempt at work: what its parts need to know, and where they tell what they do.
+pub(crate) struct Job {
+    works: Arc<Works>,
+    attempt: Attempt,
+    spool: Arc<Spool>,
+    roster: RosterHandle,
+}
+
+/// Why an attempt's work did not succeed, with what it left all the same.
+pub(crate) struct Failure {
+    outcome: Outcome,
+    result: UnitResult,
+}
+
+impl From<Outcome> for Failure {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, result: UnitResult::default() }
+    }
+}
+
+impl From<Interrupted> for Failure {
+    fn from(interrupted: Interrupted) -> Self {
+        Outcome::from(interrupted).into()
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        error.into_outcome().into()
+    }
+}
+
+impl From<SpoolError> for Failure {
+    fn from(error: SpoolError) -> Self {
+        Outcome::Infrastructure { cause: Cause::DiskFull, message: error.to_string() }.into()
+    }
+}
+
+/// The end of a try.
+pub(crate) type Done = Result<UnitResult, Failure>;
+
+/// Carries an attempt out and tells the roster. One that an earlier process ended is only told.
+pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandle) {
+    let id = attempt.id.clone();
+    let ended = match works.spools.spool(&id) {
+        Ok(spool) => match spool.ended() {
+            Some(ended) => ended,
+            None => Job { works: works.clone(), attempt, spool, roster: roster.clone() }.run().await,
+        },
+        Err(error) => disk_failed(&works, &error.to_string()),
+    };
+    roster.tell(Told::Ended(id, ended));
+}
+
+fn disk_failed(works: &Works, why: &str) -> Ended {
+    let message = format!("the agent's disk takes no log: {why}");
+    Ended {
+        started_at: None,
+        at: works.parts.clock.now(),
+        outcome: Outcome::Infrastructure { cause: Cause::DiskFull, message },
+        result: UnitResult::default(),
+        log_bytes: 0,
+    }
+}
+
+impl Job {
+    async fn run(self) -> Ended {
+        let began = self.now();
+        let done = tries::run(&self).await;
+        let (outcome, result) = match done {
+            Ok(result) => (Outcome::Succeeded, result),
+            Err(Failure { outcome, result }) => (outcome, result),
+        };
+        let detached = matches!(&self.attempt.unit.action, Action::Cmd(cmd) if cmd.detach) && outcome.succeeded();
+        let ended = self.conclude(began, outcome, result);
+        if !detached {
+            self.spool.close();
+        }
+        ended
+    }
+
+    /// The last lines of the log, and the end as the farm will hear it.
+    fn conclude(&self, began: Timestamp, outcome: Outcome, result: UnitResult) -> Ended {
+        let at = self.now();
+        let started_at = self.spool.started();
+        let step = &self.attempt.unit.step;
+        let elapsed = at.millis_since(started_at.unwrap_or(began));
+        let is_success = outcome.succeeded();
+        let ignored = matches!(outcome, Outcome::Failed { .. } | Outcome::TimedOut { .. })
+            && self.attempt.unit.rules.ignore_errors;
+        let written = self.spool.flush_tail(at).and_then(|()| {
+            if ignored {
+                let line = format!(
+                    "Step ID: {step} encountered an error: {outcome}, but is set to ignore errors. Continuing..."
+                );
+                self.spool.notice(at, &line)?;
+            } else if !is_success && outcome != Outcome::Canceled {
+                self.spool.notice(at, &format!("Step ID: {step} failed: {outcome}"))?;
+            }
+            if is_success || ignored {
+                let seconds = format!("{}.{:06}", elapsed / 1000, elapsed % 1000 * 1000);
+                let line = format!("Step ID: {step} marked as successful (elapsed time in seconds: {seconds})");
+                self.spool.notice(at, &line)?;
+            }
+            Ok(())
+        });
+        let ended = Ended { started_at, at, outcome, result, log_bytes: self.spool.end() };
+        if let Err(error) = written.and_then(|()| self.spool.mark_ended(&ended)) {
+            tracing::warn!(attempt = %self.attempt.id, %error, "the end of an attempt is only in memory");
+        }
+        ended
+    }
+
+    /// What every attempt works with.
+    pub(crate) fn works(&self) -> &Arc<Works> {
+        &self.works
+    }
+
+    /// The owner of the run.
+    pub(crate) fn project(&self) -> &ProjectName {
+        &self.attempt.sandbox.project
+    }
+
+    fn now(&self) -> Timestamp {
+        self.works.parts.clock.now()
+    }
+
+    /// Writes one of acre's own lines into the log.
+    pub(crate) fn notice(&self, line: &str) -> Result<(), SpoolError> {
+        self.spool.notice(self.now(), line)
+    }
+
+    /// The work begins: from now on it may have had an effect.
+    pub(crate) fn started(&self) -> Result<(), SpoolError> {
+        if self.spool.started().is_none() {
+            let at = self.now();
+            self.spool.mark_started(at)?;
+            self.roster.tell(Told::Started(self.attempt.id.clone(), at));
+        }
+        Ok(())
+    }
+
+    /// One try of the unit's work.
+    async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
+        match &self.attempt.unit.action {
+            Action::Source(fetch) => self.unless_interrupted(deadline, source::git::run(self, fetch)).await?,
+            Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build)).await?,
+            Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
+            // A container does not end because nobody waits for it: the step sees to its own end.
+            Action::Cmd(cmd) => cmd::run(self, cmd, try_number, deadline).await,
+            Action::Index(_) => Err(Outcome::Failed {
+                exit_code: None,
+                message: "this agent cannot make image indexes; run the step on one platform".to_owned(),
+            }
+            .into()),
+        }
+    }
+}

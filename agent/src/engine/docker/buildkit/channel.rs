@@ -1,0 +1,76 @@
+//! The engine's own gRPC endpoint: `POST /grpc`, upgraded to HTTP/2 without TLS (Engine API, "Initialize interactive
+//! session" and its sibling; moby `api/server/router/grpc`).
+
+use crate::engine::EngineError;
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::Empty;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use std::{io, sync::Mutex};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// What an engine's socket must be able to do.
+trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// HTTP/2 windows, in bytes. The default of 64 KiB would make every status wait for a round trip.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// Opens a connection of its own to the engine's gRPC endpoint. When the channel is dropped, the engine cancels all that
+/// was begun over it.
+pub(super) async fn dial(host: &str) -> Result<Channel, EngineError> {
+    let upgraded = upgrade(host).await?;
+    // It is dialed once: what is lost with a connection is not brought back by another.
+    let upgraded = Mutex::new(Some(upgraded));
+    let connector = tower::service_fn(move |_: Uri| {
+        let taken = upgraded.lock().map(|mut upgraded| upgraded.take()).unwrap_or_default();
+        std::future::ready(taken.ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe)))
+    });
+    let endpoint = Endpoint::from_static("http://engine")
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    let connected = endpoint.connect_with_connector(connector).await;
+    connected.map_err(|error| EngineError::BrokenOff(super::super::failure::chain(&error)))
+}
+
+/// Whether the engine has the endpoint.
+pub(in super::super) async fn answers(host: &str) -> bool {
+    upgrade(host).await.is_ok()
+}
+
+async fn upgrade(host: &str) -> Result<Upgraded, EngineError> {
+    let broken = |error: hyper::Error| EngineError::BrokenOff(super::super::failure::chain(&error));
+    let socket = TokioIo::new(connect(host).await?);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(socket).await.map_err(broken)?;
+    // Ends with the upgraded stream, which it hands over.
+    tokio::spawn(connection.with_upgrades());
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("/grpc")
+        .header(header::HOST, "engine")
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "h2c")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| EngineError::BrokenOff(error.to_string()))?;
+    let response = sender.send_request(request).await.map_err(broken)?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(EngineError::BrokenOff(format!("it has no BuildKit: it answered {} to /grpc", response.status())));
+    }
+    hyper::upgrade::on(response).await.map_err(broken)
+}
+
+async fn connect(host: &str) -> Result<Box<dyn Socket>, EngineError> {
+    let unreachable = |why: io::Error| EngineError::Unreachable { address: host.to_owned(), why: why.to_string() };
+    #[cfg(unix)]
+    if let Some(path) = host.strip_prefix("unix://") {
+        return Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?));
+    }
+    if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
+        return Ok(Box::new(tokio::net::TcpStream::connect(address).await.map_err(unreachable)?));
+    }
+    Err(unreachable(io::Error::other("BuildKit is spoken over unix:// and tcp:// only")))
+}

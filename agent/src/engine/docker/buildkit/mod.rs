@@ -1,0 +1,154 @@
+//! Builds by the BuildKit inside the engine, over its gRPC endpoint: one code path for Docker Engine 20.10 to 28, with
+//! either image store.
+//!
+//! A build is three calls that run side by side: `Control.Session` ([`session`], over which files and logins are asked
+//! for), `Control.Solve` (the build) and `Control.Status` ([`progress`]). Dropping the connection cancels them all.
+
+pub(super) mod channel;
+mod context;
+mod failed;
+mod progress;
+mod request;
+mod services;
+mod session;
+mod stat;
+mod transfer;
+mod used;
+
+pub(super) use context::choose;
+pub(super) use used::is_of;
+
+use super::Docker;
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Saying};
+use acre_model::digest::Digest;
+use bollard_buildkit_proto::moby::buildkit::v1::{
+    SolveRequest, SolveResponse, StatusRequest, StatusResponse, control_client::ControlClient,
+};
+use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _};
+use progress::Progress;
+use services::{Auth, Fault, Files};
+use session::Session;
+use std::{sync::Arc, time::Duration};
+use tonic::{Response, Status, transport::Channel};
+
+/// Bytes of the largest status taken.
+const LARGEST_STATUS: usize = 64 << 20;
+
+/// How long the rest of the progress is waited for when a build is over. It ends by itself, ordinarily at once, since
+/// BuildKit ends it with the build.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The same for a build that failed before anything began: then the progress is of a build that is not known, and
+/// would wait for it for seconds.
+const GRACE_BEFORE_ANYTHING: Duration = Duration::from_millis(200);
+
+/// The BuildKit of an engine.
+#[derive(Clone, Debug)]
+pub struct BuildKit {
+    docker: Docker,
+}
+
+impl BuildKit {
+    /// The BuildKit of this engine, which must have one ([`crate::engine::EngineInfo::buildkit`]).
+    pub const fn new(docker: Docker) -> Self {
+        Self { docker }
+    }
+
+    async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
+        let mut control =
+            ControlClient::new(channel::dial(&self.docker.host).await?).max_decoding_message_size(LARGEST_STATUS);
+        let fault = Fault::default();
+        let files = Files {
+            context: Arc::clone(&request.context),
+            dockerfile: request.dockerfile.clone(),
+            fault: Arc::clone(&fault),
+        };
+        let auth = Auth(request.logins.clone());
+        let mut session = Session::open(&mut control, files, auth, &request.shared_key).await?;
+        let solve = request::solve(request, &session::token(), session.id())?;
+        let mut progress = Progress::default();
+        let solved = tokio::select! {
+            solved = solve_and_tell(control, solve, &mut progress, say) => solved,
+            // A `RUN` would go on without its session; dropping the call stops it.
+            () = session.ended() => Err(Status::unavailable("it closed the session of the build")),
+        };
+        if let Some(rest) = progress.rest() {
+            say.send(rest).await.ok();
+        }
+        match solved {
+            Ok(response) => self.built(request, &response, &progress).await,
+            Err(status) => Err(match (fault.get(), progress.emulator_crash()) {
+                (Some(fault), _) => fault.clone(),
+                // Only where there is an emulator: anybody may print what it prints.
+                (None, Some(crash)) if !self.docker.native.runs_natively(&request.platform) => {
+                    EngineError::Emulator(crash.to_owned())
+                }
+                _ => failed::why(&status, progress.failed()),
+            }),
+        }
+    }
+
+    /// What the answer of a build that succeeded says.
+    async fn built(
+        &self,
+        request: &BuildRequest,
+        response: &SolveResponse,
+        progress: &Progress,
+    ) -> Result<Built, EngineError> {
+        // The key says manifest; an engine with its own image store puts the image's id there.
+        let digest = response.exporter_response.get("containerimage.digest").map(|text| text.parse::<Digest>());
+        let Some(Ok(image)) = digest else {
+            return Err(EngineError::BrokenOff("it did not tell the id of the image it built".to_owned()));
+        };
+        let used = used::images(request.build.dependencies.as_deref(), progress.names());
+        Ok(Built { image, used: self.docker.with_digests(used).await })
+    }
+}
+
+impl Builder for BuildKit {
+    fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
+        self.run(request, say).boxed()
+    }
+}
+
+/// Solves, and tells what is heard of it meanwhile and, for as long as the grace allows, afterwards.
+async fn solve_and_tell(
+    control: ControlClient<Channel>,
+    solve: SolveRequest,
+    progress: &mut Progress,
+    say: &Saying,
+) -> Result<SolveResponse, Status> {
+    let (mut of_status, mut of_solve) = (control.clone(), control);
+    let asked = StatusRequest { r#ref: solve.r#ref.clone() };
+    let events = async move { of_status.status(asked).await.map(Response::into_inner) };
+    let mut events = std::pin::pin!(events.try_flatten_stream());
+    let mut solving = std::pin::pin!(of_solve.solve(solve));
+    let mut more = true;
+    let solved = loop {
+        tokio::select! {
+            biased;
+            event = events.next(), if more => more = hear(event, progress, say).await,
+            solved = &mut solving => break solved.map(Response::into_inner),
+        }
+    };
+    let grace = if solved.is_ok() || progress.has_begun() { GRACE } else { GRACE_BEFORE_ANYTHING };
+    while more && let Ok(event) = tokio::time::timeout(grace, events.next()).await {
+        more = hear(event, progress, say).await;
+    }
+    solved
+}
+
+/// Takes in an event and tells it; whether there may be more.
+async fn hear(event: Option<Result<StatusResponse, Status>>, progress: &mut Progress, say: &Saying) -> bool {
+    let Some(Ok(event)) = event else { return false };
+    for said in progress.take(event) {
+        // Nobody listening is no reason to stop.
+        say.send(said).await.ok();
+    }
+    true
+}
+
+/// The connection to BuildKit failed, whatever it was used for.
+fn broken_off(status: &Status) -> EngineError {
+    EngineError::BrokenOff(status.message().to_owned())
+}

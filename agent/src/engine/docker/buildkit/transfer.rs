@@ -1,0 +1,178 @@
+//! The transfer of files in a session: fsutil's protocol (github.com/tonistiigi/fsutil, `send.go`). We tell every path
+//! (STAT), are asked for contents by the number of the path (REQ), and send them in pieces (DATA, an empty one last), until
+//! the other side has all it wants (FIN).
+
+use super::services::Fault;
+use crate::engine::{Content, EngineError};
+use acre_model::digest::Digest;
+use bollard_buildkit_proto::fsutil::types::{Packet, Stat, packet::PacketType};
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt as _};
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Status, Streaming};
+
+/// Bytes of one piece of a file: the fastest of those measured between 32 KiB and 3 MiB.
+const PIECE: usize = 256 << 10;
+
+/// Files on their way at once, as BuildKit's own client has it.
+const AT_ONCE: usize = 4;
+
+/// Packets made ahead of the connection.
+const AHEAD: usize = 8;
+
+/// A path to tell of.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    /// What is told of it.
+    pub(super) stat: Stat,
+    /// Where its content is.
+    pub(super) source: Source,
+}
+
+/// Where the content of a path is.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// It has none.
+    Nothing,
+    /// Here.
+    Bytes(Bytes),
+    /// Behind a digest.
+    Content(Digest),
+}
+
+type Outgoing = mpsc::Sender<Result<Packet, Status>>;
+
+/// The packets of one transfer, which ends when they are dropped.
+pub(super) struct Packets {
+    packets: mpsc::Receiver<Result<Packet, Status>>,
+    _transfer: AbortOnDropHandle<()>,
+}
+
+impl Stream for Packets {
+    type Item = Result<Packet, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.packets.poll_recv(cx)
+    }
+}
+
+/// Sends files as they are asked for.
+pub(super) fn send(files: Vec<Sent>, content: Arc<dyn Content>, asked: Streaming<Packet>, fault: Fault) -> Packets {
+    let (out, packets) = mpsc::channel(AHEAD);
+    let transfer = tokio::spawn(async move {
+        let answering = answer(&files, content.as_ref(), asked, &out);
+        if let Err(Stop::Failed(why)) = tokio::try_join!(tell(&files, &out), answering) {
+            let status = Status::internal(why.clone());
+            fault.set(EngineError::Transfer(why)).ok();
+            out.send(Err(status)).await.ok();
+        }
+    });
+    Packets { packets, _transfer: AbortOnDropHandle::new(transfer) }
+}
+
+/// Why a transfer ends early.
+enum Stop {
+    /// The other side does not listen any more.
+    Deaf,
+    /// A content cannot be had.
+    Failed(String),
+}
+
+async fn tell(files: &[Sent], out: &Outgoing) -> Result<(), Stop> {
+    for file in files {
+        put(out, Packet { stat: Some(file.stat.clone()), ..packet(PacketType::PacketStat) }).await?;
+    }
+    put(out, packet(PacketType::PacketStat)).await
+}
+
+async fn answer(files: &[Sent], content: &dyn Content, asked: Streaming<Packet>, out: &Outgoing) -> Result<(), Stop> {
+    let requests = asked.map_err(|_| Stop::Deaf).try_take_while(|packet| {
+        std::future::ready(Ok(![PacketType::PacketFin, PacketType::PacketErr].contains(&packet.r#type())))
+    });
+    let requests = requests.try_filter(|packet| std::future::ready(packet.r#type() == PacketType::PacketReq));
+    requests
+        .try_for_each_concurrent(AT_ONCE, async |request| {
+            let file = usize::try_from(request.id).ok().and_then(|id| files.get(id));
+            let file = file.ok_or_else(|| {
+                Stop::Failed(format!("the engine asked for a file {} of {}", request.id, files.len()))
+            })?;
+            send_file(request.id, file, content, out).await
+        })
+        .await?;
+    put(out, packet(PacketType::PacketFin)).await
+}
+
+async fn send_file(id: u32, file: &Sent, content: &dyn Content, out: &Outgoing) -> Result<(), Stop> {
+    match &file.source {
+        Source::Nothing => {}
+        Source::Bytes(bytes) => {
+            for piece in bytes.chunks(PIECE) {
+                put(out, data(id, piece.to_vec())).await?;
+            }
+        }
+        Source::Content(digest) => {
+            let failed = |error: io::Error| Stop::Failed(format!("{}: {error}", file.stat.path));
+            let path = content.open(digest).await.map_err(failed)?;
+            let (expected, out) = (file.stat.size, out.clone());
+            // One thread for the whole file: going back and forth for every piece costs more than reading it.
+            let read = tokio::task::spawn_blocking(move || {
+                let sent = pieces(id, File::open(path).map_err(failed_read)?, &out)?;
+                if i64::try_from(sent) == Ok(expected) { Ok(()) } else { Err(Cut::Read(changed(sent, expected))) }
+            });
+            match read.await.unwrap_or_else(|error| Err(failed_read(io::Error::other(error)))) {
+                Ok(()) => {}
+                Err(Cut::Deaf) => return Err(Stop::Deaf),
+                Err(Cut::Read(error)) => return Err(failed(error)),
+            }
+        }
+    }
+    put(out, data(id, Vec::new())).await
+}
+
+/// Why the reading of a file ends early.
+enum Cut {
+    Deaf,
+    Read(io::Error),
+}
+
+const fn failed_read(error: io::Error) -> Cut {
+    Cut::Read(error)
+}
+
+fn changed(sent: u64, expected: i64) -> io::Error {
+    io::Error::other(format!("it has {sent} bytes instead of {expected}"))
+}
+
+/// Sends a file in pieces; how many bytes it had.
+fn pieces(id: u32, mut file: File, out: &Outgoing) -> Result<u64, Cut> {
+    let mut sent = 0;
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        let read = file.by_ref().take(PIECE as u64).read_to_end(&mut piece).map_err(failed_read)?;
+        if read == 0 {
+            return Ok(sent);
+        }
+        sent += read as u64;
+        out.blocking_send(Ok(data(id, piece))).map_err(|_| Cut::Deaf)?;
+    }
+}
+
+async fn put(out: &Outgoing, packet: Packet) -> Result<(), Stop> {
+    out.send(Ok(packet)).await.map_err(|_| Stop::Deaf)
+}
+
+fn packet(kind: PacketType) -> Packet {
+    Packet { r#type: kind.into(), ..Packet::default() }
+}
+
+fn data(id: u32, data: Vec<u8>) -> Packet {
+    Packet { id, data, ..packet(PacketType::PacketData) }
+}

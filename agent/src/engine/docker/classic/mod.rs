@@ -1,0 +1,218 @@
+//! Builds by the engine's own builder of old (`POST /build`, version 1), for engines without BuildKit: Windows, and those
+//! that only speak Docker's API. The context goes as one tar, after `.dockerignore`.
+
+mod pack;
+
+use super::{
+    Docker, failure,
+    images::{Layers, login_to},
+};
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Said, Saying};
+use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
+use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
+use bytes::Bytes;
+use futures::{FutureExt as _, TryStreamExt as _};
+use pack::{DOCKERFILE, Fault, pack};
+use std::sync::Arc;
+
+/// The classic builder of an engine.
+#[derive(Clone, Debug)]
+pub struct Classic {
+    docker: Docker,
+}
+
+impl Classic {
+    /// The classic builder of this engine.
+    pub const fn new(docker: Docker) -> Self {
+        Self { docker }
+    }
+
+    async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
+        let fault = Fault::default();
+        let context = bollard::body_try_stream(pack(request, Arc::clone(&fault)).await?);
+        let options = options(request)?;
+        let logins = request.logins.iter().map(|(registry, login)| login_to(registry, login)).collect();
+        let mut events = self.docker.patient.build_image(options, Some(logins), Some(context));
+        let mut seen = Seen::default();
+        loop {
+            match events.try_next().await {
+                Ok(Some(event)) => seen.take(event, say).await,
+                Ok(None) => break,
+                Err(error) => {
+                    let why = fault.get().map(|why| EngineError::Transfer(why.clone()));
+                    return Err(why.unwrap_or_else(|| failed(&self.docker.host, error, &seen)));
+                }
+            }
+        }
+        self.built(request, seen).await
+    }
+
+    async fn built(&self, request: &BuildRequest, seen: Seen) -> Result<Built, EngineError> {
+        let Some(image) = seen.image else {
+            return Err(EngineError::BrokenOff("it did not tell the id of the image it built".to_owned()));
+        };
+        // The call takes one name only.
+        for tag in request.build.tags.iter().skip(1) {
+            self.docker.tag_image(&image.to_string(), tag).await?;
+        }
+        let named = request.build.dependencies.iter().flatten().map(|dependency| dependency.reference.clone());
+        let mut used: Vec<UsedImage> = Vec::new();
+        for reference in named.chain(seen.bases) {
+            if !used.iter().any(|image| image.reference == reference) {
+                used.push(UsedImage { digest: reference.digest(), reference });
+            }
+        }
+        Ok(Built { image, used: self.docker.with_digests(used).await })
+    }
+}
+
+impl Builder for Classic {
+    fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
+        self.run(request, say).boxed()
+    }
+}
+
+/// What the builder has told so far.
+#[derive(Debug)]
+struct Seen {
+    image: Option<Digest>,
+    /// What `FROM` names.
+    bases: Vec<Reference>,
+    /// The step at hand: `RUN make`.
+    step: String,
+    layers: Layers,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { image: None, bases: Vec::new(), step: String::new(), layers: Layers::new("pulling".to_owned()) }
+    }
+}
+
+impl Seen {
+    async fn take(&mut self, event: BuildInfo, say: &Saying) {
+        if let Some(id) = event.aux.and_then(|aux| aux.id) {
+            self.image = id.parse().ok();
+        }
+        if let Some(text) = event.stream {
+            if let Some((place, step)) = step(&text) {
+                self.begin(step);
+                say.send(Said::Status(format!("{place} {step}"))).await.ok();
+            }
+            say.send(Said::Output(Stream::Stdout, Bytes::from(text))).await.ok();
+        }
+        self.layers.tell(event.id, event.status, event.progress_detail, say).await;
+    }
+
+    fn begin(&mut self, step: &str) {
+        step.clone_into(&mut self.step);
+        self.bases.extend(base(step));
+    }
+}
+
+/// `Step 2/6 : RUN make`, as `[2/6]` and `RUN make`.
+fn step(text: &str) -> Option<(String, &str)> {
+    let (number, step) = text.strip_prefix("Step ")?.trim_end().split_once(" : ")?;
+    Some((format!("[{number}]"), step))
+}
+
+/// The image that a step begins with, unless it is an earlier stage's name, which the engine would not write with a tag.
+fn base(step: &str) -> Option<Reference> {
+    let name = step.strip_prefix("FROM ")?.split_whitespace().find(|word| !word.starts_with("--"))?;
+    name.parse().ok().filter(|reference: &Reference| reference.tag().is_some() || reference.digest().is_some())
+}
+
+fn failed(host: &str, error: Error, seen: &Seen) -> EngineError {
+    let text = match &error {
+        Error::DockerStreamError { error } => error.trim().to_owned(),
+        Error::DockerResponseServerError { status_code, message } if *status_code < 500 => message.trim().to_owned(),
+        _ => return failure::of_call(host, error),
+    };
+    let code = text.rsplit_once("returned a non-zero code: ").and_then(|(_, code)| code.trim().parse().ok());
+    if let Some(code) = code {
+        let message = format!("{} ended with exit code {code}", seen.step);
+        return EngineError::BuildFailed { message, exit_code: Some(code) };
+    }
+    if failure::is_disk_full(&text) {
+        return EngineError::DiskFull(text);
+    }
+    match base(&seen.step) {
+        Some(reference) => failure::of_registry_text(&reference, text, |why| EngineError::NotPullable {
+            reference: reference.to_string(),
+            why,
+        }),
+        None => EngineError::BuildFailed { message: text, exit_code: None },
+    }
+}
+
+fn options(request: &BuildRequest) -> Result<BuildImageOptions, EngineError> {
+    let build = &request.build;
+    let pairs = |pairs: &[(String, String)]| (!pairs.is_empty()).then(|| pairs.iter().cloned().collect());
+    if build.add_hosts.len() > 1 {
+        return Err(EngineError::Refused(
+            "the classic builder takes one --add-host; give one, or use an engine with BuildKit".to_owned(),
+        ));
+    }
+    Ok(BuildImageOptions {
+        dockerfile: DOCKERFILE.to_owned(),
+        t: build.tags.first().map(|tag| tag.clone().with_default_tag().to_string()),
+        extrahosts: build.add_hosts.first().cloned(),
+        nocache: build.no_cache,
+        pull: build.pull.then(|| "1".to_owned()),
+        rm: true,
+        forcerm: true,
+        buildargs: pairs(&build.arguments),
+        labels: pairs(&build.labels),
+        shmsize: shm_size(build)?,
+        networkmode: build.network.clone(),
+        platform: request.platform.to_string(),
+        target: build.target.clone().unwrap_or_default(),
+        ..BuildImageOptions::default()
+    })
+}
+
+fn shm_size(build: &Build) -> Result<Option<i32>, EngineError> {
+    let too_large = |_| EngineError::Refused("the classic builder takes a --shm-size below 2 GiB".to_owned());
+    build.shm_size.map(|bytes| i32::try_from(bytes).map_err(too_large)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_read_from_what_is_told() {
+        assert_eq!(step("Step 2/6 : RUN make\n"), Some(("[2/6]".to_owned(), "RUN make")));
+        assert_eq!(step(" ---> Running in 1234\n"), None);
+    }
+
+    #[test]
+    fn bases_are_read_from_steps() {
+        let table = [
+            ("FROM busybox:1 AS build", Some("busybox:1")),
+            ("FROM --platform=linux/amd64 h:5000/a:1", Some("h:5000/a:1")),
+            ("FROM build", None),
+            ("RUN echo FROM a:1", None),
+        ];
+        for (step, expected) in table {
+            assert_eq!(base(step).map(|reference| reference.to_string()).as_deref(), expected, "{step}");
+        }
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let of = |step: &str, text: &str| {
+            let mut seen = Seen::default();
+            seen.begin(step);
+            failed("h", Error::DockerStreamError { error: text.to_owned() }, &seen)
+        };
+        let run = of("RUN exit 7", "The command '/bin/sh -c exit 7' returned a non-zero code: 7");
+        assert!(matches!(run, EngineError::BuildFailed { exit_code: Some(7), .. }), "{run:?}");
+        let base = of("FROM h:5000/nope:1", "manifest for h:5000/nope:1 not found: manifest unknown");
+        assert!(matches!(base, EngineError::NotPullable { .. }), "{base:?}");
+        let away = of("FROM h:1/x:1", "Get \"http://h:1/v2/\": dial tcp: connect: connection refused");
+        assert!(away.may_pass(), "{away:?}");
+        let copy = of("COPY x /", "COPY failed: file not found in build context");
+        assert!(matches!(copy, EngineError::BuildFailed { exit_code: None, .. }), "{copy:?}");
+    }
+}

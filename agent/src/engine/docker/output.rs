@@ -1,0 +1,207 @@
+//! The output and the end of a container: attach, start, wait; and attaching again by its log.
+
+use super::{Docker, failure};
+use crate::engine::{Asked, EngineError, Running, Seen};
+use acre_model::log::Stream;
+use bollard::{
+    container::LogOutput,
+    errors::Error,
+    query_parameters::{AttachContainerOptions, LogsOptions, StartContainerOptions, WaitContainerOptions},
+};
+use bytes::Bytes;
+use futures::{
+    FutureExt as _, StreamExt as _,
+    future::{BoxFuture, Shared},
+    stream::{self, BoxStream},
+};
+use std::time::Duration;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long output may be silent after the container has ended before it is taken for complete. Ordinarily the engine
+/// ends it at once; something that holds the pipe open from outside the container must not keep a step from ending.
+const LINGER: Duration = Duration::from_secs(5);
+
+type Output = BoxStream<'static, Result<(Stream, Bytes), EngineError>>;
+type Exit = Shared<BoxFuture<'static, Result<i64, EngineError>>>;
+
+impl Docker {
+    /// Attaches, then starts.
+    pub(super) fn attach_and_start<'a>(&'a self, id: &'a str) -> Asked<'a, Running> {
+        async move {
+            let options = AttachContainerOptions {
+                stream: true,
+                stdout: true,
+                stderr: true,
+                ..AttachContainerOptions::default()
+            };
+            let attached = self.client.attach_container(id, Some(options)).await.map_err(|e| self.failed(e))?;
+            let started = self.client.start_container(id, None::<StartContainerOptions>).await;
+            started.map_err(|error| failure::of_start(&self.host, error))?;
+            Ok(self.running(id, attached.output))
+        }
+        .boxed()
+    }
+
+    /// Reads the log from its beginning, leaving out what was seen, and goes on as it grows.
+    pub(super) fn attach_again(&self, id: &str, seen: Seen) -> Running {
+        let options = LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
+        let log = self.client.logs(id, Some(options)).boxed();
+        let Running { output, exit } = self.running(id, log);
+        Running { output: unseen(mended(output), seen), exit }
+    }
+
+    fn running(
+        &self,
+        id: &str,
+        output: impl futures::Stream<Item = Result<LogOutput, Error>> + Send + 'static,
+    ) -> Running {
+        let host = self.host.clone();
+        let output = output.map(move |item| item.map(piece).map_err(|error| failure::of_call(&host, error))).boxed();
+        let waiting = AbortOnDropHandle::new(tokio::spawn(self.exit(id)));
+        let stopped = |_| Err(EngineError::BrokenOff("waiting for the container was given up".to_owned()));
+        let exit = waiting.map(move |joined| joined.unwrap_or_else(stopped)).boxed().shared();
+        Running { output: ending_with(output, exit.clone()), exit: exit.boxed() }
+    }
+
+    /// The exit code once the container does not run any more. Asked after the start, so that the answer cannot be
+    /// missed (a container that has ended answers at once), and in the background, so that it is not missed either when
+    /// the container is removed before anybody looks.
+    fn exit(&self, id: &str) -> BoxFuture<'static, Result<i64, EngineError>> {
+        let options = WaitContainerOptions { condition: "not-running".to_owned() };
+        let mut answers = self.client.wait_container(id, Some(options)).boxed();
+        let host = self.host.clone();
+        async move {
+            match answers.next().await {
+                Some(Ok(answer)) => Ok(answer.status_code),
+                // bollard makes an error of every exit code but 0.
+                Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
+                Some(Err(error)) if failure::is_absent(&error) => {
+                    Err(EngineError::BrokenOff("the container has been removed".to_owned()))
+                }
+                Some(Err(error)) => Err(failure::of_call(&host, error)),
+                None => Err(EngineError::BrokenOff("it hung up before the container ended".to_owned())),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn piece(output: LogOutput) -> (Stream, Bytes) {
+    match output {
+        LogOutput::StdErr { message } => (Stream::Stderr, message),
+        LogOutput::StdOut { message } | LogOutput::StdIn { message } | LogOutput::Console { message } => {
+            (Stream::Stdout, message)
+        }
+    }
+}
+
+/// `output` until it ends, or until it has been silent for [`LINGER`] after `exit`.
+fn ending_with(output: Output, exit: Exit) -> Output {
+    stream::unfold((output, exit), |(mut output, exit)| async move {
+        let ended = exit.clone().then(|_| tokio::time::sleep(LINGER));
+        let item = tokio::select! {
+            biased;
+            item = output.next() => item?,
+            () = ended => return None,
+        };
+        Some((item, (output, exit)))
+    })
+    .boxed()
+}
+
+/// The engine keeps a line in records of this many bytes (moby `daemon/logger/copier.go`).
+const RECORD: usize = 16 * 1024;
+
+/// The output of a log, one record each, with the newlines that the log of 20.10 leaves out: it does not keep the one at
+/// the end of a line of more than one record. A shorter record that does not end its line is the last of such a line,
+/// unless it is the last of all.
+fn mended(output: Output) -> Output {
+    let mut unended = [false; 2];
+    let mend = move |item: Result<(Stream, Bytes), EngineError>| {
+        let (stream, bytes) = item?;
+        let unended = &mut unended[usize::from(stream == Stream::Stderr)];
+        let missing = std::mem::replace(unended, bytes.len() < RECORD && !bytes.ends_with(b"\n"));
+        let bytes = if missing { [b"\n", &bytes[..]].concat().into() } else { bytes };
+        Ok((stream, bytes))
+    };
+    output.map(mend).boxed()
+}
+
+/// `output` without what was seen of each stream.
+fn unseen(output: Output, seen: Seen) -> Output {
+    let state = (output, seen.stdout, seen.stderr);
+    stream::unfold(state, |(mut output, mut stdout, mut stderr)| async move {
+        loop {
+            let item = match output.next().await? {
+                Ok((stream, bytes)) => {
+                    let skip = if stream == Stream::Stderr { &mut stderr } else { &mut stdout };
+                    let rest = without_first(bytes, skip);
+                    if rest.is_empty() {
+                        continue;
+                    }
+                    Ok((stream, rest))
+                }
+                Err(error) => Err(error),
+            };
+            return Some((item, (output, stdout, stderr)));
+        }
+    })
+    .boxed()
+}
+
+/// `bytes` without its first `skip` bytes, which are counted down.
+fn without_first(bytes: Bytes, skip: &mut u64) -> Bytes {
+    let skipped = usize::try_from(*skip).unwrap_or(usize::MAX).min(bytes.len());
+    *skip -= skipped as u64;
+    bytes.slice(skipped..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn out(pieces: &[(Stream, &'static str)]) -> Output {
+        let items: Vec<_> =
+            pieces.iter().map(|(stream, text)| Ok((*stream, Bytes::from_static(text.as_bytes())))).collect();
+        stream::iter(items).boxed()
+    }
+
+    #[tokio::test]
+    async fn what_was_seen_of_each_stream_is_left_out() {
+        let pieces = [(Stream::Stdout, "abc"), (Stream::Stderr, "xyz"), (Stream::Stdout, "def"), (Stream::Stderr, "w")];
+        let table =
+            [(0, 0, "abcdef", "xyzw"), (3, 0, "def", "xyzw"), (4, 3, "ef", "w"), (6, 4, "", ""), (99, 99, "", "")];
+        for (stdout, stderr, expected_out, expected_err) in table {
+            let rest: Vec<_> = unseen(out(&pieces), Seen { stdout, stderr }).collect().await;
+            let of = |wanted: Stream| -> String {
+                let pieces = rest.iter().map(|item| item.as_ref().unwrap()).filter(|(stream, _)| *stream == wanted);
+                pieces.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect()
+            };
+            assert_eq!((of(Stream::Stdout).as_str(), of(Stream::Stderr).as_str()), (expected_out, expected_err));
+        }
+    }
+
+    #[tokio::test]
+    async fn newlines_that_the_log_left_out_are_put_back() {
+        let long = "y".repeat(RECORD).leak();
+        let records = [
+            (Stream::Stdout, "a\n"),
+            (Stream::Stdout, long),
+            (Stream::Stderr, "e"),
+            (Stream::Stdout, "tail"),
+            (Stream::Stdout, "b\n"),
+            (Stream::Stdout, "end"),
+        ];
+        let mended: Vec<_> = mended(out(&records)).map(|item| item.unwrap()).collect().await;
+        let stdout = mended.iter().filter(|(stream, _)| *stream == Stream::Stdout);
+        let stdout: String = stdout.map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect();
+        assert!(stdout == format!("a\n{long}tail\nb\nend"), "{}", stdout.replace(&*long, "…"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn output_that_never_ends_ends_after_the_container() {
+        let held = out(&[(Stream::Stdout, "a")]).chain(stream::pending()).boxed();
+        let exit = async { Ok(0) }.boxed().shared();
+        assert_eq!(ending_with(held, exit).count().await, 1);
+    }
+}

@@ -1,0 +1,35 @@
+//! Labels: whose a thing on the engine is. Everything acre makes carries all that apply.
+
+use crate::engine::Labels;
+use acre_model::{attempt::AttemptId, ids::AgentId, session::GroupKey};
+
+/// The farm's salt.
+pub(crate) const FARM: &str = "acre.farm";
+/// The agent's id.
+pub(crate) const AGENT: &str = "acre.agent";
+/// The run's id.
+pub(crate) const RUN: &str = "acre.run";
+/// The group: run, place in the plan, incarnation.
+pub(crate) const GROUP: &str = "acre.group";
+/// The attempt: run, unit, number.
+pub(crate) const ATTEMPT: &str = "acre.attempt";
+
+/// Labels of everything an agent has made.
+pub(crate) fn of_agent(farm: &str, agent: &AgentId) -> Labels {
+    [(FARM.to_owned(), farm.to_owned()), (AGENT.to_owned(), agent.to_string())].into()
+}
+
+/// Labels of everything in a group's sandbox.
+pub(crate) fn of_group(farm: &str, agent: &AgentId, group: &GroupKey) -> Labels {
+    let mut labels = of_agent(farm, agent);
+    labels.insert(RUN.to_owned(), group.run.to_string());
+    labels.insert(GROUP.to_owned(), group.to_string());
+    labels
+}
+
+/// Labels of an attempt's container.
+pub(crate) fn of_attempt(sandbox: &Labels, attempt: &AttemptId) -> Labels {
+    let mut labels = sandbox.clone();
+    labels.insert(ATTEMPT.to_owned(), attempt.to_string());
+    labels
+}

@@ -1,0 +1,362 @@
+//! The log of one attempt on disk, and the two small files beside it that say how far the attempt has come.
+//!
+//! A spool outlives its process: what was written is there after a crash, and is sent from where the farm left off.
+
+use super::frames;
+use crate::engine::Seen;
+use acre_model::{
+    attempt::Ended,
+    log::{Frame, Stream},
+    time::Timestamp,
+};
+use std::{
+    collections::VecDeque,
+    fs::{self, File, OpenOptions},
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// Bytes of the end of a log that are kept once it is over its cap.
+const TAIL: u64 = 1024 * 1024;
+/// Bytes that one call of [`Spool::read`] returns at most.
+const BATCH: u64 = 512 * 1024;
+
+/// Why a log could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the agent's disk took no more of the log: {0}")]
+pub(crate) struct SpoolError(#[from] io::Error);
+
+/// The log of one attempt.
+pub(crate) struct Spool {
+    folder: PathBuf,
+    cap: u64,
+    changed: watch::Sender<u64>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    file: File,
+    /// Bytes of log written.
+    end: u64,
+    /// Bytes of the file.
+    size: u64,
+    seen: Seen,
+    acked: u64,
+    /// Nothing more is written.
+    closed: bool,
+    /// The farm no longer wants the attempt.
+    forgotten: bool,
+    status: Option<String>,
+    over: Option<Over>,
+    /// Offset of the log and place in the file where the last read ended.
+    read_mark: (u64, u64),
+}
+
+/// What came after the cap was reached.
+#[derive(Default)]
+struct Over {
+    left_out: u64,
+    tail: VecDeque<(Timestamp, Stream, Vec<u8>)>,
+    tail_bytes: u64,
+}
+
+impl Spool {
+    pub(super) fn open(folder: &Path, cap: u64, changed: watch::Sender<u64>) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut options = OpenOptions::new();
+        let mut file = options.create(true).read(true).append(true).open(folder.join("log"))?;
+        let (end, size, seen) = measure(&mut file)?;
+        // What a crash cut short is dropped, so that the next frame follows the last whole one.
+        file.set_len(size)?;
+        let closed = folder.join("ended").exists();
+        let over = (end >= cap.saturating_sub(TAIL)).then(Over::default);
+        let inner =
+            Inner { file, end, size, seen, acked: 0, closed, forgotten: false, status: None, over, read_mark: (0, 0) };
+        Ok(Self { folder: folder.to_owned(), cap, changed, inner: Mutex::new(inner) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Appends output of the attempt; over the cap, only its end will be kept.
+    pub(crate) fn write(&self, at: Timestamp, stream: Stream, data: &[u8]) -> Result<(), SpoolError> {
+        let mut inner = self.lock();
+        inner.see(stream, data.len() as u64);
+        for piece in data.chunks(Frame::LIMIT) {
+            let is_full = inner.end + piece.len() as u64 > self.cap.saturating_sub(TAIL);
+            match &mut inner.over {
+                Some(over) => over.push(at, stream, piece),
+                None if is_full => {
+                    let notice = format!(
+                        "{} The log is over its limit of {} MiB: from here on only its last {} MiB is kept.\n",
+                        at.as_log_time(),
+                        self.cap / (1024 * 1024),
+                        TAIL / (1024 * 1024)
+                    );
+                    inner.append(at, Stream::Notice, notice.as_bytes())?;
+                    let mut over = Over::default();
+                    over.push(at, stream, piece);
+                    inner.over = Some(over);
+                }
+                None => inner.append(at, stream, piece)?,
+            }
+        }
+        drop(inner);
+        self.wake();
+        Ok(())
+    }
+
+    /// Appends one of acre's own lines, with its time in front. These are few, and never left out.
+    pub(crate) fn notice(&self, at: Timestamp, line: &str) -> Result<(), SpoolError> {
+        let text = format!("{} {line}\n", at.as_log_time());
+        self.lock().append_all(at, Stream::Notice, text.as_bytes())?;
+        self.wake();
+        Ok(())
+    }
+
+    /// The output is complete: the end of one that was over its cap is written.
+    pub(crate) fn flush_tail(&self, at: Timestamp) -> Result<(), SpoolError> {
+        let mut inner = self.lock();
+        let Some(over) = inner.over.take() else { return Ok(()) };
+        if over.left_out > 0 {
+            let notice = format!("\n{} {} bytes of output were left out here.\n", at.as_log_time(), over.left_out);
+            inner.append(at, Stream::Notice, notice.as_bytes())?;
+        }
+        for (at, stream, data) in over.tail {
+            inner.append(at, stream, &data)?;
+        }
+        drop(inner);
+        self.wake();
+        Ok(())
+    }
+
+    /// What the attempt is at, for a terminal.
+    pub(crate) fn set_status(&self, text: String) {
+        self.lock().status = Some(text);
+        self.wake();
+    }
+
+    /// What the attempt is at, if that has changed since it was taken last.
+    pub(crate) fn take_status(&self) -> Option<String> {
+        self.lock().status.take()
+    }
+
+    /// Bytes of log so far.
+    pub(crate) fn end(&self) -> u64 {
+        self.lock().end
+    }
+
+    /// Output that is stored already, by stream.
+    pub(crate) fn seen(&self) -> Seen {
+        self.lock().seen
+    }
+
+    /// Frames from `offset` on, the first one cut to begin there; at most 512 KiB, empty at the end.
+    pub(crate) fn read(&self, offset: u64) -> Result<Vec<Frame>, SpoolError> {
+        let mut inner = self.lock();
+        let (mut at, place) = if inner.read_mark.0 <= offset { inner.read_mark } else { (0, 0) };
+        let (mut frames, mut place, mut bytes) = (Vec::new(), place, 0);
+        let mut file = File::open(self.folder.join("log"))?;
+        file.seek(SeekFrom::Start(place))?;
+        let mut reader = BufReader::new(file.take(inner.size - place));
+        while bytes < BATCH {
+            let Some(mut frame) = frames::read(&mut reader, at)? else { break };
+            at = frame.end();
+            place += frames::HEADER + frame.data.len() as u64;
+            if at <= offset {
+                continue;
+            }
+            if frame.offset < offset {
+                frame.data.drain(..(offset - frame.offset) as usize);
+                frame.offset = offset;
+            }
+            bytes += frame.data.len() as u64;
+            frames.push(frame);
+        }
+        inner.read_mark = (at, place);
+        Ok(frames)
+    }
+
+    /// The farm has stored everything before this offset.
+    pub(crate) fn acknowledge(&self, offset: u64) {
+        let mut inner = self.lock();
+        inner.acked = inner.acked.max(offset);
+    }
+
+    /// Nothing more will be written.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.wake();
+    }
+
+    /// The farm no longer wants the attempt: once its log is stored, nothing of it is needed.
+    pub(crate) fn forget(&self) {
+        self.lock().forgotten = true;
+        self.wake();
+    }
+
+    /// Whether nothing of it is needed any more.
+    pub(crate) fn is_done(&self) -> bool {
+        let inner = self.lock();
+        inner.closed && inner.forgotten && inner.acked >= inner.end
+    }
+
+    /// Notes that the attempt's work begins, before it begins: after a crash it may have begun.
+    pub(crate) fn mark_started(&self, at: Timestamp) -> Result<(), SpoolError> {
+        Ok(replace(&self.folder.join("started"), at.as_millis().to_string().as_bytes())?)
+    }
+
+    /// When the attempt's work began, if it may have.
+    pub(crate) fn started(&self) -> Option<Timestamp> {
+        let text = fs::read_to_string(self.folder.join("started")).ok()?;
+        Some(Timestamp::from_millis(text.parse().unwrap_or_default()))
+    }
+
+    /// Keeps the attempt's end until the farm has it.
+    pub(crate) fn mark_ended(&self, ended: &Ended) -> Result<(), SpoolError> {
+        let bytes = serde_json::to_vec(ended).map_err(io::Error::from)?;
+        Ok(replace(&self.folder.join("ended"), &bytes)?)
+    }
+
+    /// The attempt's end, if it has come.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        serde_json::from_slice(&fs::read(self.folder.join("ended")).ok()?).ok()
+    }
+}
+
+impl Inner {
+    fn see(&mut self, stream: Stream, bytes: u64) {
+        match stream {
+            Stream::Stdout => self.seen.stdout += bytes,
+            Stream::Stderr => self.seen.stderr += bytes,
+            Stream::Notice => {}
+        }
+    }
+
+    fn append_all(&mut self, at: Timestamp, stream: Stream, data: &[u8]) -> io::Result<()> {
+        data.chunks(Frame::LIMIT).try_for_each(|piece| self.append(at, stream, piece))
+    }
+
+    fn append(&mut self, at: Timestamp, stream: Stream, data: &[u8]) -> io::Result<()> {
+        if let Err(error) = frames::write(&mut self.file, at, stream, data) {
+            // A full disk may have taken half of it.
+            self.file.set_len(self.size)?;
+            return Err(error);
+        }
+        self.end += data.len() as u64;
+        self.size += frames::HEADER + data.len() as u64;
+        Ok(())
+    }
+}
+
+impl Over {
+    fn push(&mut self, at: Timestamp, stream: Stream, data: &[u8]) {
+        self.tail_bytes += data.len() as u64;
+        self.tail.push_back((at, stream, data.to_vec()));
+        while self.tail_bytes > TAIL {
+            let Some((_, _, data)) = self.tail.pop_front() else { break };
+            self.tail_bytes -= data.len() as u64;
+            self.left_out += data.len() as u64;
+        }
+    }
+}
+
+/// Bytes of log, bytes of whole frames, and output by stream in a file.
+fn measure(file: &mut File) -> io::Result<(u64, u64, Seen)> {
+    file.seek(SeekFrom::Start(0))?;
+    let mut reader = BufReader::new(&mut *file);
+    let (mut end, mut size, mut seen) = (0, 0, Seen::default());
+    while let Some(frame) = frames::read(&mut reader, end)? {
+        let bytes = frame.data.len() as u64;
+        match frame.stream {
+            Stream::Stdout => seen.stdout += bytes,
+            Stream::Stderr => seen.stderr += bytes,
+            Stream::Notice => {}
+        }
+        end += bytes;
+        size += frames::HEADER + bytes;
+    }
+    Ok((end, size, seen))
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, content)?;
+    fs::rename(new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Timestamp = Timestamp::from_millis(0);
+
+    fn spool(folder: &Path, cap: u64) -> Spool {
+        Spool::open(folder, cap, watch::Sender::new(0)).unwrap()
+    }
+
+    fn text(spool: &Spool, mut offset: u64) -> String {
+        let mut text = Vec::new();
+        loop {
+            let frames = spool.read(offset).unwrap();
+            let Some(last) = frames.last() else { break };
+            offset = last.end();
+            text.extend(frames.iter().flat_map(|frame| frame.data.clone()));
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_log_is_read_from_any_offset_also_after_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = spool(folder.path(), 1 << 30);
+        first.write(AT, Stream::Stdout, b"hello ").unwrap();
+        first.write(AT, Stream::Stderr, b"world").unwrap();
+        assert_eq!(
+            (text(&first, 0), text(&first, 3), text(&first, 11)),
+            ("hello world".into(), "lo world".into(), String::new())
+        );
+        // Half a frame, as a crash leaves it.
+        fs::OpenOptions::new().append(true).open(folder.path().join("log")).unwrap();
+        let mut file = OpenOptions::new().append(true).open(folder.path().join("log")).unwrap();
+        std::io::Write::write_all(&mut file, &[9, 0, 0, 0, 1, 2]).unwrap();
+        let second = spool(folder.path(), 1 << 30);
+        assert_eq!(second.seen(), Seen { stdout: 6, stderr: 5 });
+        second.write(AT, Stream::Stdout, b"!").unwrap();
+        assert_eq!(text(&second, 0), "hello world!");
+    }
+
+    #[test]
+    fn over_its_cap_head_and_tail_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 2 * TAIL);
+        for line in 0..400_000u32 {
+            spool.write(AT, Stream::Stdout, format!("{line:09}\n").as_bytes()).unwrap();
+        }
+        spool.flush_tail(AT).unwrap();
+        let text = text(&spool, 0);
+        assert!(text.starts_with("000000000\n000000001\n") && text.ends_with("\n000399999\n"));
+        assert!(text.contains("over its limit of 2 MiB") && text.contains("bytes of output were left out here."));
+        assert!(text.len() as u64 <= 2 * TAIL + 1024, "{}", text.len());
+    }
+
+    #[test]
+    fn a_spool_is_done_once_all_is_stored_and_nobody_wants_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 1 << 30);
+        spool.notice(AT, "x").unwrap();
+        spool.close();
+        spool.forget();
+        assert!(!spool.is_done());
+        spool.acknowledge(spool.end());
+        assert!(spool.is_done());
+    }
+}

@@ -1,0 +1,66 @@
+//! What an agent gets from outside, so that a simulation can put its own in place: engine, connection, clock,
+//! background work.
+
+use crate::engine::{Builder, Runtime};
+use acre_model::time::Timestamp;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Channel;
+
+/// What an agent is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// Runs containers.
+    pub runtime: Arc<dyn Runtime>,
+    /// Builds images.
+    pub builder: Arc<dyn Builder>,
+    /// The way to the farm; connects by itself, again and again.
+    pub farm: Channel,
+    /// Tells wall time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Tells wall time, for what people read. Deadlines are measured on tokio's clock.
+pub trait Clock: Send + Sync + 'static {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_millis(since.as_millis() as u64)
+    }
+}
+
+/// Background work: started here and nowhere else, cancelled and awaited at shutdown.
+#[derive(Clone, Default)]
+pub(crate) struct Tasks {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Starts work that is dropped when the agent stops.
+    pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tracker.spawn(async move {
+            if stop.run_until_cancelled(work).await.is_none() {
+                tracing::debug!(name, "stopped");
+            }
+        });
+    }
+
+    /// Stops all work and waits for its end.
+    pub(crate) async fn stop(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}

@@ -1,0 +1,99 @@
+//! A group's sandbox on the engine: its workspace, its home, its network, and the images its builds have left.
+
+use crate::{
+    attempt::Works,
+    engine::{EngineError, SandboxSpec},
+    labels, source,
+};
+use acre_model::{digest::Digest, ids::ProjectName, reference::Reference, session::DesiredGroup};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+
+/// Waits between two tries to remove it while the engine does not answer, in milliseconds.
+const RETRY_MS: u64 = 1_000;
+
+/// A group's sandbox.
+pub(crate) struct Sandbox {
+    works: Arc<Works>,
+    /// As the engine knows it.
+    pub spec: SandboxSpec,
+    /// The source tree; `None`: no files.
+    pub tree: Option<Digest>,
+    /// The owner of the run.
+    pub project: ProjectName,
+    /// Identifies the source across runs.
+    pub source_key: String,
+    images: Mutex<BTreeMap<Reference, Digest>>,
+    opened: OnceCell<()>,
+    filled: OnceCell<()>,
+    /// Says, to a later process, that the workspace has its files.
+    marker: PathBuf,
+}
+
+impl Sandbox {
+    /// The sandbox of a group. Nothing is made on the engine before it is needed.
+    pub(crate) fn new(works: &Arc<Works>, farm: &str, group: &DesiredGroup) -> Self {
+        let spec = SandboxSpec {
+            name: format!("acre-{farm}-{}", group.key),
+            labels: labels::of_group(farm, &works.config.id, &group.key),
+            network: group.network,
+        };
+        Self {
+            works: works.clone(),
+            marker: works.config.data.join("groups").join(group.key.to_string()),
+            spec,
+            tree: group.tree,
+            project: group.project.clone(),
+            source_key: group.source_key.clone(),
+            images: Mutex::default(),
+            opened: OnceCell::new(),
+            filled: OnceCell::new(),
+        }
+    }
+
+    /// The images that earlier units of the group left.
+    pub(crate) fn set_images(&self, images: Vec<(Reference, Digest)>) {
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).extend(images);
+    }
+
+    /// The image that the group has under this name.
+    pub(crate) fn image(&self, reference: &Reference) -> Option<Digest> {
+        let full = reference.clone().with_default_tag();
+        self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
+    }
+
+    /// Makes it ready for containers: its network, and its workspace with the files of the source.
+    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
+        let runtime = &self.works.parts.runtime;
+        self.opened.get_or_try_init(|| runtime.open_sandbox(&self.spec)).await?;
+        self.filled.get_or_try_init(|| self.fill()).await.copied()
+    }
+
+    async fn fill(&self) -> Result<(), EngineError> {
+        let Some(tree) = self.tree.filter(|_| !self.marker.exists()) else { return Ok(()) };
+        let tar = source::tar_of(&self.works, &self.project, tree).await?;
+        self.works.parts.runtime.fill_workspace(&self.spec, tar).await?;
+        let made = fs::create_dir_all(self.marker.parent().unwrap_or(&self.marker));
+        if let Err(error) = made.and_then(|()| fs::write(&self.marker, b"")) {
+            tracing::warn!(%error, "cannot note that a workspace is filled");
+        }
+        Ok(())
+    }
+
+    /// Removes all of it from the engine. Tries for as long as the agent works.
+    pub(crate) async fn remove(&self) {
+        let mut own = self.spec.labels.clone();
+        own.retain(|key, _| key != labels::RUN);
+        while let Err(why) = self.works.parts.runtime.remove_labeled(&own).await {
+            tracing::warn!(sandbox = self.spec.name, %why, "cannot be removed yet");
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+        drop(fs::remove_file(&self.marker));
+    }
+}

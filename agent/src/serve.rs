@@ -1,0 +1,115 @@
+//! Putting the agent together, and working until it is told to stop.
+
+use crate::{
+    attempt::Works,
+    capability,
+    config::Config,
+    contact::Contact,
+    engine::EngineError,
+    logs::Spools,
+    parts::{Parts, Tasks},
+    roster::{Roster, RosterHandle, Told},
+    session::Session,
+};
+use acre_tree::Cache;
+use std::{io, sync::Arc, time::Duration};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// How long an agent that goes with its farm waits for its engine to be clean.
+const CLEAN_UP: Duration = Duration::from_secs(20);
+/// How long a first look at the engine may take before the agent introduces itself without it.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
+
+/// Why an agent cannot work.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its folder.
+    #[error("the agent's folder {place}: {why}")]
+    Data {
+        /// The folder.
+        place: String,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// Its cache of source files.
+    #[error(transparent)]
+    Cache(#[from] acre_tree::cache::CacheError),
+}
+
+/// Works until `shutdown` is cancelled, or the farm stops and the agent is to go with it. `ready` is called once the
+/// farm has welcomed it.
+pub async fn run(
+    config: Config,
+    parts: Parts,
+    ready: impl FnOnce() + Send + 'static,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let place = config.data.join("attempts");
+    let spools = Spools::open(&place, config.log_cap)
+        .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
+    let cache = Cache::open(&config.data.join("cache"), config.cache)?;
+    let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
+    let works = Arc::new(Works {
+        config: config.clone(),
+        parts: parts.clone(),
+        tasks: tasks.clone(),
+        spools: spools.clone(),
+        cache,
+        contact: contact.clone(),
+        names: tokio::sync::Mutex::default(),
+    });
+    let (roster, handle) = Roster::new(works);
+    tasks.spawn("roster", roster.run());
+    let capability = look_at_engine(&config, &parts, &tasks).await;
+    tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
+    let session = Session {
+        epoch: parts.clock.now().as_millis(),
+        config,
+        parts,
+        contact,
+        capability,
+        roster: handle.clone(),
+        spools,
+        ready: Some(Box::new(ready)),
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = session.run() => clean_up(handle).await,
+    }
+    tasks.stop().await;
+    Ok(())
+}
+
+/// Watches the engine from now on; waits a moment for its first answer.
+async fn look_at_engine(
+    config: &Config,
+    parts: &Parts,
+    tasks: &Tasks,
+) -> watch::Receiver<acre_model::capability::Capability> {
+    let unknown = EngineError::BrokenOff("it has not answered yet".to_owned());
+    let (tell, mut capability) = watch::channel(capability::down(config, &unknown));
+    tasks.spawn("engine", capability::watch_engine(config.clone(), parts.runtime.clone(), tell));
+    drop(tokio::time::timeout(FIRST_LOOK, capability.changed()).await);
+    capability
+}
+
+/// What runs is stopped each time the farm was silent for too long.
+async fn watch_isolation(contact: Contact, roster: RosterHandle) {
+    loop {
+        contact.lost().await;
+        tracing::warn!("the farm was silent for too long: what runs is stopped");
+        roster.tell(Told::Isolated);
+        contact.fresh().await;
+    }
+}
+
+/// The farm is gone for good: nothing of it stays on the engine.
+async fn clean_up(roster: RosterHandle) {
+    roster.desire(acre_model::session::Desired::default());
+    let mut level = roster.state();
+    let clean = level.wait_for(|(_, groups)| groups.is_empty());
+    if tokio::time::timeout(CLEAN_UP, clean).await.is_err() {
+        tracing::warn!("not everything could be removed from the engine");
+    }
+}

@@ -1,0 +1,148 @@
+//! Source files on this agent: trees of the farm for workspaces and builds, git addresses into trees.
+
+pub(crate) mod git;
+
+use crate::{
+    attempt::Works,
+    engine::{Content, EngineError, Snapshot, SnapshotEntry},
+};
+use acre_model::{digest::Digest, ids::ProjectName, tree::Node};
+use acre_proto::v1::blobs_client::BlobsClient;
+use acre_tree::{Fetcher, Packed, Pin};
+use bytes::Bytes;
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
+use std::{
+    collections::HashMap,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+impl From<acre_tree::fetch::FetchError> for EngineError {
+    fn from(error: acre_tree::fetch::FetchError) -> Self {
+        Self::Transfer(error.to_string())
+    }
+}
+
+fn fetcher(works: &Works, project: &ProjectName) -> Fetcher {
+    Fetcher::new(BlobsClient::new(works.parts.farm.clone()), project.to_string(), works.cache.clone())
+}
+
+/// A tree as a tar stream, for a workspace.
+pub(crate) async fn tar_of(
+    works: &Works,
+    project: &ProjectName,
+    tree: Digest,
+) -> Result<BoxStream<'static, io::Result<Bytes>>, EngineError> {
+    let snapshot = fetcher(works, project).snapshot(tree).await?;
+    Ok(acre_tree::tar::stream(snapshot, "").boxed())
+}
+
+/// The files of a build, and how to read one of them at once.
+pub(crate) struct Files {
+    entries: Vec<(String, Node)>,
+    content: Arc<dyn Content>,
+}
+
+impl Files {
+    /// The files of a tree of the farm; contents are fetched when they are opened.
+    pub(crate) async fn of_tree(works: &Arc<Works>, project: &ProjectName, tree: Digest) -> Result<Self, EngineError> {
+        let fetcher = fetcher(works, project);
+        let entries = fetcher.tree(tree).await?;
+        Ok(Self { entries, content: Arc::new(Fetched { works: works.clone(), fetcher, pins: Mutex::default() }) })
+    }
+
+    /// The files of a tree that is at hand.
+    pub(crate) fn of_packed(tree: Packed) -> Result<Self, EngineError> {
+        let entries = tree.entries().map_err(|why| EngineError::Refused(why.to_string()))?;
+        Ok(Self { entries, content: Arc::new(Held(tree)) })
+    }
+
+    /// No files.
+    pub(crate) fn none() -> Self {
+        Self { entries: Vec::new(), content: Arc::new(Nothing) }
+    }
+
+    /// The content of a file; `None` if there is no file at this path.
+    pub(crate) async fn read(&self, path: &str, limit: u64) -> Result<Option<Bytes>, EngineError> {
+        let found = self.entries.iter().find(|(name, _)| name == path);
+        let Some((_, Node::File { digest, size, .. })) = found else { return Ok(None) };
+        if *size > limit {
+            return Err(EngineError::Refused(format!("`{path}` has {size} bytes; limit {limit}")));
+        }
+        let transfer = |error: io::Error| EngineError::Transfer(error.to_string());
+        let place = self.content.open(digest).await.map_err(transfer)?;
+        tokio::fs::read(place).await.map(|bytes| Some(bytes.into())).map_err(transfer)
+    }
+
+    /// Names in a folder, for a message.
+    pub(crate) fn names(&self, folder: &str) -> Vec<&str> {
+        let below = |path: &'_ str| -> Option<usize> {
+            let rest = if folder.is_empty() { path } else { path.strip_prefix(folder)?.strip_prefix('/')? };
+            (!rest.is_empty() && !rest.contains('/')).then(|| path.len() - rest.len())
+        };
+        self.entries.iter().filter_map(|(path, _)| Some(&path[below(path)?..])).collect()
+    }
+
+    /// The files below a folder (empty: all), as a builder is shown them.
+    pub(crate) fn below(self, folder: &str) -> Snapshot {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let entries = self.entries.iter().filter_map(|(path, node)| {
+            let path = path.strip_prefix(&prefix).filter(|path| !path.is_empty())?;
+            Some(SnapshotEntry { path: path.to_owned(), node: node.into() })
+        });
+        Snapshot::new(entries.collect(), self.content)
+    }
+
+    /// Whether there is a directory at this path (empty: the root).
+    pub(crate) fn has_folder(&self, path: &str) -> bool {
+        path.is_empty()
+            || self.entries.iter().any(|(name, node)| name == path && matches!(node, Node::Directory { .. }))
+    }
+}
+
+/// Contents that the farm has.
+struct Fetched {
+    works: Arc<Works>,
+    fetcher: Fetcher,
+    /// What was opened stays as long as this lives.
+    pins: Mutex<HashMap<Digest, Pin>>,
+}
+
+impl Content for Fetched {
+    fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, io::Result<PathBuf>> {
+        async move {
+            let pin = self.fetcher.file(*digest).await.map_err(io::Error::other)?;
+            let path = pin.path();
+            self.pins.lock().unwrap_or_else(PoisonError::into_inner).insert(*digest, pin);
+            Ok(path)
+        }
+        .boxed()
+    }
+
+    fn prefetch(&self, digests: Vec<Digest>) {
+        let fetcher = self.fetcher.clone();
+        self.works.tasks.spawn("prefetch", async move {
+            // Whoever needs one of them asks for it, and learns why it cannot be had.
+            drop(fetcher.prefetch(digests).await);
+        });
+    }
+}
+
+/// Contents that are at hand.
+struct Held(Packed);
+
+impl Content for Held {
+    fn open<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, io::Result<PathBuf>> {
+        let found = self.0.file(digest).map(|content| content.place.path().into_owned());
+        std::future::ready(found.ok_or_else(|| io::ErrorKind::NotFound.into())).boxed()
+    }
+}
+
+struct Nothing;
+
+impl Content for Nothing {
+    fn open<'a>(&'a self, _: &'a Digest) -> BoxFuture<'a, io::Result<PathBuf>> {
+        std::future::ready(Err(io::ErrorKind::NotFound.into())).boxed()
+    }
+}

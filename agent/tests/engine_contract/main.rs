@@ -1,0 +1,98 @@
+//! What every engine under an agent must do, run against the Docker Engine of this machine.
+//!
+//! The functions of [`runtime`] and [`builder`] know only the traits. `DOCKER_HOST` names the engine,
+//! `ACRE_TEST_REGISTRY` a registry that needs no login, `ACRE_TEST_BASE` an image in it that has busybox's `sh`.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+mod bed;
+mod builder;
+mod cut;
+mod folder;
+mod proxy;
+mod runtime;
+
+/// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
+macro_rules! on_docker {
+    ($($module:ident :: $name:ident),* $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            bed::on_docker(stringify!($name), $module::$name).await;
+        }
+    )*};
+}
+
+on_docker! {
+    runtime::the_first_byte_of_output_is_seen,
+    runtime::the_exit_code_is_told,
+    runtime::a_killed_container_tells_its_signal,
+    runtime::stopping_is_term_then_kill,
+    runtime::a_hundred_thousand_lines_arrive_in_order,
+    runtime::output_without_a_newline_arrives,
+    runtime::attaching_again_neither_gaps_nor_repeats,
+    runtime::a_container_that_is_gone_is_stopped_and_removed,
+    runtime::a_program_that_is_not_there_is_the_steps_fault,
+    runtime::containers_share_the_workspace_and_the_home,
+    runtime::files_go_in_and_come_out,
+    runtime::a_broken_archive_is_a_failed_transfer,
+    runtime::containers_find_each_other_by_name,
+    runtime::what_is_labeled_is_found_and_removed,
+    runtime::an_image_that_is_missing_is_told,
+    runtime::what_no_registry_has_cannot_be_pulled,
+    runtime::a_push_tells_the_digest_the_registry_has,
+    runtime::a_registry_that_is_away_may_come_back,
+    runtime::a_login_is_used_and_a_wrong_one_refused,
+    cut::an_engine_tells_what_it_is,
+    cut::the_end_of_the_engine_is_noticed,
+    cut::a_container_whose_engine_goes_away_has_no_exit_code,
+    cut::a_build_whose_engine_goes_away_is_broken_off,
+}
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_is_unreachable() {
+    let error = acre_agent::engine::docker::Docker::connect("unix:///nowhere/docker.sock").await.unwrap_err();
+    assert!(matches!(error, acre_agent::engine::EngineError::Unreachable { .. }), "{error:?}");
+}
+
+/// One test for each function and builder.
+macro_rules! on_builders {
+    ($($name:ident),* $(,)?) => {
+        mod buildkit {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::bed::on_docker(concat!("bk_", stringify!($name)), async |bed| {
+                    let builder = acre_agent::engine::docker::buildkit::BuildKit::new(bed.docker.clone());
+                    crate::builder::$name(bed, &builder).await;
+                }).await;
+            })*
+        }
+        mod classic {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::bed::on_docker(concat!("cl_", stringify!($name)), async |bed| {
+                    let builder = acre_agent::engine::docker::classic::Classic::new(bed.docker.clone());
+                    crate::builder::$name(bed, &builder).await;
+                }).await;
+            })*
+        }
+    };
+}
+
+on_builders! {
+    a_build_makes_an_image_and_tells_what_it_used,
+    a_run_that_fails_tells_its_code_and_all_its_output,
+    what_the_ignore_file_names_is_not_there,
+    the_dockerfiles_own_ignore_file_replaces_the_contexts,
+    a_changed_file_is_seen_by_the_next_build,
+    a_file_that_changes_and_keeps_its_size_is_seen,
+    a_canceled_build_leaves_no_process,
+    a_large_file_arrives,
+    modes_links_and_names_survive,
+    arguments_target_and_labels_are_taken_over,
+    a_base_that_is_nowhere_cannot_be_pulled,
+    a_dockerfile_with_a_fault_fails_the_build,
+    a_file_that_cannot_be_fetched_is_a_failed_transfer,
+    the_dockerfile_is_not_in_the_context,
+    a_login_is_used_for_the_base,
+}

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# The binaries of acre, and what a farm of this user leaves in the user's directories.
+
+TARGET=${CARGO_TARGET_DIR:-$REPOSITORY/target}
+ACRE=$TARGET/release/acre
+export ACRE
+
+farm_build() {
+  packages_need_cargo
+  say "building release binaries"
+  (cd "$REPOSITORY" && cargo build --release --workspace)
+}
+
+# Where acre keeps configuration, state and caches (XDG base directory specification).
+farm_places() {
+  printf '%s\n' "${XDG_CONFIG_HOME:-$HOME/.config}/acre" "${XDG_DATA_HOME:-$HOME/.local/share}/acre" \
+    "${XDG_STATE_HOME:-$HOME/.local/state}/acre" "${XDG_CACHE_HOME:-$HOME/.cache}/acre" \
+    "${XDG_RUNTIME_DIR:-/run/user/$EUID}/acre"
+}
+
+# Remembers, once, which of them are not there yet and so may be removed later.
+farm_remember_places() {
+  local place
+  [[ ! -e $STATE/farm-places ]] || return 0
+  while read -r place; do
+    [[ -e $place ]] || printf '%s\n' "$place"
+  done < <(farm_places) >"$STATE/farm-places"
+}
+
+farm_forget() {
+  local place
+  [[ -e $STATE/farm-places ]] || return 0
+  while read -r place; do
+    rm -rf "$place"
+  done <"$STATE/farm-places"
+  rm -f "$STATE/farm-places"
+}

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# Everything a farm on this machine stands on: packages, emulation, engine, registry, base image.
+
+# A failure inside $(...) counts like any other.
+shopt -s inherit_errexit
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/say.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/state.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/process.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/foreign.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/emulation.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/base.sh"
+
+machine_up() {
+  state_prepare
+  state_use
+  packages_ensure
+  state_locked machine_start
+}
+
+machine_start() {
+  emulation_up
+  engine_up
+  registry_up
+  base_up
+}
+
+# Keeps the machine up when this script and the ones after it end, until machine_down.
+machine_keep() { touch "$STATE/keep"; }
+
+# Stops what was started here, unless it is to be kept or another script uses it.
+machine_release() {
+  [[ ! -e $STATE/keep ]] || return 0
+  if state_is_last_user; then
+    machine_down
+  else
+    say "leaving engine and registry running: another script uses them"
+  fi
+}
+
+machine_down() {
+  state_prepare
+  rm -f "$STATE/keep"
+  state_locked machine_stop
+}
+
+machine_stop() {
+  registry_down
+  engine_down
+  emulation_down
+}
+
+# What tests and developers need to know, as shell text.
+machine_environment() {
+  printf 'export DOCKER_HOST=%q\n' "$DOCKER_HOST"
+  printf 'export ACRE_TEST_REGISTRY=%q\n' "$REGISTRY"
+  printf 'export ACRE_TEST_BASE=%q\n' "$BASE"
+}

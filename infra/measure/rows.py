@@ -1,0 +1,176 @@
+"""What is measured. A row gives, for each round, one value of acre's and one of the other side's."""
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable
+
+import samples
+from sides import Tools, bytes_sent, elapsed, until_start
+from stats import Bound, Kind
+
+CHAINED = "version: v1.1.0\nsteps:\n" + 5 * "  - cmd: {base} true\n"
+PARALLEL = "version: v1.1.0\nsteps:\n" + 5 * '  - cmd: {base} true\n    when: ["-"]\n'
+
+# A measurement: the round's number (0 is the warm-up) -> its value.
+Side = Callable[[int], float]
+# Both measurements of a round: acre's, the other's.
+Round = Callable[[int], tuple[float, float]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A row's name, what it is compared with, its bound, and what prepares it once and gives its rounds."""
+
+    name: str
+    other: str
+    bound: Bound
+    start: Callable[[Tools], Round]
+
+
+def interleaved(acre: Side, other: Side) -> Round:
+    """One after the other, each first in every second round, so that what drifts on the machine meets both alike."""
+
+    def measure(number: int) -> tuple[float, float]:
+        if number % 2 == 0:
+            first = acre(number)
+            return first, other(number)
+        first = other(number)
+        return acre(number), first
+
+    return measure
+
+
+def one_cmd(tools: Tools) -> Round:
+    return interleaved(
+        lambda _: elapsed(lambda: tools.run_acre("run", "--cmd", f"{tools.base} true", "/dev/null")),
+        lambda _: elapsed(lambda: tools.run_docker("run", "--rm", tools.base, "true")),
+    )
+
+
+def task_source(tools: Tools, name: str, text: str) -> str:
+    """A source tree of a task file alone."""
+    directory = tools.work / name
+    directory.mkdir()
+    (directory / "acb.yaml").write_text(text.format(base=tools.base))
+    return str(directory)
+
+
+def five_chained(tools: Tools) -> Round:
+    source = task_source(tools, "chained", CHAINED)
+
+    def docker() -> None:
+        for _ in range(5):
+            tools.run_docker("run", "--rm", tools.base, "true")
+
+    return interleaved(
+        lambda _: elapsed(lambda: tools.run_acre("run", "-f", "acb.yaml", source)),
+        lambda _: elapsed(docker),
+    )
+
+
+def five_parallel(tools: Tools) -> Round:
+    source = task_source(tools, "parallel", PARALLEL)
+    command = [tools.docker, "run", "--rm", tools.base, "true"]
+    return interleaved(
+        lambda _: elapsed(lambda: tools.run_acre("run", "-f", "acb.yaml", source)),
+        lambda _: elapsed(lambda: tools.run_together(command, 5)),
+    )
+
+
+def build_and_push(name: str, cold: bool = False, change: bool = False) -> Callable[[Tools], Round]:
+    """Build and push of a tree per side, prepared before each measurement as the row wants it."""
+
+    def start(tools: Tools) -> Round:
+        trees = {side: tools.work / f"{name}-{side}" for side in ("acre", "buildx")}
+        images = {side: f"{tools.registry}/bench/{side}:{name}" for side in trees}
+        for side, tree in trees.items():
+            samples.build_tree(tree, f"{name} {side}", tools.base)
+
+        def prepare(side: str) -> None:
+            if cold:
+                tools.forget_builds(*images.values())
+            if change:
+                samples.change_one(trees[side] / "src")
+
+        def acre(_: int) -> float:
+            prepare("acre")
+            arguments = ("build", "-t", images["acre"], "--registry", tools.registry, str(trees["acre"]))
+            return elapsed(lambda: tools.run_acre(*arguments))
+
+        def buildx(_: int) -> float:
+            prepare("buildx")
+            arguments = ("build", "--builder", "default", "-t", images["buildx"], "--push", str(trees["buildx"]))
+            return elapsed(lambda: tools.run_buildx(*arguments))
+
+        return interleaved(acre, buildx)
+
+    return start
+
+
+def submit_to_start(tools: Tools) -> Round:
+    return interleaved(
+        lambda _: until_start(tools, lambda: tools.run_acre("run", "--cmd", f"{tools.base} true", "/dev/null")),
+        lambda _: until_start(tools, lambda: tools.run_docker("run", "--rm", tools.base, "true")),
+    )
+
+
+def upload(name: str, build: Callable[[Tools, str, str], str]) -> Callable[[Tools], Round]:
+    """A large tree that is all of the image: sent whole in the warm-up, then with one file changed in each round."""
+
+    def start(tools: Tools) -> Round:
+        trees = {side: tools.work / f"{name}-{side}" for side in ("acre", "other")}
+        for side, tree in trees.items():
+            samples.upload_tree(tree, f"{time.time_ns()} {side}")
+
+        def acre(_: int) -> float:
+            samples.change_one(trees["acre"])
+            arguments = ("build", "--no-push", "-t", f"bench-acre:{name}", str(trees["acre"]))
+            return elapsed(lambda: tools.run_acre(*arguments))
+
+        def other(_: int) -> float:
+            samples.change_one(trees["other"])
+            return elapsed(lambda: build(tools, f"bench-other:{name}", str(trees["other"])))
+
+        return interleaved(acre, other)
+
+    return start
+
+
+def classic(tools: Tools, image: str, tree: str) -> str:
+    return tools.run_docker_classic("build", "-q", "-t", image, tree)
+
+
+def buildx(tools: Tools, image: str, tree: str) -> str:
+    return tools.run_buildx("build", "--builder", "default", "-t", image, tree)
+
+
+def upload_bytes(tools: Tools) -> Round:
+    """Bytes sent with one file changed, against bytes sent for the whole tree, a new one in each round."""
+    tree = tools.work / "upload-bytes"
+
+    def submit() -> float:
+        return bytes_sent(tools.run_acre("run", "--cmd", f"{tools.base} true", str(tree)))
+
+    def measure(_: int) -> tuple[float, float]:
+        shutil.rmtree(tree, ignore_errors=True)
+        samples.upload_tree(tree, str(time.time_ns()))
+        whole = submit()
+        samples.change_one(tree)
+        return submit(), whole
+
+    return measure
+
+
+ROWS = [
+    Row("cmd", "docker run --rm", Bound(Kind.RATIO, 1.15), one_cmd),
+    Row("chained", "5 docker run in turn", Bound(Kind.RATIO), five_chained),
+    Row("parallel", "5 docker run at once", Bound(Kind.RATIO, 1.0), five_parallel),
+    Row("build-cold", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("cold", cold=True)),
+    Row("build-unchanged", "buildx --push", Bound(Kind.RATIO, 0.75), build_and_push("unchanged")),
+    Row("build-one-file", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("one-file", change=True)),
+    Row("start", "docker run --rm", Bound(Kind.EXCESS, 0.060), submit_to_start),
+    Row("upload-classic", "docker build", Bound(Kind.RATIO), upload("classic", classic)),
+    Row("upload-buildx", "buildx", Bound(Kind.RATIO), upload("buildx", buildx)),
+    Row("upload-bytes", "the whole tree", Bound(Kind.SHARE, 0.01), upload_bytes),
+]

@@ -1,0 +1,79 @@
+//! The services of the wire. Protobuf stops here: requests become values of the model, answers are made from them.
+
+mod blobs;
+mod errors;
+mod fleet;
+mod for_agents;
+mod logs;
+mod runs;
+
+use crate::{
+    blobs::Blobs,
+    board::Board,
+    driver::Handle,
+    logs::Logs,
+    parts::{Clock, Ids, Tasks},
+    store::Store,
+};
+use acre_proto::{
+    MESSAGE_LIMIT,
+    v1::{
+        self, agents_server::AgentsServer, blobs_server::BlobsServer, fleet_server::FleetServer,
+        logs_server::LogsServer, runs_server::RunsServer,
+    },
+};
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::watch;
+use tonic::{codec::CompressionEncoding, service::Routes};
+
+/// What the services work with.
+#[derive(Clone)]
+pub struct Services {
+    /// Asks the driver.
+    pub driver: Handle,
+    /// Committed state.
+    pub board: Arc<Board>,
+    /// Records of ended runs.
+    pub store: Arc<dyn Store>,
+    /// Blobs.
+    pub blobs: Blobs,
+    /// Logs.
+    pub logs: Logs,
+    /// Ids of runs.
+    pub ids: Arc<Ids>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Background work.
+    pub tasks: Tasks,
+    /// Where data lies, to refuse work before its disk is full.
+    pub data: PathBuf,
+    /// The farm's salt, which agents put on their labels.
+    pub farm: String,
+    /// Whether the farm is told to stop, and agents with it.
+    pub farm_stops: watch::Sender<bool>,
+}
+
+/// All services as one router: acre's own, health and reflection.
+pub async fn routes(services: Services) -> Result<Routes, tonic_reflection::server::Error> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<RunsServer<Services>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    macro_rules! limited {
+        ($server:ident) => {
+            $server::new(services.clone())
+                .max_decoding_message_size(MESSAGE_LIMIT)
+                .max_encoding_message_size(MESSAGE_LIMIT)
+                .accept_compressed(CompressionEncoding::Zstd)
+        };
+    }
+    Ok(Routes::new(health_service)
+        .add_service(reflection)
+        .add_service(limited!(RunsServer))
+        .add_service(limited!(LogsServer))
+        .add_service(limited!(BlobsServer))
+        .add_service(limited!(AgentsServer))
+        .add_service(limited!(FleetServer)))
+}

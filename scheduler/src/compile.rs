@@ -1,0 +1,239 @@
+//! From a submission to a plan: reads what the task language asks for out of the blobs, once.
+
+use crate::{blobs::Blobs, farm::RunRecord, store};
+use acre_model::{
+    digest::Digest,
+    ids::RunId,
+    plan::{Fetch, Plan, ResolvedSource},
+    submission::{NamedText, Source, Submission, TaskSource},
+    text::clip,
+    time::Timestamp,
+    tree::{Directory, Node},
+};
+use acre_task::{Class, Diagnostics, Files, Input, RunFacts};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// The largest file of the tree that compiling reads, in bytes: Dockerfiles.
+const FILE_LIMIT: u64 = 10 * 1024 * 1024;
+
+/// Why a submission does not compile, as text for its author.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCompiled {
+    /// The author's fault.
+    #[error("{0}")]
+    Faults(String),
+    /// Larger than a task may be.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The source lacks what the task names.
+    #[error("{0}")]
+    Missing(String),
+    /// The farm's fault.
+    #[error("the task could not be compiled: {0}")]
+    Farm(String),
+}
+
+impl From<Diagnostics> for NotCompiled {
+    fn from(faults: Diagnostics) -> Self {
+        let text = faults.to_string();
+        match faults.class() {
+            Class::Invalid => Self::Faults(text),
+            Class::TooLarge => Self::TooLarge(text),
+            Class::Missing => Self::Missing(text),
+        }
+    }
+}
+
+/// The parts of a run that compiling adds.
+pub struct Compiled {
+    /// The plan.
+    pub plan: Plan,
+    /// The task as a person would name it.
+    pub task_shown: String,
+}
+
+/// Compiles a submission whose source needs no fetching, or whose source has been fetched.
+pub async fn compile(
+    submission: Arc<Submission>,
+    run: RunId,
+    submitted_at: Timestamp,
+    resolved: Option<ResolvedSource>,
+    blobs: Blobs,
+) -> Result<Compiled, NotCompiled> {
+    let runtime = Handle::current();
+    let work = move || {
+        let tree = resolved.as_ref().and_then(|source| source.tree);
+        let files = TreeFiles { blobs, runtime, root: tree };
+        compile_with(&submission, run, submitted_at, resolved.as_ref(), &files)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|died| NotCompiled::Farm(died.to_string()))?
+}
+
+fn compile_with(
+    submission: &Submission,
+    run: RunId,
+    submitted_at: Timestamp,
+    resolved: Option<&ResolvedSource>,
+    files: &TreeFiles,
+) -> Result<Compiled, NotCompiled> {
+    let task = task_text(submission, files)?;
+    let fetch = fetch(submission)?;
+    let facts = RunFacts {
+        id: run,
+        now: submitted_at,
+        commit: resolved.and_then(|source| source.commit.clone()),
+        branch: resolved.and_then(|source| source.reference.clone()),
+        repository: fetch.as_ref().map(|fetch| acre_task::address::shown(&fetch.repository)),
+        git_tag: None,
+        triggered_by: "Manual".to_owned(),
+        task_name: None,
+    };
+    let input = Input {
+        file: &task.name,
+        text: &task.text,
+        values: &submission.values,
+        sets: &submission.sets,
+        platforms: &submission.platforms,
+        registry: submission.registry.as_deref(),
+        facts: &facts,
+        files,
+        has_tree: files.root.is_some(),
+        source: fetch.as_ref(),
+    };
+    let compiled = acre_task::compile(&input)?;
+    Ok(Compiled { plan: compiled.plan, task_shown: task.name })
+}
+
+/// The git address of a submission, taken apart.
+fn fetch(submission: &Submission) -> Result<Option<Fetch>, NotCompiled> {
+    match &submission.source {
+        Source::Git(address) => {
+            let parsed = acre_task::address::parse(address);
+            parsed.map(Some).map_err(|why| NotCompiled::Faults(why.to_string()))
+        }
+        Source::None | Source::Tree(_) => Ok(None),
+    }
+}
+
+/// The plan of a run whose source is not fetched yet: the source unit.
+pub fn source_plan(submission: &Submission) -> Result<Plan, NotCompiled> {
+    let fetch = fetch(submission)?.ok_or_else(|| NotCompiled::Farm("the source needs no fetching".to_owned()))?;
+    Ok(acre_task::source_plan(&fetch))
+}
+
+/// The plan of a stored run whose source is not fetched yet.
+pub async fn source_only(record: &RunRecord, blobs: &Blobs) -> Result<Plan, String> {
+    let submission = stored_submission(record, blobs).await?;
+    source_plan(&submission).map_err(|why| why.to_string())
+}
+
+async fn stored_submission(record: &RunRecord, blobs: &Blobs) -> Result<Submission, String> {
+    let bytes = blobs.get_bytes(&record.submission).await.map_err(|why| why.to_string())?;
+    store::decode(&bytes).map_err(|why| format!("its submission {}: {why}", record.submission))
+}
+
+/// Compiles the task of a run whose source has been fetched, and stores the plan. The error is for the run's record.
+pub async fn fetched(record: &RunRecord, blobs: &Blobs) -> Result<(Arc<Plan>, Digest), String> {
+    let submission = Arc::new(stored_submission(record, blobs).await?);
+    let (id, at, resolved) = (record.id.clone(), record.submitted_at, record.resolved.clone());
+    let compiled = compile(submission, id, at, resolved, blobs.clone()).await.map_err(|why| why.to_string())?;
+    let digest = blobs.put_bytes(store::encode(&compiled.plan)).await.map_err(|why| why.to_string())?;
+    Ok((Arc::new(compiled.plan), digest))
+}
+
+/// The task's text: what came with the submission, or a file of its tree.
+fn task_text(submission: &Submission, files: &TreeFiles) -> Result<NamedText, NotCompiled> {
+    let name = match &submission.task {
+        TaskSource::Text(text) => return Ok(text.clone()),
+        TaskSource::File(name) => name.as_deref(),
+    };
+    let tried: Vec<&str> = name.map_or_else(|| acre_task::DEFAULT_NAMES.to_vec(), |name| vec![name]);
+    for name in &tried {
+        if let Some(bytes) = files.load(name, acre_task::TASK_SIZE as u64)? {
+            let text = acre_task::read(name, &bytes)?.to_owned();
+            return Ok(NamedText { name: (*name).to_owned(), text });
+        }
+    }
+    let tried: Vec<String> = tried.iter().map(|name| format!("`{}`", clip(name))).collect();
+    Err(NotCompiled::Faults(format!("no task file {} in the source; it has: {}", tried.join(", "), files.names())))
+}
+
+/// Files of a tree, read out of the blobs on a thread that may block.
+struct TreeFiles {
+    blobs: Blobs,
+    runtime: Handle,
+    root: Option<Digest>,
+}
+
+impl TreeFiles {
+    fn directory(&self, digest: &Digest) -> Result<Directory, NotCompiled> {
+        let farm = |why: String| NotCompiled::Farm(why);
+        let bytes = self.runtime.block_on(self.blobs.get_bytes(digest)).map_err(|why| farm(why.to_string()))?;
+        acre_proto::tree::decode_directory(&bytes).map_err(|why| farm(why.to_string()))
+    }
+
+    /// The directory at a path; `None` if there is none. Links are not followed.
+    fn walk<'a>(&self, folders: impl Iterator<Item = &'a str>) -> Result<Option<Directory>, NotCompiled> {
+        let Some(root) = self.root else { return Ok(None) };
+        let mut directory = self.directory(&root)?;
+        for folder in folders {
+            match directory.get(folder) {
+                Some(Node::Directory { digest, .. }) => directory = self.directory(digest)?,
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some(directory))
+    }
+
+    /// The bytes at a path; `None` if there is no file.
+    fn load(&self, path: &str, limit: u64) -> Result<Option<Bytes>, NotCompiled> {
+        let names: Vec<&str> = names_in(path).collect();
+        let Some((file, folders)) = names.split_last() else { return Ok(None) };
+        let Some(directory) = self.walk(folders.iter().copied())? else { return Ok(None) };
+        match directory.get(file) {
+            Some(Node::File { size, .. }) if *size > limit => {
+                let shown = size.div_ceil(1024 * 1024);
+                Err(NotCompiled::TooLarge(format!(
+                    "{} has {shown} MiB; limit {} MiB",
+                    clip(path),
+                    limit / (1024 * 1024)
+                )))
+            }
+            Some(Node::File { digest, .. }) => {
+                let bytes = self.runtime.block_on(self.blobs.get_bytes(digest));
+                bytes.map(Some).map_err(|why| NotCompiled::Farm(why.to_string()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Some names of the root, for a message.
+    fn names(&self) -> String {
+        const SHOWN: usize = 10;
+        let Some(root) = self.root else { return "nothing (no source was given)".to_owned() };
+        let Ok(directory) = self.directory(&root) else { return "nothing readable".to_owned() };
+        let mut names: Vec<String> = directory.entries().iter().take(SHOWN).map(|entry| clip(&entry.name)).collect();
+        if directory.entries().len() > SHOWN {
+            names.push(format!("and {} more", directory.entries().len() - SHOWN));
+        }
+        if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    }
+}
+
+/// The names that a path is made of.
+fn names_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !matches!(*name, "" | "."))
+}
+
+impl Files for TreeFiles {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        self.load(path, FILE_LIMIT).ok().flatten().map(Into::into)
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        let directory = self.walk(names_in(folder)).ok().flatten()?;
+        Some(directory.entries().iter().map(|entry| entry.name.clone()).collect())
+    }
+}

@@ -1,0 +1,119 @@
+//! Committing: effects become transactions. The one place from which the farm's state is written.
+
+use super::{
+    Driver,
+    request::{Answer, IdempotencyKey, Refused},
+};
+use crate::{
+    blobs::BlobError,
+    farm::Effects,
+    store::{self, Change, Compare, Transaction, keys},
+};
+use acre_model::{
+    attempt::{Assignment, Fence},
+    digest::Digest,
+    ids::RunId,
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// What an idempotency key stands for.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeyRecord {
+    pub(super) run: RunId,
+    pub(super) body: Digest,
+}
+
+impl From<BlobError> for Refused {
+    fn from(error: BlobError) -> Self {
+        match error {
+            BlobError::Full => Self::Full(error.to_string()),
+            error => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl Driver {
+    /// The run that an idempotency key stands for, in the store or in this turn.
+    pub(super) async fn earlier_run(
+        &self,
+        key: Option<&IdempotencyKey>,
+        effects: &mut Effects,
+        answers: &[Answer],
+    ) -> Result<Option<RunId>, Refused> {
+        let Some(key) = key else { return Ok(None) };
+        let in_this_turn = answers.iter().find_map(|answer| match answer {
+            Answer::Run { run, key: Some(other), .. } if other.stored_under == key.stored_under => {
+                Some(KeyRecord { run: run.clone(), body: other.body })
+            }
+            _ => None,
+        });
+        let stored = match in_this_turn {
+            Some(record) => Some(record),
+            None => self.store.get(&key.stored_under).await?.and_then(|stored| store::decode(&stored.value).ok()),
+        };
+        match stored {
+            None => Ok(None),
+            Some(KeyRecord { run, body }) if body == key.body => {
+                effects.changed.extend(self.state.runs.contains_key(&run).then(|| run.clone()));
+                Ok(Some(run))
+            }
+            Some(KeyRecord { run, .. }) => Err(Refused::KeyReused(run)),
+        }
+    }
+
+    /// Stores what has changed. Reports first: a record never names a blob that is not there.
+    pub(super) async fn commit(&mut self, effects: &mut Effects) -> Result<(), Refused> {
+        for last in effects.ended.values_mut() {
+            let report = serde_json::to_vec_pretty(&last.report).expect("a report is serializable");
+            last.view.report = Some(self.blobs.put_bytes(Bytes::from(report)).await?);
+        }
+        let mut changes = self.changes(effects);
+        while !changes.is_empty() {
+            let rest = changes.split_off(changes.len().min(Transaction::LIMIT));
+            let put: Vec<Change> = std::mem::replace(&mut changes, rest);
+            let compares: Vec<Compare> = Vec::new();
+            let revision = self.store.commit(Transaction { compares, changes: put.clone() }).await?;
+            self.take_fences(effects, &put, Fence(revision.0));
+        }
+        Ok(())
+    }
+
+    fn changes(&self, effects: &Effects) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for run in effects.changed.iter().filter_map(|id| self.state.runs.get(id)) {
+            changes.push(Change::Put(keys::live(&run.record.id), store::encode(&run.record)));
+        }
+        for ((agent, run, unit), assignment) in &effects.assignments {
+            let key = keys::assignment(agent, run, *unit);
+            changes.push(match assignment {
+                Some(assignment) => Change::Put(key, store::encode::<Assignment>(assignment)),
+                None => Change::Delete(key),
+            });
+        }
+        for (run, last) in &effects.ended {
+            changes.push(Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)));
+            changes.push(Change::Delete(keys::live(run)));
+        }
+        for (key, record) in &effects.keys {
+            changes.push(Change::Put(key.clone(), record.clone()));
+        }
+        changes
+    }
+
+    /// Assignments of this commit have its revision as their fence.
+    fn take_fences(&mut self, effects: &Effects, committed: &[Change], fence: Fence) {
+        for ((agent, run, unit), assignment) in &effects.assignments {
+            let key = keys::assignment(agent, run, *unit);
+            let is_committed = committed.iter().any(|change| matches!(change, Change::Put(put, _) if *put == key));
+            if assignment.is_some() && is_committed {
+                self.state.set_fence(run, *unit, fence);
+            }
+        }
+    }
+}
+
+/// The record of an idempotency key.
+pub(super) fn key_record(run: &RunId, key: &IdempotencyKey) -> (String, Bytes) {
+    (key.stored_under.clone(), store::encode(&KeyRecord { run: run.clone(), body: key.body }))
+}

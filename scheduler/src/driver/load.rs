@@ -1,0 +1,100 @@
+//! Loading: stored records become the farm's state. A record that cannot be read is put aside, never lost, never fatal.
+
+use super::Driver;
+use crate::{
+    blobs::{BlobError, Blobs},
+    compile,
+    farm::{Event, Run, RunRecord, State, UnitState},
+    store::{self, Change, Order, StoreError, Stored, Transaction, keys},
+};
+use acre_model::{
+    attempt::{Assignment, AttemptId, Fence},
+    ids::UnitId,
+};
+use std::sync::Arc;
+
+/// Why stored state could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Driver {
+    /// Loads all that has not ended, and goes on where it was.
+    pub(super) async fn load(&mut self) -> Result<(), LoadError> {
+        let mut runs = Vec::new();
+        for stored in self.store.range(keys::all_live(), Order::Ascending, usize::MAX).await? {
+            match read_run(&stored, &self.blobs).await {
+                Ok(run) => runs.push(run),
+                Err(why) => self.quarantine(stored, &why).await?,
+            }
+        }
+        self.state = State::restore(runs, self.state.patience);
+        self.load_fences().await?;
+        for id in self.state.runs.keys().cloned().collect::<Vec<_>>() {
+            self.board.show(self.state.view(&id).expect("the run is there"));
+        }
+        self.board.show_fleet(self.state.fleet());
+        // What was decided and not carried out before (a compilation, a placement) is taken up again.
+        let mut effects = crate::farm::Effects::default();
+        self.apply(Event::Loaded, &mut effects);
+        if self.commit(&mut effects).await.is_ok() {
+            self.perform(effects);
+        }
+        Ok(())
+    }
+
+    /// An assignment's revision is its fence. One that a crash kept from being stored is stored now.
+    async fn load_fences(&mut self) -> Result<(), LoadError> {
+        let mut changes = Vec::new();
+        let mut missing = Vec::new();
+        let known = self.store.range(keys::all_assignments(), Order::Ascending, usize::MAX).await?;
+        for run in self.state.runs.values_mut() {
+            for index in 0..run.record.units.len() {
+                let (unit, record) = (UnitId(index as u32), &run.record.units[index]);
+                let UnitState::Active { agent, assigned_at, .. } = &record.state else { continue };
+                let key = keys::assignment(agent, &run.record.id, unit);
+                if let Some(stored) = known.iter().find(|stored| stored.key == key) {
+                    run.fences.insert(unit, Fence(stored.revision.0));
+                    continue;
+                }
+                let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
+                let assignment = Assignment { attempt, agent: agent.clone(), at: *assigned_at };
+                changes.push(Change::Put(key, store::encode(&assignment)));
+                missing.push((run.record.id.clone(), unit));
+            }
+        }
+        if !changes.is_empty() {
+            let revision = self.store.commit(Transaction { compares: Vec::new(), changes }).await?;
+            for (run, unit) in missing {
+                self.state.set_fence(&run, unit, Fence(revision.0));
+            }
+        }
+        Ok(())
+    }
+
+    async fn quarantine(&self, stored: Stored, why: &str) -> Result<(), LoadError> {
+        tracing::error!(key = stored.key, why, "a stored run cannot be read; put aside");
+        let changes = vec![Change::Put(keys::quarantine(&stored.key), stored.value), Change::Delete(stored.key)];
+        self.store.commit(Transaction { compares: Vec::new(), changes }).await?;
+        Ok(())
+    }
+}
+
+/// A run and its plan. The error is for people.
+async fn read_run(stored: &Stored, blobs: &Blobs) -> Result<Run, String> {
+    let record: RunRecord = store::decode(&stored.value).map_err(|why| why.to_string())?;
+    let plan = match record.plan {
+        Some(digest) => {
+            let bytes = blobs.get_bytes(&digest).await.map_err(|why: BlobError| why.to_string())?;
+            store::decode(&bytes).map_err(|why| format!("its plan {digest}: {why}"))?
+        }
+        None => compile::source_only(&record, blobs).await?,
+    };
+    if plan.units.len() != record.units.len() || plan.groups.len() != record.groups.len() {
+        return Err("its plan does not fit its record".to_owned());
+    }
+    Ok(Run::new(record, Arc::new(plan)))
+}

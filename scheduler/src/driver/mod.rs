@@ -1,0 +1,270 @@
+//! The driver: the one owner of the farm's state. It takes requests, applies them, commits what has changed, and only
+//! then performs the effects, shows the result and answers.
+
+mod commit;
+mod load;
+mod request;
+
+pub use load::LoadError;
+pub use request::{Asked, Handle, IdempotencyKey, Refused, Request, Stop};
+
+use crate::{
+    blobs::Blobs,
+    board::Board,
+    compile,
+    farm::{self, Effects, Event, SessionId, State},
+    logs::Logs,
+    parts::{Clock, Tasks},
+    store::{Store, Transaction},
+};
+use acre_model::{
+    ids::{AgentId, RunId},
+    session::Desired,
+};
+use request::Answer;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::{mpsc, watch};
+
+/// Requests that wait for the driver, at most.
+const QUEUE: usize = 1024;
+
+/// The one owner of the farm's state.
+pub struct Driver {
+    state: State,
+    store: Arc<dyn Store>,
+    blobs: Blobs,
+    logs: Logs,
+    board: Arc<Board>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    requests: mpsc::Receiver<Request>,
+    handle: Handle,
+    sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Desired>)>,
+    last_session: u64,
+    /// Set once the farm is asked to stop: no submission is accepted any more.
+    stopping: Vec<tokio::sync::oneshot::Sender<Result<u32, Refused>>>,
+    canceled: u32,
+}
+
+/// What the driver works with.
+pub struct Around {
+    /// Where records are kept.
+    pub store: Arc<dyn Store>,
+    /// Where blobs are kept.
+    pub blobs: Blobs,
+    /// The logs.
+    pub logs: Logs,
+    /// Where committed state is shown.
+    pub board: Arc<Board>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Background work.
+    pub tasks: Tasks,
+}
+
+impl Driver {
+    /// Becomes the leader and loads what is stored.
+    pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
+        let Around { store, blobs, logs, board, clock, tasks } = around;
+        let (sender, requests) = mpsc::channel(QUEUE);
+        let handle = Handle::new(sender);
+        let mut driver = Self {
+            state: State { patience, ..State::default() },
+            store,
+            blobs,
+            logs,
+            board,
+            clock,
+            tasks,
+            requests,
+            handle: handle.clone(),
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            stopping: Vec::new(),
+            canceled: 0,
+        };
+        driver.store.lead().await?;
+        driver.load().await?;
+        Ok((driver, handle))
+    }
+
+    /// Works until the farm stops. An error means that stored state could not be loaded again.
+    pub async fn run(mut self) -> Result<(), LoadError> {
+        loop {
+            let deadline = self.state.next_deadline();
+            let sleep = async {
+                match deadline {
+                    Some(at) => self.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let request = tokio::select! {
+                biased;
+                () = self.tasks.stopping().cancelled() => return Ok(()),
+                request = self.requests.recv() => request,
+                () = sleep => Some(Request::Event(Event::Tick)),
+            };
+            let Some(first) = request else { return Ok(()) };
+            self.turn(first).await?;
+        }
+    }
+
+    /// Takes what waits, up to what fits in one transaction, and commits it as one.
+    async fn turn(&mut self, first: Request) -> Result<(), LoadError> {
+        let (mut effects, mut answers) = (Effects::default(), Vec::new());
+        let mut next = Some(first);
+        while let Some(request) = next {
+            self.take(request, &mut effects, &mut answers).await;
+            let has_room = effects.changed.len() + effects.assignments.len() < Transaction::LIMIT / 2;
+            next = if has_room { self.requests.try_recv().ok() } else { None };
+        }
+        match self.commit(&mut effects).await {
+            Ok(()) => {
+                self.perform(effects);
+                answers.into_iter().for_each(|answer| self.answer(answer));
+                self.answer_stop();
+                Ok(())
+            }
+            Err(refused) => {
+                tracing::error!(%refused, "not committed; going back to what is stored");
+                answers.into_iter().for_each(|answer| answer.refuse(&refused));
+                self.recover().await
+            }
+        }
+    }
+
+    /// What was applied and could not be stored is forgotten: the store is the truth. Sessions end, so that agents come
+    /// back and tell everything anew.
+    async fn recover(&mut self) -> Result<(), LoadError> {
+        self.sessions.clear();
+        self.state.agents.clear();
+        self.load().await
+    }
+
+    async fn take(&mut self, request: Request, effects: &mut Effects, answers: &mut Vec<Answer>) {
+        match request {
+            Request::Event(event) => self.apply(event, effects),
+            Request::Submit { run, key, reply } => match self.earlier_run(key.as_ref(), effects, answers).await {
+                _ if !self.stopping.is_empty() => drop(reply.send(Err(Refused::Stopping))),
+                Ok(None) => {
+                    let id = run.id.clone();
+                    effects.keys.extend(key.iter().map(|key| commit::key_record(&id, key)));
+                    self.apply(Event::Submitted(run), effects);
+                    answers.push(Answer::Run { run: id, key, reply });
+                }
+                Ok(Some(earlier)) => answers.push(Answer::Run { run: earlier, key: None, reply }),
+                Err(refused) => drop(reply.send(Err(refused))),
+            },
+            Request::Cancel { run, reply } => {
+                self.apply(Event::CancelRequested { run: run.clone() }, effects);
+                answers.push(Answer::Run { run, key: None, reply });
+            }
+            Request::Explain { run, reply } => answers.push(Answer::Explain { run, reply }),
+            Request::Connect { hello, desired, reply } => {
+                self.last_session += 1;
+                let session = SessionId(self.last_session);
+                self.sessions.insert(hello.agent.clone(), (session, desired));
+                let (agent, capability) = (hello.agent, hello.capability);
+                self.apply(Event::AgentConnected { agent, session, capability }, effects);
+                let _gone = reply.send(session);
+            }
+            Request::Drain { agent, draining, reply } => {
+                self.apply(Event::DrainRequested { agent: agent.clone(), draining }, effects);
+                answers.push(Answer::Agent { agent, reply });
+            }
+            Request::Stop { how, reply } => self.stop(how, reply, effects),
+        }
+    }
+
+    fn apply(&mut self, event: Event, effects: &mut Effects) {
+        if let Event::AgentGone { agent, session } = &event
+            && self.sessions.get(agent).is_some_and(|(current, _)| current == session)
+        {
+            self.sessions.remove(agent);
+        }
+        let now = self.clock.now();
+        effects.merge(farm::apply(&mut self.state, event, now));
+    }
+
+    fn stop(&mut self, how: Stop, reply: tokio::sync::oneshot::Sender<Result<u32, Refused>>, effects: &mut Effects) {
+        self.stopping.push(reply);
+        if how == Stop::Now {
+            let runs: Vec<RunId> = self.state.runs.keys().cloned().collect();
+            self.canceled += runs.len() as u32;
+            for run in runs {
+                self.apply(Event::CancelRequested { run }, effects);
+            }
+        }
+    }
+
+    /// After the commit: agents are told, sources compiled, and everybody sees.
+    fn perform(&mut self, effects: Effects) {
+        for run in &effects.changed {
+            if let Some(view) = self.state.view(run) {
+                self.board.show(view);
+            }
+        }
+        for (run, last) in effects.ended {
+            self.board.show_last(last.view);
+            self.wake_followers(run);
+        }
+        if effects.fleet_changed || !effects.tell.is_empty() {
+            self.board.show_fleet(self.state.fleet());
+        }
+        for agent in effects.tell {
+            self.tell(&agent);
+        }
+        for run in effects.compile {
+            self.compile(run);
+        }
+    }
+
+    fn tell(&self, agent: &AgentId) {
+        let Some((_, session)) = self.sessions.get(agent) else { return };
+        let desired = self.state.desired(agent);
+        session.send_if_modified(|told| {
+            let is_new = *told != desired;
+            *told = desired;
+            is_new
+        });
+    }
+
+    fn compile(&self, id: RunId) {
+        let Some(run) = self.state.runs.get(&id) else { return };
+        let (record, blobs, handle) = (run.record.clone(), self.blobs.clone(), self.handle.clone());
+        self.tasks.spawn("compile", async move {
+            let plan = compile::fetched(&record, &blobs).await;
+            handle.event(Event::Compiled { run: id, plan }).await;
+        });
+    }
+
+    /// Followers of a run's log learn that nothing more will come.
+    fn wake_followers(&self, run: RunId) {
+        let logs = self.logs.clone();
+        self.tasks.spawn("wake followers", async move {
+            if let Ok(logs) = logs.run(&run).await {
+                logs.wake();
+            }
+        });
+    }
+
+    fn answer(&self, answer: Answer) {
+        match answer {
+            Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
+            Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run))),
+            Answer::Agent { agent, reply } => {
+                drop(reply.send(self.state.fleet().into_iter().find(|view| view.id == agent)));
+            }
+        }
+    }
+
+    /// A farm that was asked to stop is done once nothing runs and no agent has anything left.
+    fn answer_stop(&mut self) {
+        let is_clean = self.state.agents.values().all(|agent| agent.sandboxes == 0);
+        if self.state.is_idle() && is_clean {
+            for reply in self.stopping.drain(..) {
+                drop(reply.send(Ok(self.canceled)));
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What the driver is asked, and how it answers.
+
+use crate::{
+    farm::{Event, NewRun, SessionId},
+    store::StoreError,
+};
+use acre_model::{
+    digest::Digest,
+    fleet::AgentView,
+    ids::{AgentId, RunId},
+    run::RunView,
+    session::{Desired, Hello},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Something the driver is asked.
+pub enum Request {
+    /// Something has happened.
+    Event(Event),
+    /// A run is handed in.
+    Submit {
+        /// The run; its texts and plan are stored.
+        run: NewRun,
+        /// Its idempotency key.
+        key: Option<IdempotencyKey>,
+        /// The run as it was stored (or as it was stored under the same key before).
+        reply: oneshot::Sender<Result<Option<RunView>, Refused>>,
+    },
+    /// A run shall end.
+    Cancel {
+        /// Which.
+        run: RunId,
+        /// The run after the wish was stored; `None`: it has ended.
+        reply: oneshot::Sender<Result<Option<RunView>, Refused>>,
+    },
+    /// Why units wait.
+    Explain {
+        /// Of which run.
+        run: RunId,
+        /// The run with reasons; `None`: it has ended.
+        reply: oneshot::Sender<Option<RunView>>,
+    },
+    /// An agent opens a stream.
+    Connect {
+        /// How it introduced itself.
+        hello: Hello,
+        /// Where it is told what it should have.
+        desired: watch::Sender<Desired>,
+        /// The stream's number.
+        reply: oneshot::Sender<SessionId>,
+    },
+    /// An agent is taken out, or back in.
+    Drain {
+        /// Which.
+        agent: AgentId,
+        /// Whether it is taken out.
+        draining: bool,
+        /// The agent; `None`: there is none of this name.
+        reply: oneshot::Sender<Option<AgentView>>,
+    },
+    /// The farm shall stop.
+    Stop {
+        /// How.
+        how: Stop,
+        /// Answered when nothing runs any more, with the number of canceled runs.
+        reply: oneshot::Sender<Result<u32, Refused>>,
+    },
+}
+
+/// How a farm stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// What runs may end by itself.
+    WhenDone,
+    /// What runs is canceled.
+    Now,
+}
+
+/// An idempotency key, and the body it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// The key in the store.
+    pub stored_under: String,
+    /// Digest of the submission.
+    pub body: Digest,
+}
+
+/// Why the driver did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The farm stops.
+    #[error("the farm is stopping and accepts no new runs")]
+    Stopping,
+    /// The idempotency key was used with another body.
+    #[error("idempotency key was used before for run {0} with another submission")]
+    KeyReused(RunId),
+    /// The store has no room.
+    #[error("{0}")]
+    Full(String),
+    /// The store does not answer, or the driver is gone.
+    #[error("state store unavailable, not accepted: {0}")]
+    Unavailable(String),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full { .. } => Self::Full(error.to_string()),
+            StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => {
+                Self::Unavailable(error.to_string())
+            }
+        }
+    }
+}
+
+/// An answer that waits for the commit.
+pub(super) enum Answer {
+    Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
+    Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
+    Agent { agent: AgentId, reply: oneshot::Sender<Option<AgentView>> },
+}
+
+impl Answer {
+    /// Nothing was committed.
+    pub(super) fn refuse(self, why: &Refused) {
+        match self {
+            Self::Run { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Explain { reply, .. } => drop(reply.send(None)),
+            Self::Agent { reply, .. } => drop(reply.send(None)),
+        }
+    }
+}
+
+/// The result of asking the driver.
+pub type Asked<T> = Result<T, Refused>;
+
+/// Asks the driver.
+#[derive(Clone)]
+pub struct Handle(mpsc::Sender<Request>);
+
+impl Handle {
+    pub(super) const fn new(sender: mpsc::Sender<Request>) -> Self {
+        Self(sender)
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Asked<T> {
+        let gone = || Refused::Unavailable("the scheduler is stopping".to_owned());
+        let (reply, answer) = oneshot::channel();
+        self.0.send(request(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+
+    /// Tells of an event. Lost if the driver is gone, as everything then is told again.
+    pub async fn event(&self, event: Event) {
+        drop(self.0.send(Request::Event(event)).await);
+    }
+
+    /// Hands in a run; answers after the commit. `None`: it was handed in before under the same key, and has ended.
+    pub async fn submit(&self, run: NewRun, key: Option<IdempotencyKey>) -> Asked<Option<RunView>> {
+        self.ask(|reply| Request::Submit { run, key, reply }).await?
+    }
+
+    /// Wants a run to end; answers after the commit. `None`: it has ended.
+    pub async fn cancel(&self, run: RunId) -> Asked<Option<RunView>> {
+        self.ask(|reply| Request::Cancel { run, reply }).await?
+    }
+
+    /// A run with every agent's reason for units that wait. `None`: it has ended.
+    pub async fn explain(&self, run: RunId) -> Asked<Option<RunView>> {
+        self.ask(|reply| Request::Explain { run, reply }).await
+    }
+
+    /// Opens an agent's stream.
+    pub async fn connect(&self, hello: Hello, desired: watch::Sender<Desired>) -> Asked<SessionId> {
+        self.ask(|reply| Request::Connect { hello, desired, reply }).await
+    }
+
+    /// Takes an agent out, or back in. `None`: there is none of this name.
+    pub async fn drain(&self, agent: AgentId, draining: bool) -> Asked<Option<AgentView>> {
+        self.ask(|reply| Request::Drain { agent, draining, reply }).await
+    }
+
+    /// Stops the farm; answers when nothing runs any more, with the number of canceled runs.
+    pub async fn stop(&self, how: Stop) -> Asked<u32> {
+        self.ask(|reply| Request::Stop { how, reply }).await?
+    }
+}

@@ -1,0 +1,84 @@
+//! Agents, as far as deciding needs to know them.
+
+use super::{Mono, Patience};
+use acre_model::{
+    capability::{Capability, Engine},
+    fleet::Readiness,
+    ids::PoolName,
+    time::Timestamp,
+};
+
+/// One stream of one agent; a new stream has a new number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// An agent.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// What it has, as it told last.
+    pub capability: Capability,
+    /// Whether it is there.
+    pub session: Session,
+    /// Whether an operator takes it out.
+    pub draining: bool,
+    /// Groups that have a sandbox on its engine, as it told last.
+    pub sandboxes: usize,
+}
+
+/// Whether an agent is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    /// It has a stream.
+    Connected {
+        /// Which.
+        id: SessionId,
+        /// Since when, for display.
+        since: Timestamp,
+        /// When it was heard last.
+        heard: Mono,
+    },
+    /// It has none.
+    Away {
+        /// Since when.
+        since: Mono,
+    },
+}
+
+impl Agent {
+    /// An agent that is known only by what was once assigned to it.
+    pub fn away(since: Mono) -> Self {
+        let capability = Capability {
+            platforms: Vec::new(),
+            pool: PoolName::default(),
+            slots: 0,
+            cpus: 0,
+            memory: 0,
+            engine: Engine::Down("not connected since the scheduler started".to_owned()),
+            version: String::new(),
+        };
+        Self { capability, session: Session::Away { since }, draining: false, sandboxes: 0 }
+    }
+
+    /// Whether work is given to it.
+    pub fn readiness(&self) -> Readiness {
+        match self.session {
+            Session::Away { .. } => Readiness::Disconnected,
+            Session::Connected { .. } if self.draining => Readiness::Draining,
+            Session::Connected { .. } if !self.capability.is_ready() => Readiness::EngineDown,
+            Session::Connected { .. } => Readiness::Ready,
+        }
+    }
+
+    /// Whether this stream is the agent's current one.
+    pub fn has_session(&self, session: SessionId) -> bool {
+        matches!(self.session, Session::Connected { id, .. } if id == session)
+    }
+
+    /// When it counts as lost, unless it is heard before.
+    pub fn deadline(&self, patience: &Patience) -> Option<Mono> {
+        Some(match self.session {
+            Session::Connected { heard, .. } => heard.plus_millis(patience.agent_ms),
+            Session::Away { since } => since.plus_millis(patience.agent_ms).max(Mono(0).plus_millis(patience.start_ms)),
+        })
+    }
+}

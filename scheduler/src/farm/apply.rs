@@ -1,0 +1,297 @@
+//! [`apply`]: one event, one change of the state. What follows from the change is settled after it (see `settle`).
+
+use super::{
+    Agent, Effects, Event, GroupRecord, GroupState, Mono, NewRun, Now, Run, RunRecord, RunState, Session, SessionId,
+    State, UnitRecord, UnitState, settle,
+};
+use acre_model::{
+    attempt::{Ended, Progress},
+    capability::Capability,
+    digest::Digest,
+    ids::{AgentId, GroupId, RunId, UnitId},
+    outcome::{Cause, Outcome},
+    plan::Plan,
+    run::RunStatus,
+    session::{AgentState, AttemptState},
+};
+use std::sync::Arc;
+
+/// Changes the state by one event, and says what is to be done.
+pub fn apply(state: &mut State, event: Event, now: Now) -> Effects {
+    let mut effects = Effects::default();
+    match event {
+        Event::Submitted(run) => submitted(state, run, now, &mut effects),
+        Event::Compiled { run, plan } => compiled(state, &run, plan, &mut effects),
+        Event::CancelRequested { run } => cancel(state, &run, &mut effects),
+        Event::AgentConnected { agent, session, capability } => {
+            connected(state, &agent, session, capability, now, &mut effects);
+        }
+        Event::AgentTold { agent, session, state: told } => told_all(state, &agent, session, told, now, &mut effects),
+        Event::AgentHeard { agent, session } => {
+            heard(state, &agent, session, now.mono);
+            return effects;
+        }
+        Event::AgentGone { agent, session } => gone(state, &agent, session, now.mono, &mut effects),
+        Event::DrainRequested { agent, draining } => drain(state, &agent, draining, &mut effects),
+        Event::Loaded => loaded(state, now, &mut effects),
+        Event::Tick => tick(state, now, &mut effects),
+    }
+    settle::settle(state, now, &mut effects);
+    effects
+}
+
+fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
+    let record = RunRecord {
+        id: new.id.clone(),
+        project: new.project,
+        submission: new.submission,
+        source_shown: new.source_shown,
+        task_shown: new.task_shown,
+        pool: new.pool,
+        emulation: new.emulation,
+        timeout_ms: new.timeout_ms,
+        submitted_at: now.wall,
+        resolved: new.resolved,
+        plan: new.plan_digest,
+        state: RunState::Queued,
+        units: vec![UnitRecord::new(); new.plan.units.len()],
+        groups: vec![GroupRecord::new(); new.plan.groups.len()],
+    };
+    let mut run = Run::new(record, new.plan);
+    run.due = new.timeout_ms.map(|timeout| now.mono.plus_millis(timeout));
+    effects.changed.insert(new.id.clone());
+    state.runs.insert(new.id, run);
+}
+
+/// The full plan takes the place of the source unit's own; unit 0 is that same source unit.
+fn compiled(state: &mut State, id: &RunId, plan: Result<(Arc<Plan>, Digest), String>, effects: &mut Effects) {
+    let Some(run) = state.runs.get_mut(id).filter(|run| run.record.plan.is_none()) else { return };
+    effects.changed.insert(id.clone());
+    match plan {
+        Ok((plan, digest)) => {
+            run.record.units.resize(plan.units.len(), UnitRecord::new());
+            run.record.groups.resize(plan.groups.len(), GroupRecord::new());
+            run.record.plan = Some(digest);
+            run.plan = plan;
+        }
+        Err(faults) => run.conclude(RunStatus::Failed, Some(faults)),
+    }
+}
+
+fn cancel(state: &mut State, id: &RunId, effects: &mut Effects) {
+    if let Some(run) = state.runs.get_mut(id) {
+        run.conclude(RunStatus::Canceled, Some("canceled by a user".to_owned()));
+        effects.changed.insert(id.clone());
+    }
+}
+
+fn connected(
+    state: &mut State,
+    id: &AgentId,
+    session: SessionId,
+    capability: Capability,
+    now: Now,
+    effects: &mut Effects,
+) {
+    let agent = state.agents.entry(id.clone()).or_insert_with(|| Agent::away(now.mono));
+    agent.capability = capability;
+    agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
+    effects.tell.insert(id.clone());
+    effects.fleet_changed = true;
+}
+
+fn heard(state: &mut State, id: &AgentId, session: SessionId, now: Mono) {
+    if let Some(Session::Connected { id, heard, .. }) = state.agents.get_mut(id).map(|agent| &mut agent.session)
+        && *id == session
+    {
+        *heard = now;
+    }
+}
+
+fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentState, now: Now, effects: &mut Effects) {
+    heard(state, id, session, now.mono);
+    let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
+    effects.fleet_changed |= agent.capability != told.capability || agent.sandboxes != told.groups.len();
+    agent.capability = told.capability;
+    agent.sandboxes = told.groups.len();
+    for attempt in told.attempts {
+        attempt_told(state, id, attempt, effects);
+    }
+}
+
+/// What an agent tells of an attempt counts only if it is the unit's current one, under its current fence.
+fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, effects: &mut Effects) {
+    let extra_attempts = state.patience.extra_attempts;
+    let Some(run) = state.runs.get_mut(&told.attempt.run) else { return };
+    let unit = told.attempt.unit;
+    let Some(record) = run.record.units.get_mut(unit.index()) else { return };
+    let is_current = record.attempts == told.attempt.number && run.fences.get(&unit) == Some(&told.fence);
+    let UnitState::Active { agent, started_at, .. } = &mut record.state else { return };
+    if agent != id || !is_current {
+        return;
+    }
+    match told.progress {
+        Progress::Preparing => {}
+        Progress::Started { at } if started_at.is_none() => {
+            *started_at = Some(at);
+            effects.changed.insert(run.record.id.clone());
+        }
+        Progress::Started { .. } => {}
+        Progress::Ended(ended) => attempt_ended(run, unit, ended, extra_attempts, effects),
+    }
+}
+
+// Active => Ended | (its whole group) Waiting
+fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32, effects: &mut Effects) {
+    let record = &mut run.record.units[unit.index()];
+    let UnitState::Active { agent, .. } = &record.state else { return };
+    let agent = agent.clone();
+    effects.changed.insert(run.record.id.clone());
+    release(run, unit, &agent, effects);
+    effects.tell.insert(agent.clone());
+    let record = &mut run.record.units[unit.index()];
+    if ended.outcome.is_infrastructure() {
+        record.infrastructure_failures += 1;
+    }
+    let again = ended.outcome.is_infrastructure() && record.infrastructure_failures <= extra_attempts;
+    record.state = UnitState::Ended {
+        agent: Some(agent.clone()),
+        started_at: ended.started_at,
+        ended_at: ended.at,
+        outcome: ended.outcome,
+        result: ended.result,
+        log_bytes: ended.log_bytes,
+    };
+    let group = run.plan.units[unit.index()].group;
+    if again && !run.record.state.is_ending() && group_may_run_again(run, group) {
+        start_anew(run, group, &agent, effects);
+    }
+}
+
+/// The assignment of a unit's attempt is removed.
+fn release(run: &mut Run, unit: UnitId, agent: &AgentId, effects: &mut Effects) {
+    run.fences.remove(&unit);
+    effects.assignments.insert((agent.clone(), run.record.id.clone(), unit), None);
+}
+
+/// Whether everything the group had started may run again.
+fn group_may_run_again(run: &Run, group: GroupId) -> bool {
+    run.units_of(group).all(|unit| {
+        let record = &run.record.units[unit.index()];
+        let untouched = matches!(record.state, UnitState::Waiting | UnitState::Ready);
+        let never_started = matches!(
+            record.state,
+            UnitState::Ended { started_at: None, .. } | UnitState::Active { started_at: None, .. }
+        );
+        untouched || run.plan.units[unit.index()].rules.may_run_again || (never_started && record.is_ended())
+    })
+}
+
+/// The group's next incarnation: all of it is to be done again, but for pushes that succeeded.
+// Placed => Unplaced; Active | Ended | Ready => Waiting
+fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effects) {
+    let units: Vec<UnitId> = run.units_of(group).collect();
+    for unit in units {
+        if run.record.units[unit.index()].is_active() {
+            release(run, unit, avoid, effects);
+        }
+        let is_push = matches!(run.plan.units[unit.index()].action.kind(), "push" | "index" | "source");
+        let record = &mut run.record.units[unit.index()];
+        if !(is_push && record.lets_go_on(false)) {
+            record.state = UnitState::Waiting;
+        }
+    }
+    let record = &mut run.record.groups[group.index()];
+    record.incarnation += 1;
+    record.avoid = Some(avoid.clone());
+    record.state = GroupState::Unplaced;
+    effects.tell.insert(avoid.clone());
+    effects.changed.insert(run.record.id.clone());
+}
+
+// Connected => Away
+fn gone(state: &mut State, id: &AgentId, session: SessionId, now: Mono, effects: &mut Effects) {
+    let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
+    agent.session = Session::Away { since: now };
+    effects.fleet_changed = true;
+}
+
+fn drain(state: &mut State, id: &AgentId, draining: bool, effects: &mut Effects) {
+    if let Some(agent) = state.agents.get_mut(id) {
+        agent.draining = draining;
+        effects.fleet_changed = true;
+    }
+}
+
+/// Limits of runs begin anew: how long the scheduler was away is not the run's fault.
+fn loaded(state: &mut State, now: Now, effects: &mut Effects) {
+    for run in state.runs.values_mut() {
+        run.due = run.record.timeout_ms.map(|timeout| now.mono.plus_millis(timeout));
+        effects.changed.insert(run.record.id.clone());
+    }
+}
+
+fn tick(state: &mut State, now: Now, effects: &mut Effects) {
+    let patience = state.patience;
+    let is_late = |agent: &Agent| agent.deadline(&patience).is_some_and(|deadline| deadline <= now.mono);
+    let lost: Vec<AgentId> =
+        state.agents.iter().filter(|(_, agent)| is_late(agent)).map(|(id, _)| id.clone()).collect();
+    for id in lost {
+        state.agents.remove(&id);
+        effects.fleet_changed = true;
+        for run in state.runs.values_mut() {
+            agent_lost(run, &id, now, effects);
+        }
+    }
+    for run in state.runs.values_mut() {
+        if run.due.is_some_and(|due| due <= now.mono) && !run.record.state.is_ending() {
+            let limit = acre_model::duration::show(run.record.timeout_ms.unwrap_or_default());
+            run.conclude(RunStatus::Timeout, Some(format!("the run took longer than {limit}")));
+            effects.changed.insert(run.record.id.clone());
+        }
+    }
+}
+
+/// What was on a lost agent starts anew elsewhere, or is lost with it.
+fn agent_lost(run: &mut Run, id: &AgentId, now: Now, effects: &mut Effects) {
+    let groups: Vec<GroupId> =
+        run.groups().filter(|group| run.record.groups[group.index()].agent() == Some(id)).collect();
+    for group in groups {
+        effects.changed.insert(run.record.id.clone());
+        if !run.record.state.is_ending() && group_may_run_again(run, group) {
+            start_anew(run, group, id, effects);
+            continue;
+        }
+        let active: Vec<UnitId> =
+            run.units_of(group).filter(|unit| run.record.units[unit.index()].is_active()).collect();
+        for unit in active {
+            lose(run, unit, id, now, effects);
+        }
+        run.record.groups[group.index()].state = GroupState::Unplaced;
+        run.record.groups[group.index()].incarnation += 1;
+    }
+}
+
+// Active => Ended
+fn lose(run: &mut Run, unit: UnitId, id: &AgentId, now: Now, effects: &mut Effects) {
+    release(run, unit, id, effects);
+    let may_run_again = run.plan.units[unit.index()].rules.may_run_again;
+    let is_ending = run.record.state.is_ending();
+    let record = &mut run.record.units[unit.index()];
+    let UnitState::Active { started_at, .. } = record.state else { return };
+    let outcome = if is_ending {
+        Outcome::Canceled
+    } else if may_run_again {
+        Outcome::Infrastructure { cause: Cause::AgentLost, message: format!("agent {id} is gone") }
+    } else {
+        Outcome::Lost
+    };
+    record.state = UnitState::Ended {
+        agent: Some(id.clone()),
+        started_at,
+        ended_at: now.wall,
+        outcome,
+        result: Default::default(),
+        log_bytes: 0,
+    };
+}

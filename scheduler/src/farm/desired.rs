@@ -1,0 +1,70 @@
+//! What an agent should have and do, as a level: everything, each time.
+
+use super::{GroupState, Run, State, UnitState};
+use acre_model::{
+    attempt::AttemptId,
+    digest::Digest,
+    ids::{AgentId, GroupId, UnitId},
+    outcome::Outcome,
+    plan::Action,
+    reference::Reference,
+    session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, UnitSpec},
+};
+
+impl State {
+    /// Everything `agent` should have. Attempts whose assignment is not committed yet are left out.
+    pub fn desired(&self, agent: &AgentId) -> Desired {
+        let grace_ms = self.patience.stop_grace_ms;
+        let groups = self.runs.values().flat_map(|run| {
+            run.groups()
+                .filter(|group| run.record.groups[group.index()].state == GroupState::Placed { agent: agent.clone() })
+                .map(|group| desired_group(run, group, grace_ms))
+        });
+        Desired { groups: groups.collect() }
+    }
+}
+
+fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
+    let planned = &run.plan.groups[group.index()];
+    let attempts = run.units_of(group).filter_map(|unit| desired_attempt(run, unit, grace_ms));
+    DesiredGroup {
+        key: GroupKey { run: run.record.id.clone(), group, incarnation: run.record.groups[group.index()].incarnation },
+        project: run.record.project.clone(),
+        platform: planned.platform.clone(),
+        network: planned.network,
+        tree: run.record.resolved.as_ref().and_then(|source| source.tree),
+        source_key: format!("{}\n{}", run.record.project, run.record.source_shown),
+        images: images(run, group),
+        attempts: attempts.collect(),
+    }
+}
+
+fn desired_attempt(run: &Run, unit: UnitId, grace_ms: u64) -> Option<DesiredAttempt> {
+    let record = &run.record.units[unit.index()];
+    let fence = *run.fences.get(&unit)?;
+    if !record.is_active() {
+        return None;
+    }
+    let planned = &run.plan.units[unit.index()];
+    let stopped = run.record.state.is_ending() && !planned.rules.always;
+    Some(DesiredAttempt {
+        attempt: AttemptId { run: run.record.id.clone(), unit, number: record.attempts },
+        fence,
+        unit: UnitSpec::from(planned),
+        intent: if stopped { Intent::Stop { grace_ms } } else { Intent::Run },
+    })
+}
+
+/// The images that the group's builds have left on its engine, by the names they were given.
+fn images(run: &Run, group: GroupId) -> Vec<(Reference, Digest)> {
+    let mut images = Vec::new();
+    for unit in run.units_of(group) {
+        let Action::Build(build) = &run.plan.units[unit.index()].action else { continue };
+        if let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &run.record.units[unit.index()].state
+            && let Some(image) = result.image
+        {
+            images.extend(build.tags.iter().map(|tag| (tag.clone().with_default_tag(), image)));
+        }
+    }
+    images
+}

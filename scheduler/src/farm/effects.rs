@@ -1,0 +1,58 @@
+//! What is to be done after an event, as values: first what is stored, then what is sent.
+
+use acre_model::{
+    attempt::Assignment,
+    digest::Digest,
+    ids::{AgentId, RunId, UnitId},
+    report::Report,
+    run::RunView,
+};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done after one or several events.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Runs whose record is to be stored.
+    pub changed: BTreeSet<RunId>,
+    /// Runs that ended: their report is to be stored, then their final record.
+    pub ended: BTreeMap<RunId, Box<Final>>,
+    /// Assignments that are to be stored, or removed (`None`).
+    pub assignments: BTreeMap<(AgentId, RunId, UnitId), Option<Assignment>>,
+    /// Idempotency keys that are to be stored, by their place in the store.
+    pub keys: BTreeMap<String, Bytes>,
+    /// Agents that are to be told what they should have.
+    pub tell: BTreeSet<AgentId>,
+    /// Runs whose source is resolved and whose task is to be compiled.
+    pub compile: BTreeSet<RunId>,
+    /// Whether what people see of the fleet has changed.
+    pub fleet_changed: bool,
+}
+
+/// A run that ended.
+#[derive(Clone, Debug)]
+pub struct Final {
+    /// Its last view, without the report's digest.
+    pub view: RunView,
+    /// Its report.
+    pub report: Report,
+    /// Blobs that nobody needs any more.
+    pub submission: Digest,
+}
+
+impl Effects {
+    /// Adds the effects of a later event.
+    pub fn merge(&mut self, later: Self) {
+        let Self { changed, ended, assignments, keys, tell, compile, fleet_changed } = later;
+        for run in ended.keys() {
+            self.changed.remove(run);
+        }
+        self.changed.extend(changed);
+        self.ended.extend(ended);
+        self.assignments.extend(assignments);
+        self.keys.extend(keys);
+        self.tell.extend(tell);
+        self.compile.extend(compile);
+        self.fleet_changed |= fleet_changed;
+    }
+}

@@ -1,0 +1,100 @@
+//! Everything that can happen to the farm.
+
+use super::SessionId;
+use acre_model::{
+    digest::Digest,
+    ids::{AgentId, PoolName, ProjectName, RunId},
+    plan::{Plan, ResolvedSource},
+    session::AgentState,
+    submission::Emulation,
+};
+use std::sync::Arc;
+
+/// Everything that can happen to the farm.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A run was handed in, and its texts and plan are stored.
+    Submitted(NewRun),
+    /// The task of a fetched source was compiled.
+    Compiled {
+        /// The run.
+        run: RunId,
+        /// The plan and its blob's digest, or every fault of the task.
+        plan: Result<(Arc<Plan>, Digest), String>,
+    },
+    /// Somebody wants a run to end.
+    CancelRequested {
+        /// The run.
+        run: RunId,
+    },
+    /// An agent opened a stream.
+    AgentConnected {
+        /// The agent.
+        agent: AgentId,
+        /// The stream.
+        session: SessionId,
+        /// What it has.
+        capability: acre_model::capability::Capability,
+    },
+    /// An agent told all it has.
+    AgentTold {
+        /// The agent.
+        agent: AgentId,
+        /// Over which stream.
+        session: SessionId,
+        /// All it has.
+        state: AgentState,
+    },
+    /// An agent is alive.
+    AgentHeard {
+        /// The agent.
+        agent: AgentId,
+        /// Over which stream.
+        session: SessionId,
+    },
+    /// An agent's stream ended.
+    AgentGone {
+        /// The agent.
+        agent: AgentId,
+        /// Which stream.
+        session: SessionId,
+    },
+    /// An operator takes an agent out, or back in.
+    DrainRequested {
+        /// The agent.
+        agent: AgentId,
+        /// Whether it is taken out.
+        draining: bool,
+    },
+    /// Stored state was loaded: what was decided before is taken up again.
+    Loaded,
+    /// Time has passed.
+    Tick,
+}
+
+/// A run as it is handed in.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// Its id.
+    pub id: RunId,
+    /// Its owner.
+    pub project: ProjectName,
+    /// The submission's blob.
+    pub submission: Digest,
+    /// Its source, for people.
+    pub source_shown: String,
+    /// Its task, for people.
+    pub task_shown: String,
+    /// The pool whose agents may take it.
+    pub pool: PoolName,
+    /// When to emulate.
+    pub emulation: Emulation,
+    /// Limit of the whole run in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// The source, where it needs no fetching.
+    pub resolved: Option<ResolvedSource>,
+    /// The plan; only a source unit while the source is not resolved.
+    pub plan: Arc<Plan>,
+    /// The plan's blob; `None` while the source is not resolved.
+    pub plan_digest: Option<Digest>,
+}

@@ -1,0 +1,117 @@
+//! The farm's state and its transitions, as a pure function: [`apply`] takes an event and returns what is to be done.
+//!
+//! Invariant: no `async`, no clock, no randomness, no I/O. Time is an argument, effects are values, and no decision
+//! iterates over a hash map.
+
+mod agent;
+mod apply;
+mod desired;
+mod effects;
+mod event;
+mod report;
+mod run;
+mod settle;
+mod view;
+
+pub use agent::{Agent, Session, SessionId};
+pub use apply::apply;
+pub use effects::Effects;
+pub use event::{Event, NewRun};
+pub use run::{Conclusion, GroupRecord, GroupState, Run, RunRecord, RunState, UnitRecord, UnitState};
+
+use acre_model::{
+    attempt::Fence,
+    ids::{AgentId, RunId, UnitId},
+    time::Timestamp,
+};
+use std::collections::BTreeMap;
+
+/// Everything the farm knows of what is not over.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Runs that have not ended.
+    pub runs: BTreeMap<RunId, Run>,
+    /// Agents that have a session, or attempts believed alive.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// How long the farm is patient.
+    pub patience: Patience,
+}
+
+/// How long the farm is patient, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// With an agent that is silent or away, before it counts as lost (promises S1).
+    pub agent_ms: u64,
+    /// With agents after a start of the scheduler, when none is declared lost.
+    pub start_ms: u64,
+    /// With a unit that no agent of the fleet could take.
+    pub placement_ms: u64,
+    /// Between TERM and KILL when something is stopped (promises S23).
+    pub stop_grace_ms: u64,
+    /// Attempts of a unit after failures of infrastructure, the first one not counted.
+    pub extra_attempts: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { agent_ms: 15_000, start_ms: 75_000, placement_ms: 600_000, stop_grace_ms: 10_000, extra_attempts: 2 }
+    }
+}
+
+/// The instant of an event: wall time for records and display, monotonic time for deadlines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Wall time.
+    pub wall: Timestamp,
+    /// Milliseconds on a clock that never goes back; its zero is the scheduler's start.
+    pub mono: Mono,
+}
+
+/// Milliseconds since the scheduler's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// This instant moved on.
+    pub const fn plus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+impl State {
+    /// The state that stored runs make, before any agent has connected.
+    pub fn restore(runs: Vec<Run>, patience: Patience) -> Self {
+        let mut state = Self { patience, ..Self::default() };
+        for run in runs {
+            for group in &run.record.groups {
+                if let GroupState::Placed { agent } = &group.state {
+                    state.agents.entry(agent.clone()).or_insert_with(|| Agent::away(Mono(0)));
+                }
+            }
+            state.runs.insert(run.record.id.clone(), run);
+        }
+        state
+    }
+
+    /// When something happens by itself, unless an event comes first.
+    pub fn next_deadline(&self) -> Option<Mono> {
+        let agents = self.agents.values().filter_map(|agent| agent.deadline(&self.patience));
+        let runs = self.runs.values().flat_map(|run| run.deadlines(&self.patience));
+        agents.chain(runs).min()
+    }
+
+    /// Whether nothing is going on.
+    pub fn is_idle(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// The fence of a unit's attempt, as its committed assignment gave it.
+    pub fn set_fence(&mut self, run: &RunId, unit: UnitId, fence: Fence) {
+        if let Some(run) = self.runs.get_mut(run) {
+            run.fences.insert(unit, fence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,275 @@
+//! A run and its units and groups: states as enums that carry their data, and the record that is stored of them.
+
+use super::{Mono, Patience};
+use acre_model::{
+    attempt::{Fence, UnitResult},
+    digest::Digest,
+    ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
+    outcome::Outcome,
+    plan::{Plan, ResolvedSource},
+    run::RunStatus,
+    submission::Emulation,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A run that has not ended.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What is stored of it.
+    pub record: RunRecord,
+    /// Its plan; only the source unit until the source is resolved.
+    pub plan: Arc<Plan>,
+    /// Fences of active attempts, known once their assignment is committed.
+    pub fences: BTreeMap<UnitId, Fence>,
+    /// Since when no agent of the fleet could take a group. Not stored: patience begins anew with the scheduler.
+    pub hopeless: BTreeMap<GroupId, Mono>,
+    /// When the run must be over, if it has a limit. Not stored, for the same reason.
+    pub due: Option<Mono>,
+}
+
+/// What is stored of a run that has not ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// Its owner.
+    pub project: ProjectName,
+    /// The submission's blob.
+    pub submission: Digest,
+    /// Its source, for people.
+    pub source_shown: String,
+    /// Its task, for people.
+    pub task_shown: String,
+    /// The pool whose agents may take it.
+    pub pool: PoolName,
+    /// When to emulate.
+    pub emulation: Emulation,
+    /// Limit of the whole run in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// Its source, once resolved.
+    pub resolved: Option<ResolvedSource>,
+    /// The plan's blob, once compiled.
+    pub plan: Option<Digest>,
+    /// Where it stands.
+    pub state: RunState,
+    /// By [`UnitId`].
+    pub units: Vec<UnitRecord>,
+    /// By [`GroupId`].
+    pub groups: Vec<GroupRecord>,
+}
+
+/// Where a run stands. A run that has ended is no longer here: see [`super::effects::Final`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// No unit has been assigned.
+    Queued,
+    /// A unit has been assigned.
+    Active {
+        /// When the first one was.
+        started_at: Timestamp,
+    },
+    /// Its end is decided: what runs is stopped, what has not started is skipped, `always` steps still run.
+    Ending {
+        /// When its first unit was assigned.
+        started_at: Option<Timestamp>,
+        /// How it will have ended.
+        conclusion: Conclusion,
+    },
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conclusion {
+    /// In one word.
+    pub status: RunStatus,
+    /// Why it did not succeed.
+    pub error: Option<String>,
+}
+
+/// A unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UnitRecord {
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Attempts that failed by infrastructure.
+    pub infrastructure_failures: u32,
+    /// Where it stands.
+    pub state: UnitState,
+}
+
+/// Where a unit stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnitState {
+    /// For units before it.
+    Waiting,
+    /// For an agent.
+    Ready,
+    /// Assigned to an agent.
+    Active {
+        /// Whom.
+        agent: AgentId,
+        /// When.
+        assigned_at: Timestamp,
+        /// When its work began, as far as told.
+        started_at: Option<Timestamp>,
+    },
+    /// Over.
+    Ended {
+        /// The agent of its last attempt.
+        agent: Option<AgentId>,
+        /// When its work began.
+        started_at: Option<Timestamp>,
+        /// When it ended.
+        ended_at: Timestamp,
+        /// How.
+        outcome: Outcome,
+        /// What it left.
+        result: UnitResult,
+        /// Bytes of its log.
+        log_bytes: u64,
+    },
+}
+
+/// A group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupRecord {
+    /// From 1; grows when the group starts anew.
+    pub incarnation: u32,
+    /// The agent it failed on last.
+    pub avoid: Option<AgentId>,
+    /// Where it stands.
+    pub state: GroupState,
+}
+
+/// Where a group stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupState {
+    /// On no agent.
+    Unplaced,
+    /// On an agent, until all its units have ended.
+    Placed {
+        /// Which.
+        agent: AgentId,
+    },
+    /// All its units have ended; its sandbox goes.
+    Closed,
+}
+
+impl UnitRecord {
+    /// A unit that has not begun.
+    pub const fn new() -> Self {
+        Self { attempts: 0, infrastructure_failures: 0, state: UnitState::Waiting }
+    }
+
+    /// Whether an attempt of it is assigned.
+    pub const fn is_active(&self) -> bool {
+        matches!(self.state, UnitState::Active { .. })
+    }
+
+    /// Whether it is over.
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.state, UnitState::Ended { .. })
+    }
+
+    /// Whether what waits for it may start. `ignore` is its step's `ignoreErrors`.
+    pub fn lets_go_on(&self, ignore: bool) -> bool {
+        match &self.state {
+            UnitState::Ended { outcome: Outcome::Succeeded, .. } => true,
+            UnitState::Ended { outcome: Outcome::Failed { .. } | Outcome::TimedOut { .. }, .. } => ignore,
+            _ => false,
+        }
+    }
+}
+
+impl Default for UnitRecord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl GroupRecord {
+    /// A group that is on no agent.
+    pub const fn new() -> Self {
+        Self { incarnation: 1, avoid: None, state: GroupState::Unplaced }
+    }
+
+    /// The agent it is on.
+    pub const fn agent(&self) -> Option<&AgentId> {
+        match &self.state {
+            GroupState::Placed { agent } => Some(agent),
+            GroupState::Unplaced | GroupState::Closed => None,
+        }
+    }
+}
+
+impl Default for GroupRecord {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RunState {
+    /// When the first unit was assigned.
+    pub const fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Queued => None,
+            Self::Active { started_at } => Some(*started_at),
+            Self::Ending { started_at, .. } => *started_at,
+        }
+    }
+
+    /// Whether the run's end is decided.
+    pub const fn is_ending(&self) -> bool {
+        matches!(self, Self::Ending { .. })
+    }
+}
+
+impl Run {
+    /// A stored run with its plan.
+    pub fn new(record: RunRecord, plan: Arc<Plan>) -> Self {
+        Self { record, plan, fences: BTreeMap::new(), hopeless: BTreeMap::new(), due: None }
+    }
+
+    /// Deadlines of the run: its own, and those of groups that nobody could take.
+    pub fn deadlines<'a>(&'a self, patience: &'a Patience) -> impl Iterator<Item = Mono> + 'a {
+        let due = self.due.filter(|_| !self.record.state.is_ending());
+        let hopeless = self.hopeless.values().map(|since| since.plus_millis(patience.placement_ms));
+        due.into_iter().chain(hopeless)
+    }
+
+    /// Whether the group has a unit that waits for an agent.
+    pub fn has_ready_unit(&self, group: GroupId) -> bool {
+        self.units_of(group).any(|unit| self.record.units[unit.index()].state == UnitState::Ready)
+    }
+
+    /// Whether an attempt of the group is assigned.
+    pub fn has_active_unit(&self, group: GroupId) -> bool {
+        self.units_of(group).any(|unit| self.record.units[unit.index()].is_active())
+    }
+
+    /// The units of a group.
+    pub fn units_of(&self, group: GroupId) -> impl Iterator<Item = UnitId> + '_ {
+        self.plan.groups[group.index()].units.iter().copied()
+    }
+
+    /// All groups.
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> + use<> {
+        (0..self.plan.groups.len() as u32).map(GroupId)
+    }
+
+    /// Decides the run's end, unless it is decided already.
+    // Queued | Active => Ending
+    pub fn conclude(&mut self, status: RunStatus, error: Option<String>) {
+        if !self.record.state.is_ending() {
+            let started_at = self.record.state.started_at();
+            self.record.state = RunState::Ending { started_at, conclusion: Conclusion { status, error } };
+        }
+    }
+}

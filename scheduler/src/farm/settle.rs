@@ -1,0 +1,300 @@
+//! What follows from a change: units become ready, groups are placed and closed, runs end.
+
+use super::{Effects, GroupState, Now, Run, RunState, State, UnitState, report, run::UnitRecord, view};
+use crate::placement::{self, Candidate, Problem, Want};
+use acre_model::{
+    attempt::{Assignment, AttemptId},
+    capability::Requirement,
+    ids::{AgentId, GroupId, RunId, UnitId},
+    outcome::{Cause, Outcome, Skip},
+    plan::Action,
+    run::RunStatus,
+};
+use std::collections::BTreeMap;
+
+/// Settles everything that the changes so far lead to.
+pub(super) fn settle(state: &mut State, now: Now, effects: &mut Effects) {
+    let changed: Vec<RunId> = effects.changed.iter().cloned().collect();
+    for id in &changed {
+        if let Some(run) = state.runs.get_mut(id) {
+            advance(run, now, effects);
+        }
+    }
+    assign(state, now, effects);
+    give_up(state, now, effects);
+    finish(state, now, effects);
+}
+
+/// Everything a run can do without the fleet.
+fn advance(run: &mut Run, now: Now, effects: &mut Effects) {
+    take_source(run, effects);
+    conclude_on_failure(run);
+    if run.record.state.is_ending() {
+        skip_rest(run, now);
+    }
+    make_ready(run);
+    close_groups(run, effects);
+    effects.tell.extend(run.record.groups.iter().filter_map(|group| group.agent().cloned()));
+}
+
+/// A fetched source is compiled next.
+fn take_source(run: &mut Run, effects: &mut Effects) {
+    if run.record.plan.is_some() || run.record.state.is_ending() {
+        return;
+    }
+    if let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &run.record.units[0].state {
+        run.record.resolved = result.source.clone();
+        effects.compile.insert(run.record.id.clone());
+    }
+}
+
+/// The first failure that its step does not ignore decides the run's end.
+fn conclude_on_failure(run: &mut Run) {
+    let failed = run.plan.units.iter().zip(&run.record.units).find_map(|(unit, record)| match &record.state {
+        UnitState::Ended { outcome, .. } if !record.lets_go_on(unit.rules.ignore_errors) => match outcome {
+            Outcome::Skipped(_) => None,
+            outcome => Some((unit, outcome)),
+        },
+        _ => None,
+    });
+    let Some((unit, outcome)) = failed else { return };
+    let status = match outcome {
+        Outcome::TimedOut { .. } => RunStatus::Timeout,
+        Outcome::Canceled => RunStatus::Canceled,
+        Outcome::Infrastructure { .. } | Outcome::Lost => RunStatus::Error,
+        Outcome::Failed { .. } | Outcome::Succeeded | Outcome::Skipped(_) => RunStatus::Failed,
+    };
+    let place = if unit.line > 0 { format!(" (line {})", unit.line) } else { String::new() };
+    let error = format!("step `{}`{place} on {}: {outcome}", unit.step, unit.platform);
+    run.conclude(status, Some(error));
+}
+
+/// In a run that ends, only `always` units are still to come.
+// Waiting | Ready => Ended
+fn skip_rest(run: &mut Run, now: Now) {
+    for (unit, record) in run.plan.units.iter().zip(&mut run.record.units) {
+        if !unit.rules.always && matches!(record.state, UnitState::Waiting | UnitState::Ready) {
+            record.state = ended_without_work(now, Outcome::Skipped(Skip::RunEnded));
+        }
+    }
+}
+
+fn ended_without_work(now: Now, outcome: Outcome) -> UnitState {
+    UnitState::Ended {
+        agent: None,
+        started_at: None,
+        ended_at: now.wall,
+        outcome,
+        result: Default::default(),
+        log_bytes: 0,
+    }
+}
+
+// Waiting => Ready
+fn make_ready(run: &mut Run) {
+    let mut through = vec![None; run.plan.units.len()];
+    for index in 0..run.plan.units.len() {
+        if run.record.units[index].state != UnitState::Waiting {
+            continue;
+        }
+        let unit = &run.plan.units[index];
+        let is_teardown = run.record.state.is_ending() && unit.rules.always;
+        let may_start = unit.after.iter().all(|before| {
+            is_through(run, *before, &mut through) || (is_teardown && run.record.units[before.index()].is_ended())
+        });
+        if may_start {
+            run.record.units[index].state = UnitState::Ready;
+        }
+    }
+}
+
+/// Whether what waits for a unit may start: it, and all that it waited for itself, let go on. (In a group's next
+/// incarnation a push stays done while the build before it is done again.)
+fn is_through(run: &Run, id: UnitId, known: &mut Vec<Option<bool>>) -> bool {
+    if let Some(known) = known[id.index()] {
+        return known;
+    }
+    let unit = &run.plan.units[id.index()];
+    let through = run.record.units[id.index()].lets_go_on(unit.rules.ignore_errors)
+        && unit.after.iter().all(|before| is_through(run, *before, known));
+    known[id.index()] = Some(through);
+    through
+}
+
+// Unplaced | Placed => Closed
+fn close_groups(run: &mut Run, effects: &mut Effects) {
+    for group in run.groups() {
+        let all_ended = run.units_of(group).all(|unit| run.record.units[unit.index()].is_ended());
+        let record = &mut run.record.groups[group.index()];
+        if all_ended && record.state != GroupState::Closed {
+            effects.tell.extend(record.agent().cloned());
+            record.state = GroupState::Closed;
+            run.hopeless.remove(&group);
+        }
+    }
+}
+
+/// Ready units go to their group's agent; groups without an agent are placed.
+fn assign(state: &mut State, now: Now, effects: &mut Effects) {
+    let mut busy = busy(state);
+    let mut activated: Vec<(RunId, GroupId, AgentId)> = Vec::new();
+    for (id, run) in &state.runs {
+        for group in run.groups().filter(|group| run.has_ready_unit(*group)) {
+            let Some(agent_id) = run.record.groups[group.index()].agent() else { continue };
+            let Some(agent) = state.agents.get(agent_id) else { continue };
+            let taken = busy.entry(agent_id.clone()).or_default();
+            // A group holds its slot while one of its attempts is active. One that waits for other groups holds none,
+            // so that two runs cannot wait for each other's slots for ever.
+            let has_slot = run.has_active_unit(group);
+            if agent.readiness() == acre_model::fleet::Readiness::Ready && (has_slot || *taken < agent.capability.slots)
+            {
+                *taken += u32::from(!has_slot);
+                activated.push((id.clone(), group, agent_id.clone()));
+            }
+        }
+    }
+    activated
+        .extend(placement::place(&problem(state, &busy)).into_iter().map(|((run, group), agent)| (run, group, agent)));
+    for (id, group, agent) in activated {
+        if let Some(run) = state.runs.get_mut(&id) {
+            activate(run, group, &agent, now, effects);
+        }
+    }
+}
+
+/// Groups with an active attempt, by agent.
+pub(super) fn busy(state: &State) -> BTreeMap<AgentId, u32> {
+    let mut busy = BTreeMap::new();
+    for run in state.runs.values() {
+        for group in run.groups().filter(|group| run.has_active_unit(*group)) {
+            if let Some(agent) = run.record.groups[group.index()].agent() {
+                *busy.entry(agent.clone()).or_default() += 1;
+            }
+        }
+    }
+    busy
+}
+
+/// The placement problem of now: all groups that wait for an agent.
+pub(super) fn problem<'a>(state: &'a State, busy: &BTreeMap<AgentId, u32>) -> Problem<'a, (RunId, GroupId)> {
+    let agents = state.agents.iter().map(|(id, agent)| Candidate {
+        id,
+        capability: &agent.capability,
+        readiness: agent.readiness(),
+        busy: busy.get(id).copied().unwrap_or_default(),
+    });
+    let wants = state.runs.values().flat_map(|run| {
+        let unplaced = |group: &GroupId| run.record.groups[group.index()].state == GroupState::Unplaced;
+        run.groups().filter(unplaced).filter(|group| run.has_ready_unit(*group)).map(|group| want(run, group))
+    });
+    Problem { agents: agents.collect(), wants: wants.collect() }
+}
+
+/// What a group needs.
+pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
+    let needs_platform = |unit: UnitId| !matches!(run.plan.units[unit.index()].action, Action::Source(_));
+    let platform = run.units_of(group).any(needs_platform).then(|| run.plan.groups[group.index()].platform.clone());
+    Want {
+        key: (run.record.id.clone(), group),
+        project: &run.record.project,
+        requirement: Requirement { platform, pool: run.record.pool.clone() },
+        emulation: run.record.emulation,
+        avoid: run.record.groups[group.index()].avoid.as_ref(),
+    }
+}
+
+/// All ready units of a group are assigned.
+// Unplaced => Placed; Ready => Active; Queued => Active
+fn activate(run: &mut Run, group: GroupId, agent: &AgentId, now: Now, effects: &mut Effects) {
+    let units: Vec<UnitId> = run.units_of(group).collect();
+    for unit in units {
+        let record = &mut run.record.units[unit.index()];
+        if record.state != UnitState::Ready {
+            continue;
+        }
+        record.attempts += 1;
+        record.state = UnitState::Active { agent: agent.clone(), assigned_at: now.wall, started_at: None };
+        let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
+        let assignment = Assignment { attempt, agent: agent.clone(), at: now.wall };
+        effects.assignments.insert((agent.clone(), run.record.id.clone(), unit), Some(assignment));
+    }
+    run.record.groups[group.index()].state = GroupState::Placed { agent: agent.clone() };
+    run.hopeless.remove(&group);
+    if run.record.state == RunState::Queued {
+        run.record.state = RunState::Active { started_at: now.wall };
+    }
+    effects.changed.insert(run.record.id.clone());
+    effects.tell.insert(agent.clone());
+}
+
+/// Groups that no agent of the fleet could take fail once the farm's patience is over.
+fn give_up(state: &mut State, now: Now, effects: &mut Effects) {
+    let patience = state.patience.placement_ms;
+    let problem = problem(state, &BTreeMap::new());
+    let hopeless: BTreeMap<(RunId, GroupId), String> = problem
+        .wants
+        .iter()
+        .filter(|want| !placement::is_possible(&problem, want))
+        .map(|want| (want.key.clone(), reasons(&problem, want)))
+        .collect();
+    for (id, run) in &mut state.runs {
+        run.hopeless.retain(|group, _| hopeless.contains_key(&(id.clone(), *group)));
+    }
+    for ((id, group), reasons) in hopeless {
+        let Some(run) = state.runs.get_mut(&id) else { continue };
+        let since = *run.hopeless.entry(group).or_insert(now.mono);
+        if since.plus_millis(patience) <= now.mono {
+            run.hopeless.remove(&group);
+            refuse(run, group, &reasons, now, effects);
+            advance(run, now, effects);
+        }
+    }
+}
+
+/// What stands in the way, for the unit's outcome.
+fn reasons(problem: &Problem<'_, (RunId, GroupId)>, want: &Want<'_, (RunId, GroupId)>) -> String {
+    let all: Vec<String> = placement::explain(problem, want).iter().map(|(id, why)| format!("{id}: {why}")).collect();
+    let what = want.requirement.platform.as_ref().map_or("linux".to_owned(), ToString::to_string);
+    let pool = &want.requirement.pool;
+    if all.is_empty() {
+        format!("no agent in pool `{pool}` serves {what}; the fleet has no agents")
+    } else {
+        format!("no agent in pool `{pool}` serves {what}; {}", all.join("; "))
+    }
+}
+
+// Ready => Ended
+fn refuse(run: &mut Run, group: GroupId, reasons: &str, now: Now, effects: &mut Effects) {
+    let units: Vec<UnitId> = run.units_of(group).collect();
+    for unit in units {
+        let record = &mut run.record.units[unit.index()];
+        if record.state == UnitState::Ready {
+            let message = reasons.to_owned();
+            record.state = ended_without_work(now, Outcome::Infrastructure { cause: Cause::Placement, message });
+        }
+    }
+    effects.changed.insert(run.record.id.clone());
+}
+
+/// Runs whose units have all ended are over.
+fn finish(state: &mut State, now: Now, effects: &mut Effects) {
+    let is_over = |run: &Run| {
+        let compiled = run.record.plan.is_some() || run.record.state.is_ending();
+        compiled && run.record.units.iter().all(UnitRecord::is_ended)
+    };
+    let changed: Vec<RunId> =
+        effects.changed.iter().filter(|id| state.runs.get(*id).is_some_and(is_over)).cloned().collect();
+    for id in changed {
+        let Some(mut run) = state.runs.remove(&id) else { continue };
+        run.conclude(RunStatus::Succeeded, None);
+        effects.changed.remove(&id);
+        effects.ended.insert(
+            id,
+            Box::new(super::effects::Final {
+                view: view::ended(&run, now.wall),
+                report: report::report(&run, now.wall),
+                submission: run.record.submission,
+            }),
+        );
+    }
+}

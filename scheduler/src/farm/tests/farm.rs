@@ -1,0 +1,350 @@
+//! A farm that is told what happens in words, and shows itself as text.
+
+use crate::farm::{Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
+use acre_model::{
+    attempt::{AttemptId, Ended, Fence, Progress, UnitResult},
+    capability::{Capability, Engine, Mode, Served},
+    digest::Digest,
+    ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
+    outcome::{Cause, Outcome},
+    plan::{Action, Build, Cmd, Context, Fetch, Group, Plan, Push, Reports, ResolvedSource, Rules, Unit},
+    session::{AgentState, AttemptState, Intent},
+    submission::Emulation,
+    time::Timestamp,
+};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+
+/// A farm, its agents, and names for its runs.
+#[derive(Default)]
+pub(super) struct Farm {
+    pub(super) state: State,
+    pub(super) last: Effects,
+    now: u64,
+    sessions: BTreeMap<AgentId, SessionId>,
+    runs: BTreeMap<String, RunId>,
+    revision: u64,
+    /// Runs that ended, with how.
+    pub(super) ended: Vec<(String, String)>,
+}
+
+fn digest() -> Digest {
+    Digest::from_bytes([7; 32])
+}
+
+impl Farm {
+    /// Does what the first line says; the lines after it describe a plan.
+    pub(super) fn command(&mut self, lines: &[&str]) {
+        let words: Vec<&str> = lines[0].split_whitespace().collect();
+        match words[..] {
+            ["submit", run, ref options @ ..] => self.submit(run, options, &lines[1..]),
+            ["agent", name, ref options @ ..] => self.agent(name, options),
+            ["started", unit] => self.told(unit, Progress::Started { at: self.now().wall }),
+            ["ended", unit, ref how @ ..] => self.ended(unit, how),
+            ["stale", unit, number] => self.stale(unit, number.parse().unwrap()),
+            ["gone", name] => {
+                let agent: AgentId = name.parse().unwrap();
+                let session = self.sessions[&agent];
+                self.event(Event::AgentGone { agent, session });
+            }
+            ["heard", name] => {
+                let agent: AgentId = name.parse().unwrap();
+                let session = self.sessions[&agent];
+                self.event(Event::AgentHeard { agent, session });
+            }
+            ["wait", millis] => {
+                self.now += millis.parse::<u64>().unwrap();
+                self.event(Event::Tick);
+            }
+            ["cancel", run] => self.event(Event::CancelRequested { run: self.runs[run].clone() }),
+            ["drain", name] => self.event(Event::DrainRequested { agent: name.parse().unwrap(), draining: true }),
+            ["compiled", run] => {
+                let plan = plan(&lines[1..], true);
+                let run = self.runs[run].clone();
+                self.event(Event::Compiled { run, plan: Ok((Arc::new(plan), digest())) });
+            }
+            ["faulty", run] => {
+                let run = self.runs[run].clone();
+                self.event(Event::Compiled { run, plan: Err("acb.yaml:1:1: no steps".to_owned()) });
+            }
+            ["restart"] => self.restart(),
+            _ => panic!("unknown command {:?}", lines[0]),
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now { wall: Timestamp::from_millis(1_000_000 + self.now), mono: Mono(self.now) }
+    }
+
+    /// Applies an event and commits: assignments get their fences.
+    pub(super) fn event(&mut self, event: Event) {
+        let now = self.now();
+        let effects = apply(&mut self.state, event, now);
+        self.revision += 1;
+        for ((_, run, unit), assignment) in &effects.assignments {
+            if assignment.is_some() {
+                self.state.set_fence(run, *unit, Fence(self.revision));
+            }
+        }
+        for (run, last) in &effects.ended {
+            let name = self.name(run);
+            let error = last.view.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+            self.ended.push((name, format!("{}{error}", last.view.status)));
+        }
+        self.last = effects;
+    }
+
+    fn name(&self, run: &RunId) -> String {
+        self.runs.iter().find(|(_, id)| *id == run).map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    fn submit(&mut self, name: &str, options: &[&str], units: &[&str]) {
+        let id = RunId::new(1_800_000_000, 0, self.runs.len() as u32);
+        self.runs.insert(name.to_owned(), id.clone());
+        let is_fetched = options.contains(&"fetched");
+        let plan = if is_fetched { plan(&["source source"], false) } else { plan(units, false) };
+        let timeout = options.iter().find_map(|option| option.strip_prefix("timeout=")).map(|t| t.parse().unwrap());
+        self.event(Event::Submitted(NewRun {
+            id,
+            project: ProjectName::default(),
+            submission: digest(),
+            source_shown: "/src".to_owned(),
+            task_shown: "acb.yaml".to_owned(),
+            pool: PoolName::default(),
+            emulation: Emulation::Fallback,
+            timeout_ms: timeout,
+            resolved: None,
+            plan: Arc::new(plan),
+            plan_digest: (!is_fetched).then(digest),
+        }));
+    }
+
+    pub(super) fn agent(&mut self, name: &str, options: &[&str]) {
+        let agent: AgentId = name.parse().unwrap();
+        let session = SessionId(self.revision + 1);
+        self.sessions.insert(agent.clone(), session);
+        let capability = capability(options);
+        self.event(Event::AgentConnected { agent, session, capability });
+    }
+
+    fn attempt(&self, unit: &str) -> (AgentId, AttemptId, Fence) {
+        let (run, unit) = unit.split_once('.').unwrap();
+        let run = &self.state.runs[&self.runs[run]];
+        let index = run.plan.units.iter().position(|planned| planned.step.as_str() == unit).unwrap();
+        let id = UnitId(index as u32);
+        let record = &run.record.units[index];
+        let UnitState::Active { agent, .. } = &record.state else { panic!("{unit} is not active") };
+        let attempt = AttemptId { run: run.record.id.clone(), unit: id, number: record.attempts };
+        (agent.clone(), attempt, run.fences[&id])
+    }
+
+    pub(super) fn told(&mut self, unit: &str, progress: Progress) {
+        let (agent, attempt, fence) = self.attempt(unit);
+        self.tell(agent, AttemptState { attempt, fence, progress });
+    }
+
+    pub(super) fn tell(&mut self, agent: AgentId, attempt: AttemptState) {
+        let Some(session) = self.sessions.get(&agent).copied() else { return };
+        let Some(known) = self.state.agents.get(&agent) else { return };
+        let state = AgentState { capability: known.capability.clone(), attempts: vec![attempt], groups: Vec::new() };
+        self.event(Event::AgentTold { agent, session, state });
+    }
+
+    fn ended(&mut self, unit: &str, how: &[&str]) {
+        let outcome = match how {
+            ["ok"] => Outcome::Succeeded,
+            ["fail", code] => {
+                Outcome::Failed { exit_code: Some(code.parse().unwrap()), message: format!("exit code {code}") }
+            }
+            ["infra"] => Outcome::Infrastructure { cause: Cause::Engine, message: "broke off".to_owned() },
+            ["canceled"] => Outcome::Canceled,
+            ["timeout"] => Outcome::TimedOut { limit_ms: 1000 },
+            other => panic!("unknown outcome {other:?}"),
+        };
+        self.told(unit, Progress::Ended(self.end(outcome)));
+    }
+
+    pub(super) fn end(&self, outcome: Outcome) -> Ended {
+        let source = ResolvedSource { tree: Some(digest()), commit: Some("c".repeat(40)), reference: None };
+        let result = UnitResult { source: Some(source), image: Some(digest()), ..UnitResult::default() };
+        Ended { started_at: Some(self.now().wall), at: self.now().wall, outcome, result, log_bytes: 0 }
+    }
+
+    /// An end told by an agent under an attempt number that is not the current one.
+    fn stale(&mut self, unit: &str, number: u32) {
+        let (agent, mut attempt, fence) = self.attempt(unit);
+        attempt.number = number;
+        let progress = Progress::Ended(self.end(Outcome::Succeeded));
+        self.tell(agent, AttemptState { attempt, fence, progress });
+    }
+
+    /// The scheduler starts anew from what is stored; assignments keep their fences.
+    fn restart(&mut self) {
+        let runs = std::mem::take(&mut self.state.runs);
+        self.sessions.clear();
+        self.now = 0;
+        self.state = State::restore(runs.into_values().collect(), self.state.patience);
+        self.event(Event::Loaded);
+    }
+
+    /// The farm as text: runs with their units, then what each agent should have.
+    pub(super) fn look(&mut self) -> String {
+        let mut text = String::new();
+        for (name, how) in std::mem::take(&mut self.ended) {
+            writeln!(text, "{name} ended: {how}").unwrap();
+        }
+        for run in self.state.runs.values() {
+            let status = self.state.view(&run.record.id).unwrap().status;
+            let units = run.plan.units.iter().zip(&run.record.units);
+            let units: Vec<String> = units.map(|(unit, record)| shown(unit, record)).collect();
+            writeln!(text, "{} {status}: {}", self.name(&run.record.id), units.join(", ")).unwrap();
+        }
+        for agent in self.state.agents.keys() {
+            let desired = self.state.desired(agent);
+            let groups = desired.groups.iter().map(|group| {
+                let attempts = group.attempts.iter().map(|attempt| {
+                    let stop = if matches!(attempt.intent, Intent::Stop { .. }) { " stop" } else { "" };
+                    format!("{}#{}{stop}", attempt.unit.step, attempt.attempt.number)
+                });
+                let key = &group.key;
+                let name = format!("{}/{}", self.name(&key.run), key.group.0);
+                format!("{name}.{}[{}]", key.incarnation, attempts.collect::<Vec<_>>().join(" "))
+            });
+            let groups: Vec<String> = groups.collect();
+            let groups = if groups.is_empty() { "nothing".to_owned() } else { groups.join(" ") };
+            writeln!(text, "  {agent} {:?}: {groups}", self.state.agents[agent].readiness()).unwrap();
+        }
+        if !self.last.compile.is_empty() {
+            writeln!(text, "  compile").unwrap();
+        }
+        text.trim_end().to_owned()
+    }
+}
+
+fn shown(unit: &Unit, record: &crate::farm::UnitRecord) -> String {
+    let state = match &record.state {
+        UnitState::Waiting => "waiting".to_owned(),
+        UnitState::Ready => "ready".to_owned(),
+        UnitState::Active { agent, started_at: None, .. } => format!("assigned {agent}#{}", record.attempts),
+        UnitState::Active { agent, .. } => format!("running {agent}#{}", record.attempts),
+        UnitState::Ended { outcome: Outcome::Succeeded, .. } => "ok".to_owned(),
+        UnitState::Ended { outcome: Outcome::Skipped(_), .. } => "skipped".to_owned(),
+        UnitState::Ended { outcome: Outcome::Failed { .. }, .. } => "failed".to_owned(),
+        UnitState::Ended { outcome: Outcome::Infrastructure { cause, .. }, .. } => format!("{cause:?}"),
+        UnitState::Ended { outcome, .. } => format!("{outcome:?}"),
+    };
+    format!("{}={state}", unit.step)
+}
+
+fn capability(options: &[&str]) -> Capability {
+    let option = |name: &str| options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
+    let platforms = option("platform").unwrap_or("linux/amd64").split(',');
+    let served = platforms.map(|platform| Served { platform: platform.parse().unwrap(), mode: Mode::Native });
+    let slots = option("slots").map_or(2, |slots| slots.parse().unwrap());
+    Capability {
+        platforms: served.collect(),
+        pool: PoolName::default(),
+        slots,
+        cpus: slots,
+        memory: 1 << 30,
+        engine: if options.contains(&"down") {
+            Engine::Down("does not answer".to_owned())
+        } else {
+            Engine::Ready { name: "simulated".into(), version: "1".into(), buildkit: true, containerd_store: false }
+        },
+        version: "0.1.0".to_owned(),
+    }
+}
+
+/// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again]`; `fetched`: the source
+/// unit comes first.
+pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
+    let mut plan = Plan::default();
+    let source = fetched.then_some("source source");
+    for line in source.into_iter().chain(lines.iter().copied()) {
+        add_unit(&mut plan, line);
+    }
+    plan
+}
+
+fn add_unit(plan: &mut Plan, line: &str) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let id = UnitId(plan.units.len() as u32);
+    let platform = option("platform").unwrap_or("linux/amd64").parse().unwrap();
+    let group = option("group").map_or(GroupId(plan.groups.len() as u32), |group| GroupId(group.parse().unwrap()));
+    let after = option("after").map(|names| names.split(',').collect::<Vec<_>>()).unwrap_or_default();
+    let place = |name: &str| plan.units.iter().find(|unit| unit.step.as_str() == name).unwrap().id;
+    let mut after: Vec<UnitId> = after.into_iter().map(place).collect();
+    if after.is_empty() && plan.units.first().is_some_and(|unit| matches!(unit.action, Action::Source(_))) {
+        after.push(UnitId(0));
+    }
+    let kind = words[1];
+    plan.units.push(Unit {
+        id,
+        name: format!("{}@{platform}", words[0]),
+        step: words[0].parse().unwrap(),
+        line: 0,
+        platform,
+        group,
+        after,
+        action: action(kind, words[0]),
+        rules: Rules {
+            timeout_ms: 600_000,
+            start_delay_ms: 0,
+            retries: 0,
+            retry_delay_ms: 0,
+            retry_on_errors: Vec::new(),
+            repeat: 0,
+            ignore_errors: words.contains(&"ignore"),
+            always: words.contains(&"always"),
+            may_run_again: kind != "cmd" || words.contains(&"again"),
+        },
+        reports: Reports::default(),
+    });
+    let platform = plan.units[id.index()].platform.clone();
+    if group.index() == plan.groups.len() {
+        plan.groups.push(Group { platform, units: Vec::new(), network: false });
+    }
+    plan.groups[group.index()].units.push(id);
+}
+
+fn action(kind: &str, name: &str) -> Action {
+    match kind {
+        "source" => {
+            Action::Source(Fetch { repository: "https://h.example/r.git".into(), reference: None, subdirectory: None })
+        }
+        "build" => Action::Build(Build {
+            context: Context::Tree(String::new()),
+            dockerfile: "Dockerfile".into(),
+            tags: vec![format!("{name}:1").parse().unwrap()],
+            arguments: Vec::new(),
+            labels: Vec::new(),
+            target: None,
+            no_cache: false,
+            pull: false,
+            add_hosts: Vec::new(),
+            network: None,
+            shm_size: None,
+            dependencies: Some(Vec::new()),
+        }),
+        "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
+        "cmd" => Action::Cmd(Cmd { image: "base".into(), ..Cmd::default() }),
+        other => panic!("unknown kind {other}"),
+    }
+}
+
+impl Farm {
+    /// Whether every group is where the state says that it is placed or not.
+    pub(super) fn check(&self) {
+        for run in self.state.runs.values() {
+            for (index, unit) in run.plan.units.iter().enumerate() {
+                let record = &run.record.units[index];
+                if let UnitState::Active { agent, .. } = &record.state {
+                    let group = &run.record.groups[unit.group.index()];
+                    assert_eq!(group.state, GroupState::Placed { agent: agent.clone() }, "{}", unit.name);
+                    assert!(run.fences.contains_key(&unit.id), "{} has no fence", unit.name);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
+
+use acre_scheduler::{
+    Config, Parts, RunError,
+    parts::SystemClock,
+    store::{Embedded, Store, StoreError},
+};
+use anyhow::{Context, bail};
+use clap::Parser;
+use object_store::local::LocalFileSystem;
+use rustix::fs::{FlockOperation, Mode, flock};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write,
+    os::{fd::FromRawFd, unix::fs::OpenOptionsExt, unix::fs::PermissionsExt},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_stream::wrappers::UnixListenerStream;
+use tokio_util::sync::CancellationToken;
+
+/// The scheduler of an acre farm
+#[derive(Parser)]
+#[command(version, about, after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage.")]
+struct Arguments {
+    /// Folder for records, blobs and logs; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where to listen: unix:PATH (mode 0600)
+    #[arg(long, value_name = "ADDRESS")]
+    listen: String,
+    /// Stop after this long without a run or a request, for example 30m
+    #[arg(long, value_name = "DURATION", value_parser = acre_model::duration::parse)]
+    idle_stop: Option<u64>,
+    /// How long a unit waits when no agent of the fleet could take it
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = acre_model::duration::parse)]
+    placement_grace: u64,
+    /// How long ended runs are kept
+    #[arg(long, value_name = "DURATION", default_value = "30d", value_parser = acre_model::duration::parse)]
+    keep: u64,
+    /// How many ended runs are kept
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    keep_runs: usize,
+    /// File descriptor that gets one line `ready` once requests are taken
+    #[arg(long, value_name = "N", hide = true)]
+    ready_fd: Option<i32>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ACRE_LOG").unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Bytes of a thread's stack: the deepest task file that is allowed needs about 2 MiB to compile.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Two workers do: blocking work has threads of its own, and everything else waits.
+fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments))
+}
+
+async fn work(arguments: Arguments) -> anyhow::Result<()> {
+    let Some(socket) = arguments.listen.strip_prefix("unix:").map(PathBuf::from) else {
+        bail!("--listen {}: only unix:PATH is served; TCP comes with mTLS", arguments.listen);
+    };
+    fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
+    fs::set_permissions(&arguments.data, fs::Permissions::from_mode(0o700))?;
+    let _lock = lock(&arguments.data)?;
+    let store = Embedded::open(&arguments.data.join("farm.redb"))?;
+    let objects = LocalFileSystem::new_with_prefix(&arguments.data).context("cannot open the blob folder")?;
+    let listener = listen(&socket)?;
+    let mut config = Config::new(arguments.data);
+    config.patience.placement_ms = arguments.placement_grace;
+    config.idle_stop_ms = arguments.idle_stop;
+    config.keep_ms = arguments.keep;
+    config.keep_runs = arguments.keep_runs;
+    let parts = Parts {
+        store: Arc::new(store) as Arc<dyn Store>,
+        objects: Arc::new(objects),
+        clock: Arc::new(SystemClock::start()),
+        salt: salt()?,
+    };
+    let shutdown = stop_signal()?;
+    let (ready_fd, shown) = (arguments.ready_fd, socket.clone());
+    let ready = move || {
+        tracing::info!(socket = %shown.display(), "ready");
+        tell_ready(ready_fd);
+    };
+    let served = acre_scheduler::run(config, parts, UnixListenerStream::new(listener), ready, shutdown).await;
+    drop(fs::remove_file(&socket));
+    match served {
+        Ok(()) => Ok(()),
+        Err(RunError::Store(StoreError::InUse { place })) => bail!("{place} is in use by another scheduler"),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One scheduler per data folder. The lock goes with the process, however it ends.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("{} is in use by another scheduler; stop that one, or give this one another --data", data.display());
+    }
+    Ok(file)
+}
+
+/// Listens on a socket that only this user may open. A socket that nobody answers at is a dead one's, and replaced.
+fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+    if let Some(folder) = socket.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    if std::os::unix::net::UnixStream::connect(socket).is_ok() {
+        bail!("{} is taken: another scheduler listens there", socket.display());
+    }
+    match fs::symlink_metadata(socket) {
+        Ok(found) if !std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
+            bail!("{} is there and is not a socket; remove it, or listen elsewhere", socket.display());
+        }
+        Ok(_) => fs::remove_file(socket)?,
+        Err(_) => {}
+    }
+    // Made with the mode it shall have: there is no instant at which others could open it.
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
+    let listener = UnixListener::bind(socket).with_context(|| format!("cannot listen on {}", socket.display()));
+    rustix::process::umask(mask);
+    listener
+}
+
+fn salt() -> anyhow::Result<u16> {
+    let mut bytes = [0; 2];
+    std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes).context("no randomness to be had")?;
+    Ok(u16::from_le_bytes(bytes))
+}
+
+/// Cancelled at the first SIGTERM or SIGINT.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+#[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
+fn tell_ready(ready_fd: Option<i32>) {
+    if let Some(fd) = ready_fd {
+        let mut pipe = unsafe { File::from_raw_fd(fd) };
+        drop(pipe.write_all(b"ready\n"));
+    }
+}

@@ -1,0 +1,122 @@
+//! What is old is removed: ended runs by age and count, with their logs and reports.
+
+use crate::{
+    blobs::Blobs,
+    logs::Logs,
+    parts::Clock,
+    store::{self, Change, Order, Store, StoreError, Stored, Transaction, keys},
+};
+use acre_model::{digest::Digest, ids::RunId, run::RunView, time::Timestamp};
+use serde::Deserialize;
+use std::{sync::Arc, time::Duration};
+
+/// Between two rounds, in milliseconds.
+const EVERY_MS: u64 = 6 * 3_600_000;
+/// How long an idempotency key is remembered, in milliseconds (promises S18 keeps deliveries as long).
+const KEY_MS: u64 = 7 * 86_400_000;
+
+/// Removes what is old, now and from time to time.
+pub struct Retention {
+    /// Where records are.
+    pub store: Arc<dyn Store>,
+    /// Where reports are.
+    pub blobs: Blobs,
+    /// Where logs are.
+    pub logs: Logs,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Age in milliseconds after which an ended run goes.
+    pub keep_ms: u64,
+    /// Number of ended runs that stay.
+    pub keep_runs: usize,
+}
+
+impl Retention {
+    /// Works until it is dropped.
+    pub async fn run(self) {
+        loop {
+            if let Err(error) = self.round().await {
+                tracing::warn!(%error, "old runs were not removed");
+            }
+            tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
+        }
+    }
+
+    async fn round(&self) -> Result<(), StoreError> {
+        let now = self.clock.now().wall;
+        let ended = self.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await?;
+        for record in expired(ended, now, self.keep_ms, self.keep_runs) {
+            self.remove(record).await?;
+        }
+        let known = self.store.range(keys::all_idempotency(), Order::Ascending, usize::MAX).await?;
+        for record in known.into_iter().filter(|record| key_age(record, now).is_none_or(|age| age > KEY_MS)) {
+            self.delete(record.key).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, record: Stored) -> Result<(), StoreError> {
+        let view: Option<RunView> = store::decode(&record.value).ok();
+        if let Some(view) = &view {
+            if let Err(error) = self.logs.remove(&view.id).await {
+                tracing::warn!(run = %view.id, %error, "logs were not removed");
+                return Ok(());
+            }
+            self.remove_blob(view.report).await;
+        }
+        self.delete(record.key).await
+    }
+
+    async fn remove_blob(&self, digest: Option<Digest>) {
+        if let Some(digest) = digest
+            && let Err(error) = self.blobs.remove(&digest).await
+        {
+            tracing::warn!(%digest, %error, "a report was not removed");
+        }
+    }
+
+    async fn delete(&self, key: String) -> Result<(), StoreError> {
+        let changes = vec![Change::Delete(key)];
+        self.store.commit(Transaction { compares: Vec::new(), changes }).await.map(drop)
+    }
+}
+
+/// Ended runs that are too old or too many, oldest first.
+fn expired(mut ended: Vec<Stored>, now: Timestamp, keep_ms: u64, keep_runs: usize) -> Vec<Stored> {
+    let run_of = |record: &Stored| record.key.rsplit('/').next().and_then(|id| id.parse::<RunId>().ok());
+    ended.sort_by_key(|record| run_of(record).map(|run| run.second()));
+    let surplus = ended.len().saturating_sub(keep_runs);
+    let is_old = |record: &Stored| {
+        run_of(record).is_some_and(|run| now.millis_since(Timestamp::from_millis(run.second() * 1000)) > keep_ms)
+    };
+    let all = ended.into_iter().enumerate();
+    all.filter(|(index, record)| *index < surplus || is_old(record)).map(|(_, record)| record).collect()
+}
+
+fn key_age(record: &Stored, now: Timestamp) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct RunOnly {
+        run: RunId,
+    }
+    let run = store::decode::<RunOnly>(&record.value).ok()?.run;
+    Some(now.millis_since(Timestamp::from_millis(run.second() * 1000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Revision;
+
+    #[test]
+    fn old_and_surplus_runs_expire() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let record = |age_days: u64| Stored {
+            key: format!("ended/default/{}", RunId::new(1_800_000_000 - age_days * 86_400, 0, 0)),
+            revision: Revision(1),
+            value: Default::default(),
+        };
+        let ended: Vec<Stored> = [40, 31, 20, 10, 1].map(record).into();
+        let left_out = |keep_runs| expired(ended.clone(), now, 30 * 86_400_000, keep_runs).len();
+        assert_eq!((left_out(100), left_out(2), left_out(0)), (2, 3, 5));
+    }
+}

@@ -1,0 +1,189 @@
+//! The embedded store: one file (redb), for a farm that needs no server.
+
+use super::{Change, Compare, Order, Revision, Store, StoreError, Stored, Transaction, keys};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use std::{
+    io,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Key → revision of its last write, and value.
+const RECORDS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("records");
+/// One entry: the newest revision.
+const COUNTER: TableDefinition<'_, (), u64> = TableDefinition::new("revision");
+/// Bytes of pages that redb keeps in memory. Records are small; the default of 1 GiB is for databases.
+const CACHE: usize = 4 * 1024 * 1024;
+
+/// A store in one file. Only one process can open it.
+#[derive(Clone)]
+pub struct Embedded {
+    database: Arc<Database>,
+    path: PathBuf,
+    /// Revision at which this process became the leader; 0: it has not.
+    leader: Arc<AtomicU64>,
+}
+
+impl Embedded {
+    /// Opens or makes the file.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let place = path.display().to_string();
+        let database = redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { place: place.clone() },
+            error => failed(&place, error),
+        })?;
+        Ok(Self { database: Arc::new(database), path: path.to_owned(), leader: Arc::default() })
+    }
+
+    /// Another user of the same file, who is not the leader.
+    pub fn another(&self) -> Self {
+        Self { leader: Arc::default(), ..self.clone() }
+    }
+
+    /// Runs blocking work of the database on a thread where that is allowed.
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, Broken> + Send + 'static,
+    ) -> BoxFuture<'_, Result<T, StoreError>> {
+        let (database, place) = (self.database.clone(), self.path.display().to_string());
+        Box::pin(async move {
+            let done = tokio::task::spawn_blocking(move || work(&database)).await;
+            match done {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(Broken::Conflict)) => Err(StoreError::Conflict),
+                Ok(Err(Broken::Database(error))) => Err(failed(&place, *error)),
+                Err(died) => Err(failed(&place, died)),
+            }
+        })
+    }
+}
+
+/// Why work on the database was not done.
+enum Broken {
+    Conflict,
+    Database(Box<redb::Error>),
+}
+
+impl<E: Into<redb::Error>> From<E> for Broken {
+    fn from(error: E) -> Self {
+        Self::Database(Box::new(error.into()))
+    }
+}
+
+fn failed(place: &str, error: impl std::error::Error + 'static) -> StoreError {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull) {
+            return StoreError::Full { place: place.to_owned() };
+        }
+        cause = error.source();
+    }
+    // redb wraps the system's error without naming it as its source.
+    let why = error.to_string();
+    if why.contains("No space left") {
+        return StoreError::Full { place: place.to_owned() };
+    }
+    StoreError::Failed { place: place.to_owned(), why }
+}
+
+impl Store for Embedded {
+    fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>> {
+        Box::pin(async move {
+            let revision = self.blocking(|database| {
+                commit(
+                    database,
+                    &Transaction {
+                        compares: Vec::new(),
+                        changes: vec![Change::Put(keys::LEADER.to_owned(), Bytes::from_static(b"embedded"))],
+                    },
+                )
+            });
+            let revision = revision.await?;
+            self.leader.store(revision.0, Ordering::SeqCst);
+            Ok(revision)
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>> {
+        let key = key.to_owned();
+        self.blocking(move |database| {
+            let table = match database.begin_read()?.open_table(RECORDS) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+                table => table?,
+            };
+            let found = table.get(key.as_str())?.map(|entry| {
+                let (revision, value) = entry.value();
+                Stored { key, revision: Revision(revision), value: Bytes::copy_from_slice(value) }
+            });
+            Ok(found)
+        })
+    }
+
+    fn range(&self, keys: Range<String>, order: Order, limit: usize) -> BoxFuture<'_, Result<Vec<Stored>, StoreError>> {
+        self.blocking(move |database| {
+            let table = match database.begin_read()?.open_table(RECORDS) {
+                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                table => table?,
+            };
+            let mut range = table.range(keys.start.as_str()..keys.end.as_str())?;
+            let mut found = Vec::new();
+            while found.len() < limit {
+                let next = match order {
+                    Order::Ascending => range.next(),
+                    Order::Descending => range.next_back(),
+                };
+                let Some(entry) = next else { break };
+                let (key, entry) = entry?;
+                let (revision, value) = entry.value();
+                found.push(Stored {
+                    key: key.value().to_owned(),
+                    revision: Revision(revision),
+                    value: Bytes::copy_from_slice(value),
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    fn commit(&self, mut transaction: Transaction) -> BoxFuture<'_, Result<Revision, StoreError>> {
+        match self.leader.load(Ordering::SeqCst) {
+            0 => {}
+            leader => transaction.compares.push(Compare::At(keys::LEADER.to_owned(), Revision(leader))),
+        }
+        self.blocking(move |database| commit(database, &transaction))
+    }
+}
+
+fn commit(database: &Database, transaction: &Transaction) -> Result<Revision, Broken> {
+    let write = database.begin_write()?;
+    let revision = {
+        let mut counter = write.open_table(COUNTER)?;
+        let mut records = write.open_table(RECORDS)?;
+        for compare in &transaction.compares {
+            let (key, expected) = match compare {
+                Compare::Absent(key) => (key, None),
+                Compare::At(key, revision) => (key, Some(revision.0)),
+            };
+            if records.get(key.as_str())?.map(|entry| entry.value().0) != expected {
+                return Err(Broken::Conflict);
+            }
+        }
+        let revision = counter.get(())?.map_or(0, |entry| entry.value()) + 1;
+        counter.insert((), revision)?;
+        for change in &transaction.changes {
+            match change {
+                Change::Put(key, value) => drop(records.insert(key.as_str(), (revision, value.as_ref()))?),
+                Change::Delete(key) => drop(records.remove(key.as_str())?),
+            }
+        }
+        revision
+    };
+    write.commit()?;
+    Ok(Revision(revision))
+}

@@ -1,0 +1,69 @@
+//! Every key of the store.
+
+use acre_model::ids::{AgentId, ProjectName, RunId, UnitId};
+use std::ops::Range;
+
+/// The scheduler that decides.
+pub const LEADER: &str = "leader";
+/// What the farm is: its salt.
+pub const FARM: &str = "farm";
+
+/// A run that has not ended.
+pub fn live(run: &RunId) -> String {
+    format!("live/{run}")
+}
+
+/// All runs that have not ended.
+pub fn all_live() -> Range<String> {
+    prefix("live/")
+}
+
+/// A run that has ended, as one record.
+pub fn ended(project: &ProjectName, run: &RunId) -> String {
+    format!("ended/{project}/{run}")
+}
+
+/// Runs of a project that have ended, before this one (all: `None`).
+pub fn all_ended(project: &ProjectName, before: Option<&RunId>) -> Range<String> {
+    let all = prefix(&format!("ended/{project}/"));
+    match before {
+        Some(run) => all.start..ended(project, run),
+        None => all,
+    }
+}
+
+/// All runs of all projects that have ended.
+pub fn all_ended_everywhere() -> Range<String> {
+    prefix("ended/")
+}
+
+/// An attempt's assignment; its revision is the attempt's fence.
+pub fn assignment(agent: &AgentId, run: &RunId, unit: UnitId) -> String {
+    format!("assignments/{agent}/{run}/{:08}", unit.0)
+}
+
+/// All assignments.
+pub fn all_assignments() -> Range<String> {
+    prefix("assignments/")
+}
+
+/// The run that a project's idempotency key made.
+pub fn idempotency(project: &ProjectName, key_digest: &str) -> String {
+    format!("idempotency/{project}/{key_digest}")
+}
+
+/// All idempotency keys.
+pub fn all_idempotency() -> Range<String> {
+    prefix("idempotency/")
+}
+
+/// A record that could not be read, put aside.
+pub fn quarantine(key: &str) -> String {
+    format!("quarantine/{key}")
+}
+
+/// All keys that begin with `prefix`, which ends with `/`; `0` follows `/` in ASCII.
+fn prefix(prefix: &str) -> Range<String> {
+    let end = format!("{}0", &prefix[..prefix.len() - 1]);
+    prefix.to_owned()..end
+}

@@ -1,0 +1,199 @@
+//! The guards at work while a template runs: what they count, remember, and refuse.
+
+use super::{OPERATIONS, OUTPUT, Shared, lock, syntax::place};
+use crate::{
+    diagnostic::{At, MOST},
+    inert::Inert,
+};
+use acre_model::text::clip;
+use gotmpl::{TemplateError, Value, ValueFunc};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Said when the operations are used up.
+pub(super) const TOO_MANY: &str = "the template takes more than 1000000 operations";
+/// Said when a value on the way is larger than the whole text may be.
+pub(super) const TOO_LARGE: &str = "the template makes a value of more than 1 MiB";
+
+/// Counts an operation, and remembers the place. The names of the guards cannot be written in a template.
+pub(super) const TICK: &str = "acre:tick";
+/// Bounds the value before it in the pipeline.
+pub(super) const BOUND: &str = "acre:bound";
+/// Wants the value before it to be there.
+pub(super) const NEED: &str = "acre:need";
+/// Marks the value before it, which is from outside.
+pub(super) const INERT: &str = "acre:inert";
+
+/// A place of the template that can be named in a message.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Its byte in the template.
+    pub(super) offset: usize,
+    /// Its line, from 1.
+    pub(super) line: u32,
+    /// The value's path, where it is about one.
+    pub(super) path: String,
+    /// Whether lines advance with what is written here: text, not the output of an action.
+    pub(super) is_text: bool,
+}
+
+/// What the guards know while the template runs.
+#[derive(Debug)]
+pub(super) struct State {
+    source: String,
+    places: Vec<Place>,
+    here: usize,
+    /// Lines written since the last tick.
+    lines: u32,
+    operations: u64,
+    missing: BTreeSet<usize>,
+    without_registry: bool,
+    inert: Inert,
+}
+
+impl State {
+    /// The state at the beginning of a template with these places.
+    pub(super) fn new(source: &str, places: Vec<Place>) -> Self {
+        Self {
+            source: source.to_owned(),
+            places,
+            here: 0,
+            lines: 0,
+            operations: 0,
+            missing: BTreeSet::new(),
+            without_registry: false,
+            inert: Inert::default(),
+        }
+    }
+
+    /// Where the rendering is.
+    pub(super) fn at(&self) -> At {
+        self.places.get(self.here).map_or(At::FILE, |here| place(&self.source, here.offset))
+    }
+
+    /// The line of the file that is being written.
+    pub(super) fn line(&self) -> u32 {
+        let place = self.places.get(self.here);
+        place.map_or(1, |place| place.line + if place.is_text { self.lines } else { 0 })
+    }
+
+    /// A line of the output ends.
+    pub(super) const fn line_ends(&mut self) {
+        self.lines += 1;
+    }
+
+    /// Values that were printed and are not there.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (At, String)> {
+        self.missing.iter().take(MOST).filter_map(|index| self.places.get(*index)).map(|missing| {
+            let message = match missing.path.as_str() {
+                "" => "this prints nothing: its value is missing".to_owned(),
+                path => format!("`{}` is not set, and is printed as nothing", clip(path)),
+            };
+            (place(&self.source, missing.offset), message)
+        })
+    }
+
+    /// What to do about the error that ended the rendering.
+    pub(super) fn remedy(&self) -> Option<&'static str> {
+        self.without_registry
+            .then_some("set one with `--registry HOST`, in the project, or in the farm's configuration")
+    }
+
+    /// The marks that were written.
+    pub(super) fn inert(&self) -> Inert {
+        self.inert.clone()
+    }
+
+    fn spend(&mut self, operations: u64) -> Result<(), TemplateError> {
+        self.operations += operations;
+        if self.operations > OPERATIONS { Err(TemplateError::Exec(TOO_MANY.to_owned())) } else { Ok(()) }
+    }
+}
+
+/// Whether a path is that of the registry, which may be unknown.
+pub(super) fn is_registry(path: &str) -> bool {
+    matches!(path.trim_start_matches('$'), ".Run.Registry" | ".Run.RegistryName")
+}
+
+/// The guards as functions.
+pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
+    let (tick, bound, need, inert) = (Arc::clone(state), Arc::clone(state), Arc::clone(state), Arc::clone(state));
+    vec![
+        (
+            TICK.to_owned(),
+            Arc::new(move |args: &[Value]| {
+                let mut state = lock(&tick);
+                state.here = index(args);
+                state.lines = 0;
+                state.spend(1)?;
+                Ok(Value::String("".into()))
+            }),
+        ),
+        (
+            BOUND.to_owned(),
+            Arc::new(move |args: &[Value]| {
+                let value = args.last().cloned().unwrap_or(Value::Nil);
+                let mut left = OUTPUT;
+                measure(&value, &mut left, 0)?;
+                // What takes long to make counts for more.
+                lock(&bound).spend(1 + ((OUTPUT - left) >> 10) as u64)?;
+                Ok(value)
+            }),
+        ),
+        (
+            INERT.to_owned(),
+            Arc::new(move |args: &[Value]| match args.last() {
+                Some(Value::Nil) | None => Ok(Value::String("".into())),
+                Some(value) => {
+                    let mark = lock(&inert).inert.mark(&value.to_string());
+                    mark.map(Value::from).ok_or_else(|| TemplateError::Exec(TOO_LARGE.to_owned()))
+                }
+            }),
+        ),
+        (
+            NEED.to_owned(),
+            Arc::new(move |args: &[Value]| match args.last() {
+                Some(Value::Nil) | None => {
+                    let (mut state, place) = (lock(&need), index(args));
+                    if state.places.get(place).is_some_and(|place| is_registry(&place.path)) {
+                        state.here = place;
+                        state.without_registry = true;
+                        return Err(TemplateError::Exec("no registry is known".to_owned()));
+                    }
+                    state.missing.insert(place);
+                    Ok(Value::String("".into()))
+                }
+                Some(value) => Ok(value.clone()),
+            }),
+        ),
+    ]
+}
+
+fn index(args: &[Value]) -> usize {
+    args.first().and_then(Value::as_int).and_then(|index| usize::try_from(index).ok()).unwrap_or(usize::MAX)
+}
+
+/// Deepest nesting of a value; deeper than any values file may be.
+const DEPTH: usize = 128;
+
+/// Takes the size of a value from what is left; a list within a list counts as often as it is printed.
+fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
+    if depth > DEPTH {
+        return Err(TemplateError::Exec(format!("a value is nested deeper than {DEPTH}")));
+    }
+    let mut take = |size: usize| {
+        *left = left.checked_sub(size).ok_or_else(|| TemplateError::Exec(TOO_LARGE.to_owned()))?;
+        Ok::<(), TemplateError>(())
+    };
+    match value {
+        Value::String(text) => take(text.len()),
+        Value::List(items) => {
+            take(items.len())?;
+            items.iter().try_for_each(|item| measure(item, left, depth + 1))
+        }
+        Value::Map(entries) => {
+            take(entries.keys().map(|key| key.len() + 1).sum())?;
+            entries.values().try_for_each(|value| measure(value, left, depth + 1))
+        }
+        _ => take(1),
+    }
+}
