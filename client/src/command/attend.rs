@@ -72,13 +72,13 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                     return Ok(Attended::Left);
                 }
                 canceled = true;
-                crate::tell(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
+                view.note(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
                 farm.cancel(&last.id).await?;
             }
             () = &mut explain, if !explained => {
                 explained = true;
                 if last.status == RunStatus::Queued {
-                    reasons(farm, &last.id).await.iter().for_each(|reason| crate::tell(reason));
+                    reasons(farm, &last.id).await.iter().for_each(|reason| view.note(reason));
                 }
             }
             _ = tick.tick(), if view.is_live() => view.draw(now()),
