@@ -71,6 +71,9 @@ pub const DOORS: &[&str] = &[
     "agent/src/source",
     "client/src/farm/client",
     "client/src/source/send",
+    // Farms that tests play to a client and to a tree.
+    "client/tests/cli/support/farm",
+    "tree/tests/farm/server",
 ];
 
 /// A module that computes and does nothing else.
@@ -93,17 +96,21 @@ pub const PURE_ROOMS: &[Room] = &[
 /// Keywords that have no place in a pure room.
 pub const IMPURE_WORDS: &[&str] = &["async", "await"];
 
-/// What a pure room may not name. Besides, no `now` of any clock.
-pub const IMPURE_PATHS: &[&[&str]] = &[
-    &["tokio"],
-    &["rand"],
-    &["std", "env"],
-    &["std", "fs"],
-    &["std", "net"],
-    &["std", "process"],
-    &["std", "thread"],
-    &["std", "time", "Instant"],
-    &["std", "time", "SystemTime"],
+/// Why a pure room is pure.
+pub const PURE: &str =
+    "what is decided here depends on arguments alone, so that it can be tested, replayed and simulated";
+
+/// What a pure room may not name, and why. Besides, it may not call `now` of any type, which is a clock's.
+pub const IMPURE_PATHS: &[(&[&str], &str)] = &[
+    (&["tokio"], PURE),
+    (&["rand"], PURE),
+    (&["std", "env"], PURE),
+    (&["std", "fs"], PURE),
+    (&["std", "net"], "a pure room opens no socket; addresses as plain data are in core::net"),
+    (&["std", "process"], PURE),
+    (&["std", "thread"], PURE),
+    (&["std", "time", "Instant"], PURE),
+    (&["std", "time", "SystemTime"], PURE),
 ];
 
 /// Collections whose order differs from process to process.

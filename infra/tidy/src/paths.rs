@@ -16,13 +16,19 @@ pub struct Path<'a> {
     pub line: usize,
     /// Whether it is named by test code.
     pub test: bool,
+    /// How many of the first parts stand in an import and not where the path is used.
+    pub imported: usize,
 }
 
 impl Path<'_> {
     /// Whether it is `name`, something in it, or a glob that brings it in.
     pub fn names(&self, name: &[&str]) -> bool {
-        let glob = |(_, parent): (_, &[&str])| self.segments.strip_prefix(parent) == Some(&["*"]);
-        self.segments.starts_with(name) || name.split_last().is_some_and(glob)
+        takes_in(&self.segments, name)
+    }
+
+    /// Whether it names `name` by its own words, so that the import it goes through is not to blame for it.
+    pub fn brings(&self, name: &[&str]) -> bool {
+        self.names(name) && !takes_in(&self.segments[..self.imported], name)
     }
 
     /// Its text.
@@ -31,31 +37,47 @@ impl Path<'_> {
     }
 }
 
+/// Whether `segments` are `name`, something in it, or a glob of what it is in.
+fn takes_in(segments: &[&str], name: &[&str]) -> bool {
+    let glob = |(_, parent): (_, &[&str])| segments.strip_prefix(parent) == Some(&["*"]);
+    segments.starts_with(name) || name.split_last().is_some_and(glob)
+}
+
 /// All paths of a file: imports, paths of several parts, and single names that were imported.
 pub fn paths(tokens: &[Token]) -> Vec<Path<'_>> {
     let (imports, used) = scan(tokens);
-    let mut by_alias: BTreeMap<&str, Vec<&[&str]>> = BTreeMap::new();
+    let mut by_alias: Aliases<'_, '_> = BTreeMap::new();
     for import in &imports {
         if import.path.segments != [import.alias] {
             by_alias.entry(import.alias).or_default().push(&import.path.segments);
         }
     }
-    let through = |path: &Path<'_>| by_alias.get(path.segments[0]).cloned().unwrap_or_default();
     let mut found = Vec::new();
-    for path in imports.iter().map(|import| &import.path).chain(&used) {
-        let prefixes = through(path);
-        let resolved = prefixes.iter().map(|prefix| {
-            let segments = prefix.iter().chain(&path.segments[1..]).copied().collect();
-            Path { segments, ..*path }
-        });
-        found.extend(resolved);
-        if prefixes.is_empty() && path.segments.len() > 1 {
-            found.push(path.clone());
+    for path in used {
+        match resolved(&path, &by_alias) {
+            paths if !paths.is_empty() => found.extend(paths),
+            _ if path.segments.len() > 1 => found.push(path),
+            _ => {}
         }
     }
-    // A name that was imported under itself (`use rand;`) is the only single part that says where it comes from.
-    found.extend(imports.into_iter().map(|import| import.path));
+    for import in &imports {
+        found.extend(resolved(&import.path, &by_alias));
+        found.push(import.path.clone());
+    }
     found
+}
+
+/// The paths that a name of the file stands for; several if scopes import different things under it.
+type Aliases<'i, 'a> = BTreeMap<&'a str, Vec<&'i [&'a str]>>;
+
+/// What `path` is if its first part was imported; nothing if it was not.
+fn resolved<'a>(path: &Path<'a>, by_alias: &Aliases<'_, 'a>) -> Vec<Path<'a>> {
+    let prefixes = by_alias.get(path.segments[0]).map(Vec::as_slice).unwrap_or_default();
+    let through = |prefix: &&[&'a str]| {
+        let segments = prefix.iter().chain(&path.segments[1..]).copied().collect();
+        Path { segments, imported: prefix.len(), ..*path }
+    };
+    prefixes.iter().map(through).collect()
 }
 
 /// One leaf of a `use` and the name it has in the file.
@@ -72,7 +94,7 @@ fn scan(tokens: &[Token]) -> (Vec<Import<'_>>, Vec<Path<'_>>) {
         at = match token.word() {
             Some("use") => import(tokens, at + 1, &[], &mut imports),
             Some(first) if begins(tokens, at) => {
-                let mut path = Path { segments: vec![first], line: token.line, test: token.test };
+                let mut path = Path { segments: vec![first], line: token.line, test: token.test, imported: 0 };
                 let end = extend(tokens, at + 1, &mut path);
                 used.push(path);
                 end
@@ -132,7 +154,7 @@ fn import<'a>(tokens: &'a [Token], mut at: usize, prefix: &[&'a str], imports: &
         at += 1;
     }
     if let (Some(token), Some(name)) = (last, segments.last().copied()) {
-        let path = Path { segments, line: token.line, test: token.test };
+        let path = Path { segments, line: token.line, test: token.test, imported: 0 };
         imports.push(Import { path, alias: alias.unwrap_or(name) });
     }
     at
@@ -191,10 +213,20 @@ mod tests {
 
     #[test]
     fn a_path_names_what_it_is_in_and_what_it_globs() {
-        let path = |segments: &[&'static str]| Path { segments: segments.to_vec(), line: 1, test: false };
+        let path = |segments: &[&'static str]| Path { segments: segments.to_vec(), line: 1, test: false, imported: 0 };
         assert!(path(&["std", "fs", "read"]).names(&["std", "fs"]));
         assert!(path(&["std", "*"]).names(&["std", "fs"]));
         assert!(!path(&["std", "io", "*"]).names(&["std", "fs"]));
         assert!(!path(&["std"]).names(&["std", "fs"]));
+    }
+
+    #[test]
+    fn what_an_import_brought_is_not_brought_again() {
+        let brought = |text: &str| {
+            let tokens = tokenize(text).unwrap();
+            paths(&tokens).iter().filter(|path| path.brings(&["std", "fs"])).map(|path| path.line).collect::<Vec<_>>()
+        };
+        assert_eq!(brought("use std::fs;\nfn f() { fs::read(x) }"), [1]);
+        assert_eq!(brought("use std as s;\nfn f() { s::fs::read(x) }"), [2]);
     }
 }

@@ -1,5 +1,7 @@
 //! The binary on a workspace of three crates: it passes as it is, and fails once it is broken on purpose.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{fs, io::Write, path::Path, process::Command};
 
 use tempfile::TempDir;
@@ -31,7 +33,7 @@ fn append(file: &Path, text: &str) {
     file.write_all(text.as_bytes()).unwrap();
 }
 
-/// git in `folder`, deaf to any repository around it and to the one this test may be a hook of.
+/// A program in `folder`, deaf to any repository around it and to the one this test may be a hook of.
 fn alone(program: &str, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).env("GIT_CEILING_DIRECTORIES", folder.parent().unwrap());

@@ -11,7 +11,7 @@ pub fn check(source: &Source<'_>) -> Vec<Finding> {
     if place::inside_any(source.path, DOORS) {
         return Vec::new();
     }
-    let messages = source.paths.iter().filter(|path| path.names(&["acre_proto", "v1"]));
+    let messages = source.paths.iter().filter(|path| path.brings(&["acre_proto", "v1"]));
     messages.map(|path| source.finding(path.line, RULE, format!("`{}`", path.text()), WHY)).collect()
 }
 
@@ -21,12 +21,12 @@ mod tests {
 
     #[test]
     fn messages_pass_at_doors_only() {
-        let text = "use acre_proto::{Invalid,\n v1::{self, Run}};";
+        let text = "use acre_proto::{Invalid,\n v1::{self, Run}};\nfn f(a: v1::Run, b: Run) {}";
         assert_eq!(found("scheduler/src/api/runs.rs", text), Vec::<String>::new());
         assert_eq!(found("tree/src/upload.rs", text), Vec::<String>::new());
         assert_eq!(
             found("scheduler/src/driver/mod.rs", text),
-            ["2: wire-door: `acre_proto::v1`", "2: wire-door: `acre_proto::v1::Run`"]
+            ["2: wire-door: `acre_proto::v1::Run`", "2: wire-door: `acre_proto::v1`"]
         );
     }
 

@@ -3,13 +3,12 @@
 use super::Source;
 use crate::{
     File, Finding,
-    house::{IMPURE_PATHS, IMPURE_WORDS, PURE_ROOMS, UNORDERED},
+    house::{IMPURE_PATHS, IMPURE_WORDS, PURE, PURE_ROOMS, UNORDERED},
     paths::Path,
     place::inside,
 };
 
 const RULE: &str = "pure-room";
-const WHY: &str = "what is decided here depends on arguments alone, so that it can be tested, replayed and simulated";
 const ORDER: &str = "its order differs from process to process, and what is decided here must not: take a BTree";
 
 /// Finds what makes a pure room impure. Files of tests are free; tests inside other files are not.
@@ -17,18 +16,27 @@ pub fn check(source: &Source<'_>) -> Vec<Finding> {
     let Some(room) = PURE_ROOMS.iter().find(|room| inside(source.path, room.place) && !source.test) else {
         return Vec::new();
     };
-    let mut findings = source.words(IMPURE_WORDS, RULE, WHY);
+    let mut findings = source.words(IMPURE_WORDS, RULE, PURE);
     if room.ordered {
         findings.extend(source.words(UNORDERED, RULE, ORDER));
     }
-    let impure = source.paths.iter().filter(|path| is_clock(path) || IMPURE_PATHS.iter().any(|name| path.names(name)));
-    findings.extend(impure.map(|path| source.finding(path.line, RULE, format!("`{}`", path.text()), WHY)));
+    for path in source.paths {
+        if let Some(why) = impurity(path) {
+            findings.push(source.finding(path.line, RULE, format!("`{}`", path.text()), why));
+        }
+    }
     findings
 }
 
-/// Whether it asks a clock of any kind: `Instant::now`, `Timestamp::now`.
+/// Why a pure room may not name `path`; none if it may.
+fn impurity(path: &Path<'_>) -> Option<&'static str> {
+    let known = IMPURE_PATHS.iter().find(|(name, _)| path.brings(name)).map(|(_, why)| *why);
+    known.or_else(|| is_clock(path).then_some(PURE))
+}
+
+/// Whether it asks a clock of any kind, `Instant::now` or `Timestamp::now`, and is no module's function of that name.
 fn is_clock(path: &Path<'_>) -> bool {
-    path.segments.len() > 1 && path.segments.last() == Some(&"now")
+    matches!(path.segments.as_slice(), [.., of, "now"] if of.starts_with(char::is_uppercase))
 }
 
 /// Finds rooms in which no file is left: a rule that rules nothing would pass without a word.
@@ -85,8 +93,7 @@ mod tests {
 
     #[test]
     fn what_only_sounds_impure_passes() {
-        let text =
-            "//! async tokio\nuse std::time::Duration; fn f(now: Time) { let rand = g(now, \"std::fs\"); rand.now() }";
+        let text = "//! async tokio\nuse core::net::IpAddr; use std::time::Duration; fn f(now: Time) { let rand = g(now, \"std::fs\"); rand.now(); feasible::now() }";
         assert_eq!(found("scheduler/src/farm/a.rs", text), Vec::<String>::new());
     }
 
