@@ -19,6 +19,9 @@ use std::{
 };
 use tokio::process::Command;
 
+/// Characters of what git says that are repeated.
+const SAID: usize = 300;
+
 /// A repository of this process's own, gone when it is dropped.
 struct Checkout {
     folder: tempfile::TempDir,
@@ -129,7 +132,8 @@ impl Checkout {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git failed and said nothing");
-        Err(clip(last))
+        // Longer than what is clipped elsewhere: the reason stands at its end.
+        Err(last.chars().filter(|character| !character.is_control()).take(SAID).collect())
     }
 
     /// The folder that becomes the root of the tree. It must lie in the repository, links followed.

@@ -8,7 +8,7 @@ mod submit;
 
 pub use look::{AgentsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
-pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared};
+pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 
 use crate::{exit_code::ExitCode, farm::Wish};
 use acre_model::ids::ProjectName;

@@ -62,6 +62,10 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                         last = (**run).clone();
                     }
                     view.seen(item, now())?;
+                    // What no agent of the fleet could take, the farm says at once.
+                    let why = if explained { Vec::new() } else { reasons_in(&last) };
+                    explained |= !why.is_empty();
+                    why.iter().for_each(|reason| view.note(reason));
                 }
                 None => break,
             },
@@ -72,13 +76,13 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                     return Ok(Attended::Left);
                 }
                 canceled = true;
-                crate::tell(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
+                view.note(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
                 farm.cancel(&last.id).await?;
             }
             () = &mut explain, if !explained => {
                 explained = true;
                 if last.status == RunStatus::Queued {
-                    reasons(farm, &last.id).await.iter().for_each(|reason| crate::tell(reason));
+                    reasons(farm, &last.id).await.iter().for_each(|reason| view.note(reason));
                 }
             }
             _ = tick.tick(), if view.is_live() => view.draw(now()),
@@ -92,9 +96,13 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
 
 /// Why units of a run wait for an agent; nothing where the farm does not say.
 async fn reasons(farm: &FarmClient, run: &RunId) -> Vec<String> {
-    let units = farm.get(run, true).await.map(|run| run.units).unwrap_or_default();
+    farm.get(run, true).await.map(|run| reasons_in(&run)).unwrap_or_default()
+}
+
+/// The reasons that a view of a run carries.
+fn reasons_in(run: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
-    for unit in &units {
+    for unit in &run.units {
         if let UnitPhase::Queued(reasons) = &unit.phase {
             lines.extend(reasons.iter().map(|reason| format!("{} waits: {}", unit.name, sentence(reason))));
         }

@@ -8,18 +8,6 @@ use crate::{
     farm::{self, Wish},
     now, render,
 };
-use acre_model::{report::Report, run::RunView};
-use serde::Serialize;
-
-/// What programs get.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-struct Shown {
-    run: RunView,
-    /// Absent until the run is over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Report>,
-}
 
 /// Shows the run; where it is over, its report too.
 pub(super) async fn show(wish: &Wish, args: ShowArgs) -> Result<ExitCode, Error> {
@@ -27,10 +15,9 @@ pub(super) async fn show(wish: &Wish, args: ShowArgs) -> Result<ExitCode, Error>
     let id = resolve(&farm, &args.run).await?;
     let run = farm.get(&id, true).await?;
     let report = report(&farm, &run).await;
-    let shown = Shown { run, report };
-    print_as(args.format, &shown, || {
-        let report = shown.report.as_ref().map(render::report::show).unwrap_or_default();
-        render::run::show(&shown.run, now()) + &report
+    print_as(args.format, &render::report::with_report(&run, report.as_ref()), || {
+        let report = report.as_ref().map(render::report::show).unwrap_or_default();
+        render::run::show(&run, now()) + &report
     })?;
     Ok(ExitCode::Success)
 }

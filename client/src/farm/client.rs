@@ -84,7 +84,7 @@ impl FarmClient {
         let channel = endpoint
             .connect_with_connector(connector)
             .await
-            .map_err(|why| Error::Unreachable { farm: format!("{name} ({address})"), why: deepest(&why) })?;
+            .map_err(|why| Error::Unreachable { farm: both(&name, &address.to_string()), why: deepest(&why) })?;
         Ok(Self { name, project, channel, local })
     }
 
@@ -98,12 +98,11 @@ impl FarmClient {
         &self.project
     }
 
-    /// If this is the farm of this machine: brings up what died of it, and says so. Its runs go on where they were.
-    pub async fn revive(&self) -> Result<(), Error> {
-        let Some(local) = &self.local else { return Ok(()) };
-        let (_, lines) = local.clone().ensure_up(IdleStop::WhenIdle, None).await?;
-        lines.iter().for_each(|line| crate::tell(line));
-        Ok(())
+    /// If this is the farm of this machine: brings up what died of it; its runs go on where they were. Returns lines
+    /// for the user that say what was done.
+    pub async fn revive(&self) -> Result<Vec<String>, Error> {
+        let Some(local) = &self.local else { return Ok(Vec::new()) };
+        Ok(local.clone().ensure_up(IdleStop::WhenIdle, None).await?.1)
     }
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
@@ -245,6 +244,11 @@ impl FarmClient {
     pub(crate) fn failed(&self, status: &Status) -> Error {
         error_of(&self.name, status)
     }
+}
+
+/// Name and address of a farm; once where they are the same.
+fn both(name: &str, address: &str) -> String {
+    if name == address { name.to_owned() } else { format!("{name} ({address})") }
 }
 
 /// The items of a stream up to and including its first error.

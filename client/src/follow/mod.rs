@@ -44,10 +44,8 @@ pub enum Seen {
         /// The line.
         text: String,
     },
-    /// The connection is lost and is tried again; told once.
-    Lost(String),
-    /// It is back.
-    Back,
+    /// Something about the following itself, for the user: the connection was lost, is back, bytes are missing.
+    Note(String),
 }
 
 /// What of a run is followed.
@@ -148,7 +146,7 @@ impl Follower {
             };
             if item.is_answer() && !self.patience.is_calm() {
                 self.patience.answered();
-                send(out, Seen::Back).await?;
+                note(out, "the farm answers again").await?;
             }
             match item {
                 Item::Run(Some(Ok(run))) => {
@@ -176,7 +174,7 @@ impl Follower {
                     News::Nothing => Ok(()),
                     News::Next(data) => send(out, Seen::Log { unit, stream, data }).await,
                     News::AfterGap { missing, data } => {
-                        crate::tell(&format!("{missing} bytes of the log are missing here"));
+                        note(out, &format!("{missing} bytes of the log are missing here")).await?;
                         send(out, Seen::Log { unit, stream, data }).await
                     }
                 }
@@ -188,14 +186,17 @@ impl Follower {
     async fn wait(&mut self, error: Error, out: &mpsc::Sender<Seen>) -> Result<(), Error> {
         let Error::Unreachable { why, .. } = &error else { return Err(error) };
         if self.patience.is_calm() {
-            send(out, Seen::Lost(why.clone())).await?;
+            note(out, &format!("the farm does not answer ({why}); trying again")).await?;
         }
         let Some(wait) = self.patience.failed(Instant::now()) else {
             let why = format!("{why}; the run goes on, `acre logs -f {run}` goes on looking", run = self.run);
             return Err(Error::Unreachable { farm: self.farm.name().to_owned(), why });
         };
         tokio::time::sleep(wait).await;
-        self.farm.revive().await
+        for line in self.farm.revive().await? {
+            note(out, &line).await?;
+        }
+        Ok(())
     }
 
     fn ended_early(&self) -> Error {
@@ -208,6 +209,10 @@ impl Item {
     const fn is_answer(&self) -> bool {
         matches!(self, Self::Run(Some(Ok(_))) | Self::Log(Some(Ok(_))))
     }
+}
+
+async fn note(out: &mpsc::Sender<Seen>, line: &str) -> Result<(), Error> {
+    send(out, Seen::Note(line.to_owned())).await
 }
 
 async fn send(out: &mpsc::Sender<Seen>, seen: Seen) -> Result<(), Error> {

@@ -72,6 +72,14 @@ impl View {
         }
     }
 
+    /// Something by the way, on standard error. If nobody listens there, nobody is told.
+    pub fn note(&self, note: &str) {
+        match &self.kind {
+            Kind::Live(live) => drop(live.line(&format!("acre: {note}"))),
+            Kind::Nothing | Kind::Plain(_) => crate::tell(note),
+        }
+    }
+
     /// How far the source has been sent, in bytes.
     pub fn sent(&mut self, sent: u64, total: u64) {
         if let Kind::Live(live) = &self.kind {
@@ -82,12 +90,8 @@ impl View {
     /// What the follower sees.
     pub fn seen(&mut self, seen: Seen, now: Timestamp) -> io::Result<()> {
         match (&mut self.kind, seen) {
-            (_, Seen::Lost(why)) => {
-                crate::tell(&format!("the farm does not answer ({why}); trying again"));
-                Ok(())
-            }
-            (_, Seen::Back) => {
-                crate::tell("the farm answers again");
+            (_, Seen::Note(note)) => {
+                self.note(&note);
                 Ok(())
             }
             (Kind::Plain(lines), Seen::Log { unit, stream, data }) if self.logs => lines.push(unit, stream, &data),

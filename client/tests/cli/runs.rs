@@ -105,6 +105,20 @@ async fn programs_get_the_report_alone() {
 }
 
 #[tokio::test]
+async fn a_run_is_shown_to_programs_with_its_report() {
+    let world = World::default();
+    let _farm = world.farm(scenario(RunStatus::Failed));
+    let shown = end(world.acre_on_farm(&["show", "-o", "json"])).await;
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(
+        (&shown["status"], &shown["units"][1]["result"]["pushed"]),
+        (&"Failed".into(), &views::digest(0xcd).to_string().into())
+    );
+    let report: acre_model::report::Report = serde_json::from_value(shown["report"].clone()).unwrap();
+    assert_eq!(report, views::report(&views::run(RunStatus::Failed)));
+}
+
+#[tokio::test]
 async fn a_build_writes_its_metadata_and_says_where_its_image_is() {
     let world = World::default();
     world.write("src/Dockerfile", "FROM scratch\n");

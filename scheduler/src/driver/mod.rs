@@ -221,7 +221,7 @@ impl Driver {
 
     /// After the commit: agents are told, sources compiled, and everybody sees.
     fn perform(&mut self, effects: Effects) {
-        for run in &effects.changed {
+        for run in effects.changed.union(&effects.shown) {
             if let Some(view) = self.state.view(run) {
                 self.board.show(view);
             }

@@ -36,6 +36,7 @@ pub fn unit(id: u32, step: &str, kind: &str, phase: UnitPhase) -> UnitView {
         ended_at: matches!(phase, UnitPhase::Ended(_)).then(|| START.plus_millis(4200)),
         phase,
         result: UnitResult::default(),
+        log_bytes: 0,
     }
 }
 
