@@ -1,5 +1,7 @@
 //! What every store means by its calls. Each store runs all of it.
 
+#![allow(clippy::unwrap_used)]
+
 use acre_scheduler::store::{Change, Compare, Embedded, Order, Revision, Store, StoreError, Transaction};
 use bytes::Bytes;
 
