@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long an agent that goes with its farm waits for its engine to be clean.
 const CLEAN_UP: Duration = Duration::from_secs(20);
+/// How long removing the spare network may take.
+const FORGET_SPARE: Duration = Duration::from_secs(5);
 /// How long a first look at the engine may take before the agent introduces itself without it.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
@@ -84,8 +86,9 @@ pub async fn run(
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = session.run() => clean_up(&works, handle).await,
+        () = session.run() => clean_up(&handle).await,
     }
+    forget_spare(&works, &handle).await;
     tasks.stop().await;
     Ok(())
 }
@@ -114,17 +117,22 @@ async fn watch_isolation(contact: Contact, roster: RosterHandle) {
 }
 
 /// The farm is gone for good: nothing of it stays on the engine.
-async fn clean_up(works: &Works, roster: RosterHandle) {
-    let farm = roster.farm();
+async fn clean_up(roster: &RosterHandle) {
     roster.desire(acre_model::session::Desired::default());
     let mut level = roster.state();
-    let clean = async {
-        drop(level.wait_for(|(_, groups)| groups.is_empty()).await);
-        if let Some(farm) = farm {
-            drop(works.networks.drop_spare(&labels::of_agent(&farm, &works.config.id)).await);
-        }
-    };
+    let clean = level.wait_for(|(_, groups)| groups.is_empty());
     if tokio::time::timeout(CLEAN_UP, clean).await.is_err() {
         tracing::warn!("not everything could be removed from the engine");
+    }
+}
+
+/// The spare network serves nobody while the agent is not there.
+async fn forget_spare(works: &Works, roster: &RosterHandle) {
+    let Some(farm) = roster.farm() else { return };
+    let agent = labels::of_agent(&farm, &works.config.id);
+    match tokio::time::timeout(FORGET_SPARE, works.networks.drop_spare(&agent)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::warn!(%why, "the spare network was not removed"),
+        Err(_) => tracing::warn!("the engine did not remove the spare network in time"),
     }
 }
