@@ -19,7 +19,7 @@ impl GitServer {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/lib/git-server");
         let mut command = Command::new(program);
         command.arg(folder.path());
-        let server = Running::start(command);
+        let mut server = Running::start(command);
         let said = server.wait_for("\n");
         let address = said.trim().strip_prefix("listening on ").expect("it says where").to_owned();
         Self { folder, address, _server: server }

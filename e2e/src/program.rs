@@ -118,19 +118,25 @@ impl Running {
         signal_process(self.child.id(), signal);
     }
 
-    /// Waits until it has said `text` on either stream.
-    pub fn wait_for(&self, text: &str) -> String {
-        let said = wait::within(LIMIT, || Some(self.said()).filter(|said| said.contains(text)));
-        said.unwrap_or_else(|| panic!("`{}` does not say `{text}`:\n{}", self.command, clipped(&self.said())))
+    /// Waits until it has said `text` on either stream; all that it has said until then.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        let has_ended = wait::within(LIMIT, || match self.said() {
+            said if said.contains(text) => Some(false),
+            _ => self.has_ended().then_some(true),
+        });
+        if has_ended == Some(true) {
+            // Its last words may still be on their way.
+            (self.stdout.all(), self.stderr.all());
+        }
+        let said = self.said();
+        assert!(said.contains(text), "`{}` does not say `{text}`:\n{}", self.command, clipped(&said));
+        said
     }
 
     /// Waits until it has written `bytes` to standard output, or its end.
     pub fn wait_for_bytes(&mut self, bytes: usize) {
         let limit = format!("`{}` writes {bytes} bytes or ends", self.command);
-        wait::until(&limit, LIMIT, || {
-            let ended = self.child.try_wait().expect("a child can be waited for").is_some();
-            (ended || self.stdout.count() >= bytes).then_some(())
-        });
+        wait::until(&limit, LIMIT, || (self.has_ended() || self.stdout.count() >= bytes).then_some(()));
     }
 
     /// Waits for its end.
@@ -158,6 +164,10 @@ impl Running {
         self.signal(Signal::KILL);
         self.child.wait().expect("a child can be waited for");
         self.stdout.all()
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
     }
 
     fn said(&self) -> String {

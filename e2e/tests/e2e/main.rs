@@ -1,3 +1,9 @@
 //! End-to-end tests: real binaries, a real engine, a real registry. `infra/test --env` starts what they need.
 
+mod clean_engine;
+mod crashes;
 mod first_run;
+mod git_source;
+mod log_resume;
+mod report;
+mod two_runs;
