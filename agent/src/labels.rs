@@ -3,7 +3,7 @@
 use crate::engine::Labels;
 use acre_model::{attempt::AttemptId, ids::AgentId, session::GroupKey};
 
-/// The farm's salt.
+/// The farm's identity.
 pub(crate) const FARM: &str = "acre.farm";
 /// The agent's id.
 pub(crate) const AGENT: &str = "acre.agent";

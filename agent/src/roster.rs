@@ -4,7 +4,7 @@
 use crate::{
     attempt::{self, Attempt, Stop, Works},
     labels,
-    sandbox::Sandbox,
+    sandbox::{self, Sandbox},
 };
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress},
@@ -22,7 +22,7 @@ pub(crate) type Level = (Vec<AttemptState>, Vec<GroupKey>);
 
 /// What the roster is told.
 pub(crate) enum Told {
-    /// The farm's salt, once it has welcomed the agent.
+    /// The farm's identity, once it has welcomed the agent.
     Welcome(String),
     /// What the farm wants.
     Desired(Desired),
@@ -261,6 +261,7 @@ impl Roster {
                 self.works.spools.tidy(&attempt);
             }
         }
+        sandbox::forget_markers(&self.works.config.data, &self.wanted);
         let (works, groups) = (self.works.clone(), self.wanted.clone());
         let agent = labels::of_agent(farm, &self.works.config.id);
         self.works.tasks.spawn("reaper", async move { crate::reaper::reap(&works, agent, groups).await });

@@ -5,11 +5,16 @@ use crate::{
     engine::{EngineError, SandboxSpec},
     labels, source,
 };
-use acre_model::{digest::Digest, ids::ProjectName, reference::Reference, session::DesiredGroup};
+use acre_model::{
+    digest::Digest,
+    ids::ProjectName,
+    reference::Reference,
+    session::{DesiredGroup, GroupKey},
+};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,6 +22,20 @@ use tokio::sync::OnceCell;
 
 /// Waits between two tries to remove it while the engine does not answer, in milliseconds.
 const RETRY_MS: u64 = 1_000;
+
+/// The file that says, to a later process, that a group's workspace has its files.
+fn marker(data: &Path, group: &GroupKey) -> PathBuf {
+    data.join("groups").join(group.to_string())
+}
+
+/// Removes what earlier processes noted about groups that are not wanted any more.
+pub(crate) fn forget_markers(data: &Path, wanted: &BTreeSet<GroupKey>) {
+    let wanted: BTreeSet<PathBuf> = wanted.iter().map(|group| marker(data, group)).collect();
+    let Ok(found) = fs::read_dir(data.join("groups")) else { return };
+    for path in found.flatten().map(|entry| entry.path()).filter(|path| !wanted.contains(path)) {
+        drop(fs::remove_file(path));
+    }
+}
 
 /// A group's sandbox.
 pub(crate) struct Sandbox {
@@ -40,13 +59,13 @@ impl Sandbox {
     /// The sandbox of a group. Nothing is made on the engine before it is needed.
     pub(crate) fn new(works: &Arc<Works>, farm: &str, group: &DesiredGroup) -> Self {
         let spec = SandboxSpec {
-            name: format!("acre-{farm}-{}", group.key),
+            name: format!("acre-{}", group.key),
             labels: labels::of_group(farm, &works.config.id, &group.key),
             network: group.network,
         };
         Self {
             works: works.clone(),
-            marker: works.config.data.join("groups").join(group.key.to_string()),
+            marker: marker(&works.config.data, &group.key),
             spec,
             tree: group.tree,
             project: group.project.clone(),

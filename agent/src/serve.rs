@@ -10,6 +10,7 @@ use crate::{
     parts::{Parts, Tasks},
     roster::{Roster, RosterHandle, Told},
     session::Session,
+    source,
 };
 use acre_tree::Cache;
 use std::{io, sync::Arc, time::Duration};
@@ -49,6 +50,7 @@ pub async fn run(
     let spools = Spools::open(&place, config.log_cap)
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
+    source::git::forget_unfinished(&config.data);
     let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
     let works = Arc::new(Works {
         config: config.clone(),

@@ -1,14 +1,13 @@
 //! The program `acre`.
 
 use acre_client::{args::Cli, command, exit_code::ExitCode, farm::local::launcher};
-use clap::Parser;
 use std::io::Write;
 
 fn main() -> std::process::ExitCode {
     if launcher(std::env::args_os()).is_some() {
         return ExitCode::Usage.into();
     }
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(why) => return ended(&format!("error: cannot start threads: {why}"), ExitCode::Usage),

@@ -10,13 +10,11 @@ use acre_model::{
     time::Timestamp,
     tree::{Directory, Node},
 };
-use acre_task::{Files, Input, RunFacts};
+use acre_task::{Class, Diagnostics, Files, Input, RunFacts};
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// The largest task file, in bytes (hostile inputs, "Task file").
-const TASK_LIMIT: u64 = 1024 * 1024;
 /// The largest file of the tree that compiling reads, in bytes: Dockerfiles.
 const FILE_LIMIT: u64 = 10 * 1024 * 1024;
 
@@ -26,12 +24,26 @@ pub enum NotCompiled {
     /// The author's fault.
     #[error("{0}")]
     Faults(String),
-    /// The task file is too large.
+    /// Larger than a task may be.
     #[error("{0}")]
     TooLarge(String),
+    /// The source lacks what the task names.
+    #[error("{0}")]
+    Missing(String),
     /// The farm's fault.
     #[error("the task could not be compiled: {0}")]
     Farm(String),
+}
+
+impl From<Diagnostics> for NotCompiled {
+    fn from(faults: Diagnostics) -> Self {
+        let text = faults.to_string();
+        match faults.class() {
+            Class::Invalid => Self::Faults(text),
+            Class::TooLarge => Self::TooLarge(text),
+            Class::Missing => Self::Missing(text),
+        }
+    }
 }
 
 /// The parts of a run that compiling adds.
@@ -90,7 +102,7 @@ fn compile_with(
         has_tree: files.root.is_some(),
         source: fetch.as_ref(),
     };
-    let compiled = acre_task::compile(&input).map_err(|faults| NotCompiled::Faults(faults.to_string()))?;
+    let compiled = acre_task::compile(&input)?;
     Ok(Compiled { plan: compiled.plan, task_shown: task.name })
 }
 
@@ -139,11 +151,8 @@ fn task_text(submission: &Submission, files: &TreeFiles) -> Result<NamedText, No
     };
     let tried: Vec<&str> = name.map_or_else(|| acre_task::DEFAULT_NAMES.to_vec(), |name| vec![name]);
     for name in &tried {
-        if let Some(bytes) = files.load(name, TASK_LIMIT)? {
-            let text = String::from_utf8(bytes.into()).map_err(|error| {
-                let at = error.utf8_error().valid_up_to();
-                NotCompiled::Faults(format!("{}: not UTF-8 at byte {at}", clip(name)))
-            })?;
+        if let Some(bytes) = files.load(name, acre_task::TASK_SIZE as u64)? {
+            let text = acre_task::read(name, &bytes)?.to_owned();
             return Ok(NamedText { name: (*name).to_owned(), text });
         }
     }
@@ -165,18 +174,25 @@ impl TreeFiles {
         acre_proto::tree::decode_directory(&bytes).map_err(|why| farm(why.to_string()))
     }
 
-    /// The bytes at a path; `None` if there is no file. Links are not followed.
-    fn load(&self, path: &str, limit: u64) -> Result<Option<Bytes>, NotCompiled> {
-        let Some(mut digest) = self.root else { return Ok(None) };
-        let names: Vec<&str> = path.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-        let Some((file, folders)) = names.split_last() else { return Ok(None) };
+    /// The directory at a path; `None` if there is none. Links are not followed.
+    fn walk<'a>(&self, folders: impl Iterator<Item = &'a str>) -> Result<Option<Directory>, NotCompiled> {
+        let Some(root) = self.root else { return Ok(None) };
+        let mut directory = self.directory(&root)?;
         for folder in folders {
-            match self.directory(&digest)?.get(folder) {
-                Some(Node::Directory { digest: next, .. }) => digest = *next,
+            match directory.get(folder) {
+                Some(Node::Directory { digest, .. }) => directory = self.directory(digest)?,
                 _ => return Ok(None),
             }
         }
-        match self.directory(&digest)?.get(file) {
+        Ok(Some(directory))
+    }
+
+    /// The bytes at a path; `None` if there is no file.
+    fn load(&self, path: &str, limit: u64) -> Result<Option<Bytes>, NotCompiled> {
+        let names: Vec<&str> = names_in(path).collect();
+        let Some((file, folders)) = names.split_last() else { return Ok(None) };
+        let Some(directory) = self.walk(folders.iter().copied())? else { return Ok(None) };
+        match directory.get(file) {
             Some(Node::File { size, .. }) if *size > limit => {
                 let shown = size.div_ceil(1024 * 1024);
                 Err(NotCompiled::TooLarge(format!(
@@ -206,8 +222,18 @@ impl TreeFiles {
     }
 }
 
+/// The names that a path is made of.
+fn names_in(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|name| !matches!(*name, "" | "."))
+}
+
 impl Files for TreeFiles {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         self.load(path, FILE_LIMIT).ok().flatten().map(Into::into)
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        let directory = self.walk(names_in(folder)).ok().flatten()?;
+        Some(directory.entries().iter().map(|entry| entry.name.clone()).collect())
     }
 }

@@ -67,9 +67,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Two threads do: blocking work has its own, and everything else waits.
-#[tokio::main(worker_threads = 2)]
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+/// Bytes of a thread's stack: the deepest task file that is allowed needs about 2 MiB to compile.
+const STACK: usize = 8 * 1024 * 1024;
+
+/// Two workers do: blocking work has threads of its own, and everything else waits.
+fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments))
+}
+
+async fn work(arguments: Arguments) -> anyhow::Result<()> {
     let Some(socket) = arguments.listen.strip_prefix("unix:").map(PathBuf::from) else {
         bail!("--listen {}: only unix:PATH is served; TCP comes with mTLS", arguments.listen);
     };
@@ -88,7 +95,7 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         store: Arc::new(store) as Arc<dyn Store>,
         objects: Arc::new(objects),
         clock: Arc::new(SystemClock::start()),
-        salt: salt()?,
+        identity: identity()?,
     };
     let shutdown = stop_signal()?;
     let (ready_fd, shown) = (arguments.ready_fd, socket.clone());
@@ -138,10 +145,10 @@ fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
     listener
 }
 
-fn salt() -> anyhow::Result<u16> {
-    let mut bytes = [0; 2];
+fn identity() -> anyhow::Result<u64> {
+    let mut bytes = [0; 8];
     std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes).context("no randomness to be had")?;
-    Ok(u16::from_le_bytes(bytes))
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Cancelled at the first SIGTERM or SIGINT.

@@ -10,7 +10,7 @@ use crate::{
     logs::Logs,
     parts::{Clock, Ids, Tasks},
     retention::Retention,
-    store::{self, Change, Compare, Order, Store, StoreError, Transaction, keys},
+    store::{self, Change, Order, Store, StoreError, Transaction, keys},
 };
 use acre_model::ids::RunId;
 use futures::Stream;
@@ -32,8 +32,8 @@ pub struct Parts {
     pub objects: Arc<dyn ObjectStore>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Chosen once for a new farm; a farm that has its salt keeps it.
-    pub salt: u16,
+    /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
+    pub identity: u64,
 }
 
 /// Why a scheduler stopped working.
@@ -59,7 +59,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// What a farm is.
 #[derive(Serialize, Deserialize)]
 struct FarmRecord {
-    salt: u16,
+    identity: u64,
 }
 
 /// Serves until `shutdown` is cancelled or the farm is told to stop. `ready` is called once requests are taken.
@@ -73,7 +73,7 @@ pub async fn run<I>(
 where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, salt } = parts;
+    let Parts { store, objects, clock, identity } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects));
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
     let around = Around {
@@ -85,7 +85,7 @@ where
         tasks: tasks.clone(),
     };
     let (driver, handle) = Driver::start(around, config.patience).await?;
-    let salt = farm_salt(store.as_ref(), salt).await?;
+    let identity = farm_identity(store.as_ref(), identity).await?;
     let farm_stops = watch::Sender::new(false);
     let services = Services {
         driver: handle.clone(),
@@ -93,11 +93,11 @@ where
         store: store.clone(),
         blobs: blobs.clone(),
         logs: logs.clone(),
-        ids: Arc::new(Ids::new(salt, newest_second(store.as_ref()).await?)),
+        ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),
         tasks: tasks.clone(),
         data: config.data.clone(),
-        farm: format!("{salt:03x}"),
+        farm: format!("{identity:016x}"),
         farm_stops: farm_stops.clone(),
     };
     let retention = Retention { store, blobs, logs, clock, keep_ms: config.keep_ms, keep_runs: config.keep_runs };
@@ -136,18 +136,16 @@ async fn told_to_stop(mut stops: watch::Receiver<bool>) {
     }
 }
 
-/// The farm's salt: the stored one, else this one, which is stored.
-async fn farm_salt(store: &dyn Store, salt: u16) -> Result<u16, StoreError> {
+/// The farm's identity: the stored one, else this one, which is stored. Its last bits are the salt of run ids.
+async fn farm_identity(store: &dyn Store, identity: u64) -> Result<u64, StoreError> {
     if let Some(record) = store.get(keys::FARM).await?
-        && let Ok(FarmRecord { salt }) = store::decode(&record.value)
+        && let Ok(FarmRecord { identity }) = store::decode(&record.value)
     {
-        return Ok(salt);
+        return Ok(identity);
     }
-    let salt = salt & 0x3ff;
-    let changes = vec![Change::Put(keys::FARM.to_owned(), store::encode(&FarmRecord { salt }))];
-    let compares: Vec<Compare> = Vec::new();
-    store.commit(Transaction { compares, changes }).await?;
-    Ok(salt)
+    let changes = vec![Change::Put(keys::FARM.to_owned(), store::encode(&FarmRecord { identity }))];
+    store.commit(Transaction { compares: Vec::new(), changes }).await?;
+    Ok(identity)
 }
 
 /// The second of the newest run that is stored: ids go on after it, whatever the clock says.

@@ -67,7 +67,9 @@ async fn adopt(job: &Job) -> Result<Container, Failure> {
     let runtime = &job.works.parts.runtime;
     let labels = labels::of_attempt(&job.attempt.sandbox.spec.labels, &job.attempt.id);
     let found = runtime.find_containers(&labels).await?;
-    match found.into_iter().rev().find(|container| container.started) {
+    match found.into_iter().max_by_key(|container| container.started) {
+        // The agent ended between its note that it starts the container and the start.
+        Some(found) if !found.started => Ok(Container { id: found.id, running: None }),
         Some(found) => {
             let running = runtime.reattach(&found.id, job.spool.seen()).await?;
             Ok(Container { id: found.id, running: Some(running) })
@@ -93,7 +95,8 @@ fn spec(job: &Job, cmd: &Cmd, try_number: u32) -> ContainerSpec {
         labels: labels::of_attempt(&sandbox.spec.labels, &attempt.id),
         image: built.map_or_else(|| cmd.image.clone(), |id| id.to_string()),
         cmd: cmd.clone(),
-        platform: None,
+        // A name may have moved to an image of another platform meanwhile: the engine compares.
+        platform: Some(attempt.unit.platform.clone()),
         aliases: aliases.collect(),
         sandbox: sandbox.spec.clone(),
     }

@@ -198,17 +198,20 @@ pub trait Runtime: Send + Sync + 'static {
         tar: BoxStream<'static, std::io::Result<Bytes>>,
     ) -> Asked<'a, ()>;
 
-    /// A tar stream of a path in the workspace (`.`: all of it); `None` if it does not exist.
+    /// A tar stream of a path in the workspace; `None` if it does not exist. Names in it begin with the last name of the
+    /// path; of `.`, which is all of the workspace, with `./`.
     fn read_workspace<'a>(
         &'a self,
         sandbox: &'a SandboxSpec,
         path: &'a str,
     ) -> Asked<'a, Option<BoxStream<'static, Result<Bytes, EngineError>>>>;
 
-    /// Removes all containers, networks and volumes that carry all of these labels, killing what runs.
+    /// Removes all containers, networks and volumes that carry all of these labels, of which there must be one, killing
+    /// what runs.
     fn remove_labeled<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()>;
 
-    /// Containers that carry all of these labels.
+    /// Containers that carry all of these labels. Among them may be one that is never started: it holds a sandbox's
+    /// volumes, so that files can be moved in and out.
     fn find_containers<'a>(&'a self, labels: &'a Labels) -> Asked<'a, Vec<Found>>;
 
     /// The label sets of all containers, networks and volumes that carry all of these labels.

@@ -19,6 +19,9 @@ use std::{
 };
 use tokio::process::Command;
 
+/// Characters of what git says that are repeated.
+const SAID: usize = 300;
+
 /// A repository of this process's own, gone when it is dropped.
 struct Checkout {
     folder: tempfile::TempDir,
@@ -29,13 +32,23 @@ pub(crate) async fn run(job: &Job, fetch: &Fetch) -> Done {
     job.started()?;
     let repository = shown(&fetch.repository);
     job.notice(&format!("Fetching {repository}"))?;
-    let checkout = Checkout::make(&job.works().config.data.join("sources"), fetch).map_err(disk)?;
+    let checkout = Checkout::make(&folder(&job.works().config.data), fetch).map_err(disk)?;
     let commit = checkout.fetch(fetch).await?;
     job.notice(&format!("Fetched commit {commit}"))?;
     let root = checkout.root(fetch)?;
     let tree = pack(job, root).await?;
     let source = ResolvedSource { tree: Some(tree), commit: Some(commit), reference: fetch.reference.clone() };
     Ok(UnitResult { source: Some(source), ..UnitResult::default() })
+}
+
+/// Where repositories are fetched into.
+fn folder(data: &Path) -> PathBuf {
+    data.join("sources")
+}
+
+/// Removes what an earlier process left half fetched.
+pub(crate) fn forget_unfinished(data: &Path) {
+    drop(fs::remove_dir_all(folder(data)));
 }
 
 /// The address without what may be a secret in it.
@@ -119,7 +132,8 @@ impl Checkout {
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("git failed and said nothing");
-        Err(clip(last))
+        // Longer than what is clipped elsewhere: the reason stands at its end.
+        Err(last.chars().filter(|character| !character.is_control()).take(SAID).collect())
     }
 
     /// The folder that becomes the root of the tree. It must lie in the repository, links followed.

@@ -25,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// An engine and a sandbox on it.
 pub(crate) struct Bed {
-    host: String,
+    pub(crate) host: String,
     pub(crate) docker: Docker,
     pub(crate) sandbox: SandboxSpec,
     /// The image containers are run from.

@@ -3,6 +3,8 @@
 use crate::{
     bed::{Bed, deaf, failed, listener, unique},
     folder::Folder,
+    proxy::Guarded,
+    runtime::{SECRET, logins},
 };
 use acre_agent::engine::{
     BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Said,
@@ -10,7 +12,7 @@ use acre_agent::engine::{
 use acre_model::plan::{Build, Context, Dependency, Role};
 use std::time::Duration;
 
-fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildRequest {
+pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildRequest {
     BuildRequest {
         build: Build {
             context: Context::Tree(String::new()),
@@ -48,7 +50,7 @@ async fn built(bed: &Bed, builder: &dyn Builder, request: &BuildRequest) -> Buil
 }
 
 /// What a build says as output.
-fn output(heard: &[Said]) -> String {
+pub(crate) fn output(heard: &[Said]) -> String {
     let output = heard.iter().filter_map(|said| match said {
         Said::Output(_, bytes) => Some(String::from_utf8_lossy(bytes)),
         Said::Status(_) => None,
@@ -264,4 +266,16 @@ pub(crate) async fn the_dockerfile_is_not_in_the_context(bed: &Bed, builder: &dy
     let request = request(bed, "FROM BASE\nCOPY . /c/\n", folder);
     let built = built(bed, builder, &request).await;
     assert_eq!(said_in(bed, &built, "cd /c; ls -A; cat Dockerfile").await, "Dockerfile\na\nFROM scratch\n");
+}
+
+pub(crate) async fn a_login_is_used_for_the_base(bed: &Bed, builder: &dyn Builder) {
+    let guarded = Guarded::before(&bed.registry, "someone", SECRET).await;
+    let reference = format!("{}/{}", guarded.address, bed.base.to_string().split_once('/').unwrap().1);
+    bed.forget(&reference);
+    let mut request = request(bed, &format!("FROM {reference}\nRUN true\n"), Folder::default());
+    request.build.pull = true;
+    let error = failed(builder.build(&request, &deaf()).await);
+    assert!(matches!(error, EngineError::NotPullable { .. }), "{error:?}");
+    request.logins = logins(&guarded.address, SECRET);
+    built(bed, builder, &request).await;
 }

@@ -3,11 +3,14 @@
 //! The functions of [`runtime`] and [`builder`] know only the traits. `DOCKER_HOST` names the engine,
 //! `ACRE_TEST_REGISTRY` a registry that needs no login, `ACRE_TEST_BASE` an image in it that has busybox's `sh`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod bed;
 mod builder;
+mod cut;
 mod folder;
+mod proxy;
 mod runtime;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
@@ -39,6 +42,11 @@ on_docker! {
     runtime::what_no_registry_has_cannot_be_pulled,
     runtime::a_push_tells_the_digest_the_registry_has,
     runtime::a_registry_that_is_away_may_come_back,
+    runtime::a_login_is_used_and_a_wrong_one_refused,
+    cut::an_engine_tells_what_it_is,
+    cut::the_end_of_the_engine_is_noticed,
+    cut::a_container_whose_engine_goes_away_has_no_exit_code,
+    cut::a_build_whose_engine_goes_away_is_broken_off,
 }
 
 #[tokio::test]
@@ -86,4 +94,5 @@ on_builders! {
     a_dockerfile_with_a_fault_fails_the_build,
     a_file_that_cannot_be_fetched_is_a_failed_transfer,
     the_dockerfile_is_not_in_the_context,
+    a_login_is_used_for_the_base,
 }

@@ -1,6 +1,6 @@
 //! What the words of a command line mean together. All that is wrong with them is said at once.
 
-use super::{BuildArgs, RunArgs, Shared, submit::Task};
+use super::{BuildArgs, RunArgs, Shared, Task};
 use crate::{
     error::Error,
     source::{self, Choice},

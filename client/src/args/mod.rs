@@ -8,11 +8,11 @@ mod submit;
 
 pub use look::{AgentsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
-pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared};
+pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 
 use crate::{exit_code::ExitCode, farm::Wish};
 use acre_model::ids::ProjectName;
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Builds, runs and tests containers on a farm: on this machine, or on many.
 #[derive(Clone, Debug, Parser)]
@@ -84,11 +84,17 @@ pub enum Command {
 impl Cli {
     /// Which farm the command is for.
     pub fn wish(&self) -> Wish {
-        Wish { farm: self.farm.clone(), project: self.project.clone() }
+        Wish { farm: self.farm.clone().filter(|farm| !farm.is_empty()), project: self.project.clone() }
     }
 
-    /// The whole command line as clap knows it, for completion and manual pages; help texts end with the exit codes.
+    /// The whole command line as clap knows it. The help of every command ends with the exit codes.
     pub fn described() -> clap::Command {
-        Self::command()
+        Self::command().mut_subcommands(|command| command.after_long_help(ExitCode::help()))
+    }
+
+    /// The command line of this process; ends the process where it asks for help, or is wrong (exit code 2).
+    pub fn of_process() -> Self {
+        let matches = Self::described().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit())
     }
 }

@@ -6,9 +6,13 @@ use crate::{
     farm::FarmClient,
     follow::{Cursors, Follower, Logs, Seen},
     now,
-    render::view::View,
+    render::{text::sentence, view::View},
 };
-use acre_model::{ids::RunId, report::Report, run::RunView};
+use acre_model::{
+    ids::RunId,
+    report::Report,
+    run::{RunStatus, RunView, UnitPhase},
+};
 use std::time::Duration;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -17,6 +21,10 @@ use tokio::{
 
 /// How often a live view shows that time goes by.
 const TICK: Duration = Duration::from_millis(200);
+/// How long a run may wait for its first agent before the user is told why.
+const EXPLAIN: Duration = Duration::from_secs(5);
+/// How many reasons are told.
+const REASONS: usize = 10;
 /// What may wait to be shown.
 const WAITING: usize = 64;
 
@@ -42,6 +50,9 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
     tokio::pin!(pump);
     let mut tick = tokio::time::interval(TICK);
     let (mut last, mut ended, mut canceled) = (run, None, false);
+    let explain = tokio::time::sleep(EXPLAIN);
+    tokio::pin!(explain);
+    let mut explained = false;
     loop {
         tokio::select! {
             result = &mut pump, if ended.is_none() => ended = Some(result),
@@ -61,8 +72,14 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                     return Ok(Attended::Left);
                 }
                 canceled = true;
-                crate::tell(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
+                view.note(&format!("canceling run {}; Ctrl-C again stops looking", last.id));
                 farm.cancel(&last.id).await?;
+            }
+            () = &mut explain, if !explained => {
+                explained = true;
+                if last.status == RunStatus::Queued {
+                    reasons(farm, &last.id).await.iter().for_each(|reason| view.note(reason));
+                }
             }
             _ = tick.tick(), if view.is_live() => view.draw(now()),
         }
@@ -71,6 +88,19 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
     ended.unwrap_or(Ok(()))?;
     let report = report(farm, &last).await;
     Ok(Attended::Over { run: last, report })
+}
+
+/// Why units of a run wait for an agent; nothing where the farm does not say.
+async fn reasons(farm: &FarmClient, run: &RunId) -> Vec<String> {
+    let units = farm.get(run, true).await.map(|run| run.units).unwrap_or_default();
+    let mut lines = Vec::new();
+    for unit in &units {
+        if let UnitPhase::Queued(reasons) = &unit.phase {
+            lines.extend(reasons.iter().map(|reason| format!("{} waits: {}", unit.name, sentence(reason))));
+        }
+    }
+    lines.truncate(REASONS);
+    lines
 }
 
 /// What the user can do about a run that goes on.

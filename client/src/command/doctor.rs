@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     exit_code::ExitCode,
     farm::{self, Choice, Config, Fleet, Wish, local::VERSION},
-    render::agents,
+    render::{agents, text::sentence},
 };
 use acre_model::{capability::Engine, fleet::AgentView, text::clip};
 use serde::Serialize;
@@ -131,8 +131,9 @@ fn agent(agent: &AgentView) -> Check {
         _ if agent.connected_at.is_none() => {
             Check::warn(&name, "is not connected", "see whether its process runs and reaches the farm")
         }
-        Engine::Down(_) => {
-            Check::fail(&name, format!("its engine is {shown}"), "start the engine; the agent sees it come")
+        Engine::Down(why) => {
+            let found = format!("its engine is down: {}", sentence(why));
+            Check::fail(&name, found, "start the engine; the agent sees it come")
         }
         Engine::Ready { .. } if agent.capability.platforms.is_empty() => Check::fail(
             &name,

@@ -48,7 +48,7 @@ pub(super) async fn hand_in(wish: &Wish, request: Request, view: &mut View) -> R
         (_, None) => Source::None,
     };
     let submission = request.submission(wish.project.clone(), source, key()?);
-    let run = submit(&farm, &submission).await?;
+    let run = submit(&farm, &submission, view).await?;
     view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
     Ok((farm, run))
 }
@@ -60,16 +60,16 @@ async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &m
 }
 
 /// Hands in the run. If the answer is lost, asking again with the same key gives the same run.
-async fn submit(farm: &FarmClient, submission: &Submission) -> Result<RunView, Error> {
+async fn submit(farm: &FarmClient, submission: &Submission, view: &View) -> Result<RunView, Error> {
     let mut patience = Patience::of(SUBMIT);
     loop {
-        match farm.submit(submission.clone()).await {
-            Err(error @ Error::Unreachable { .. }) => match patience.failed(Instant::now()) {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => return Err(error),
-            },
+        let error = match farm.submit(submission.clone()).await {
+            Err(error @ Error::Unreachable { .. }) => error,
             answered => return answered,
-        }
+        };
+        let Some(wait) = patience.failed(Instant::now()) else { return Err(error) };
+        tokio::time::sleep(wait).await;
+        farm.revive().await?.iter().for_each(|line| view.note(line));
     }
 }
 

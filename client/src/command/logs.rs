@@ -117,8 +117,7 @@ async fn follow(farm: FarmClient, reading: Reading) -> Result<ExitCode, Error> {
             result = &mut pump, if ended.is_none() => ended = Some(result),
             item = seen.recv() => match item {
                 Some(Seen::Log { unit, stream, data }) => out.push(unit, stream, &data)?,
-                Some(Seen::Lost(why)) => crate::tell(&format!("the farm does not answer ({why}); trying again")),
-                Some(Seen::Back) => crate::tell("the farm answers again"),
+                Some(Seen::Note(note)) => crate::tell(&note),
                 Some(Seen::Run(_) | Seen::Status { .. }) => {}
                 None => break,
             },

@@ -1,29 +1,23 @@
 //! `acre show`: a run, its units, and what it left.
 
-use super::{attend::report, print, print_as, resolve};
+use super::{attend::report, print_as, resolve};
 use crate::{
-    args::{Format, ShowArgs},
+    args::ShowArgs,
     error::Error,
     exit_code::ExitCode,
     farm::{self, Wish},
-    now,
-    render::{report as render, run},
+    now, render,
 };
 
-/// Shows the run; where it is over, its report too. For programs the run alone while it lasts, then its report.
+/// Shows the run; where it is over, its report too.
 pub(super) async fn show(wish: &Wish, args: ShowArgs) -> Result<ExitCode, Error> {
     let farm = farm::connect_running(wish).await?;
     let id = resolve(&farm, &args.run).await?;
-    let view = farm.get(&id, true).await?;
-    let report = report(&farm, &view).await;
-    match (args.format, &report) {
-        (Format::Table, report) => {
-            let mut text = run::show(&view, now());
-            text.push_str(&report.as_ref().map(render::show).unwrap_or_default());
-            print(&text)?;
-        }
-        (format, Some(report)) => print_as(format, report, String::new)?,
-        (format, None) => print_as(format, &view, String::new)?,
-    }
+    let run = farm.get(&id, true).await?;
+    let report = report(&farm, &run).await;
+    print_as(args.format, &render::report::with_report(&run, report.as_ref()), || {
+        let report = report.as_ref().map(render::report::show).unwrap_or_default();
+        render::run::show(&run, now()) + &report
+    })?;
     Ok(ExitCode::Success)
 }

@@ -1,6 +1,9 @@
 //! A connection to a farm in the model's words: protobuf types and gRPC's status codes end here.
 
-use super::{Address, local::LocalFarm};
+use super::{
+    Address,
+    local::{IdleStop, LocalFarm},
+};
 use crate::error::Error;
 use acre_model::{
     digest::Digest,
@@ -81,7 +84,7 @@ impl FarmClient {
         let channel = endpoint
             .connect_with_connector(connector)
             .await
-            .map_err(|why| Error::Unreachable { farm: format!("{name} ({address})"), why: deepest(&why) })?;
+            .map_err(|why| Error::Unreachable { farm: both(&name, &address.to_string()), why: deepest(&why) })?;
         Ok(Self { name, project, channel, local })
     }
 
@@ -95,14 +98,11 @@ impl FarmClient {
         &self.project
     }
 
-    /// The transport, for transfers of source trees.
-    pub fn channel(&self) -> Channel {
-        self.channel.clone()
-    }
-
-    /// The farm of this machine, if this is it.
-    pub const fn local(&self) -> Option<&LocalFarm> {
-        self.local.as_ref()
+    /// If this is the farm of this machine: brings up what died of it; its runs go on where they were. Returns lines
+    /// for the user that say what was done.
+    pub async fn revive(&self) -> Result<Vec<String>, Error> {
+        let Some(local) = &self.local else { return Ok(Vec::new()) };
+        Ok(local.clone().ensure_up(IdleStop::WhenIdle, None).await?.1)
     }
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
@@ -201,19 +201,20 @@ impl FarmClient {
     }
 
     fn runs(&self) -> RunsClient<Channel> {
-        RunsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        RunsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn logs_client(&self) -> LogsClient<Channel> {
-        LogsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        LogsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
-    fn blobs(&self) -> BlobsClient<Channel> {
-        BlobsClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+    /// The service of blobs, for transfers of source trees.
+    pub(crate) fn blobs(&self) -> BlobsClient<Channel> {
+        BlobsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn fleet_client(&self) -> FleetClient<Channel> {
-        FleetClient::new(self.channel()).max_decoding_message_size(MESSAGE_LIMIT)
+        FleetClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     /// The answer to a question, or why there is none.
@@ -243,6 +244,11 @@ impl FarmClient {
     pub(crate) fn failed(&self, status: &Status) -> Error {
         error_of(&self.name, status)
     }
+}
+
+/// Name and address of a farm; once where they are the same.
+fn both(name: &str, address: &str) -> String {
+    if name == address { name.to_owned() } else { format!("{name} ({address})") }
 }
 
 /// The items of a stream up to and including its first error.

@@ -9,13 +9,19 @@ pub use address::{Address, BadAddress};
 pub use client::{FarmClient, Fleet, LogStream, RunStream};
 pub use config::{BadConfig, Config};
 
-use crate::error::Error;
+use crate::{error::Error, follow::Patience};
 use acre_model::ids::ProjectName;
-use local::{IdleStop, LocalFarm, paths::Home};
-use std::path::PathBuf;
+use local::{IdleStop, LocalError, LocalFarm, Part, paths::Home};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 /// The name that always means the farm of this machine.
 pub const LOCAL: &str = "local";
+
+/// How long the scheduler of this machine may take until it listens.
+const LISTENS: Duration = Duration::from_secs(10);
 
 /// Which farm a command is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +64,25 @@ pub async fn connect(wish: &Wish) -> Result<FarmClient, Error> {
         Choice::Local => {
             let (farm, up) = LocalFarm::new(Home::from_env()?).ensure_up(IdleStop::WhenIdle, None).await?;
             up.iter().for_each(|line| crate::tell(line));
-            FarmClient::connect(LOCAL.to_owned(), &farm.address(), wish.project.clone(), Some(farm)).await
+            connect_started(farm, &wish.project).await
         }
         Choice::Remote { name, address } => FarmClient::connect(name, &address, wish.project.clone(), None).await,
+    }
+}
+
+/// A connection to the farm of this machine, whose scheduler runs. Where another `acre` that was starting it was ended
+/// before it was ready, it may take a moment until it listens.
+async fn connect_started(farm: LocalFarm, project: &ProjectName) -> Result<FarmClient, Error> {
+    let mut patience = Patience::of(LISTENS);
+    loop {
+        let connected =
+            FarmClient::connect(LOCAL.to_owned(), &farm.address(), project.clone(), Some(farm.clone())).await;
+        let Err(why) = connected else { return connected };
+        let Some(wait) = patience.failed(Instant::now()) else {
+            let pid = farm.pid(Part::Scheduler).unwrap_or_default();
+            return Err(LocalError::Silent { pid, why: why.to_string() }.into());
+        };
+        tokio::time::sleep(wait).await;
     }
 }
 

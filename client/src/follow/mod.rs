@@ -9,10 +9,7 @@ pub use patience::Patience;
 
 use crate::{
     error::Error,
-    farm::{
-        FarmClient, LogStream, RunStream,
-        local::{IdleStop, LocalFarm},
-    },
+    farm::{FarmClient, LogStream, RunStream},
 };
 use acre_model::{
     ids::{RunId, UnitId},
@@ -47,10 +44,8 @@ pub enum Seen {
         /// The line.
         text: String,
     },
-    /// The connection is lost and is tried again; told once.
-    Lost(String),
-    /// It is back.
-    Back,
+    /// Something about the following itself, for the user: the connection was lost, is back, bytes are missing.
+    Note(String),
 }
 
 /// What of a run is followed.
@@ -151,7 +146,7 @@ impl Follower {
             };
             if item.is_answer() && !self.patience.is_calm() {
                 self.patience.answered();
-                send(out, Seen::Back).await?;
+                note(out, "the farm answers again").await?;
             }
             match item {
                 Item::Run(Some(Ok(run))) => {
@@ -179,7 +174,7 @@ impl Follower {
                     News::Nothing => Ok(()),
                     News::Next(data) => send(out, Seen::Log { unit, stream, data }).await,
                     News::AfterGap { missing, data } => {
-                        crate::tell(&format!("{missing} bytes of the log are missing here"));
+                        note(out, &format!("{missing} bytes of the log are missing here")).await?;
                         send(out, Seen::Log { unit, stream, data }).await
                     }
                 }
@@ -191,15 +186,15 @@ impl Follower {
     async fn wait(&mut self, error: Error, out: &mpsc::Sender<Seen>) -> Result<(), Error> {
         let Error::Unreachable { why, .. } = &error else { return Err(error) };
         if self.patience.is_calm() {
-            send(out, Seen::Lost(why.clone())).await?;
+            note(out, &format!("the farm does not answer ({why}); trying again")).await?;
         }
         let Some(wait) = self.patience.failed(Instant::now()) else {
             let why = format!("{why}; the run goes on, `acre logs -f {run}` goes on looking", run = self.run);
             return Err(Error::Unreachable { farm: self.farm.name().to_owned(), why });
         };
         tokio::time::sleep(wait).await;
-        if let Some(local) = self.farm.local() {
-            revive(local).await?;
+        for line in self.farm.revive().await? {
+            note(out, &line).await?;
         }
         Ok(())
     }
@@ -216,11 +211,8 @@ impl Item {
     }
 }
 
-/// Brings up what died of the farm of this machine; its runs go on where they were.
-async fn revive(local: &LocalFarm) -> Result<(), Error> {
-    let (_, lines) = local.clone().ensure_up(IdleStop::WhenIdle, None).await?;
-    lines.iter().for_each(|line| crate::tell(line));
-    Ok(())
+async fn note(out: &mpsc::Sender<Seen>, line: &str) -> Result<(), Error> {
+    send(out, Seen::Note(line.to_owned())).await
 }
 
 async fn send(out: &mpsc::Sender<Seen>, seen: Seen) -> Result<(), Error> {

@@ -134,7 +134,6 @@ impl Live {
     /// What `acre` is at before there is a run.
     pub fn at(&self, what: &str) {
         self.header.set_message(what.to_owned());
-        self.header.tick();
     }
 
     /// The run has changed.
@@ -179,7 +178,6 @@ impl Live {
             match self.bars.get(&unit.id) {
                 Some(bar) => {
                     bar.set_message(unit_line(unit, &self.said(unit.id), now));
-                    bar.tick();
                 }
                 None => hidden += 1,
             }

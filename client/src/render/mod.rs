@@ -8,6 +8,7 @@ pub mod plain;
 pub mod report;
 pub mod run;
 pub mod table;
+pub mod text;
 pub mod view;
 
 use serde::Serialize;

@@ -1,7 +1,10 @@
 //! The report of a run, for people (task language §10) and as the file of `--metadata-file`.
 
 use super::{plain, yaml};
-use acre_model::report::{Image, Report};
+use acre_model::{
+    report::{Image, Report},
+    run::RunView,
+};
 use serde_json::{Value, json};
 
 /// The line above the dependencies.
@@ -28,6 +31,14 @@ pub fn show(report: &Report) -> String {
         plain::tests(tests).iter().for_each(|line| text.push_str(&format!("{line}\n")));
     }
     text
+}
+
+/// What `acre show` gives programs: the run, with its report itself in the place of the report's digest; `null` until
+/// there is one.
+pub fn with_report(run: &RunView, report: Option<&Report>) -> Value {
+    let mut shown = json!(run);
+    shown["report"] = json!(report);
+    shown
 }
 
 /// What `--metadata-file` holds: the keys of `docker buildx build --metadata-file` as far as they are known, and the

@@ -1,6 +1,9 @@
 //! Runs and their units, for people.
 
-use super::table::{ago, table};
+use super::{
+    table::{ago, table},
+    text::sentences,
+};
 use acre_model::{
     duration,
     run::{RunView, UnitPhase, UnitView},
@@ -27,7 +30,7 @@ pub fn list(runs: &[RunView], now: Timestamp) -> String {
 pub fn show(run: &RunView, now: Timestamp) -> String {
     let mut text = format!("Run {}: {}", run.id, run.status);
     if let Some(error) = &run.error {
-        text.push_str(&format!(" ({})", clip_lines(error)));
+        text.push_str(&format!(" ({})", sentences(error)));
     }
     text.push_str(&format!("\nTask {} of {}", clip(&run.task), clip(&run.source)));
     text.push_str(&format!("\nSubmitted {} ({})", run.submitted_at, ago(now.millis_since(run.submitted_at))));
@@ -82,29 +85,16 @@ fn notes(unit: &UnitView) -> Vec<String> {
     let mut notes = Vec::new();
     match &unit.phase {
         UnitPhase::Queued(reasons) => {
-            notes.extend(reasons.iter().map(|reason| format!("{} waits: {}\n", unit.name, clip_lines(reason))));
+            notes.extend(reasons.iter().map(|reason| format!("{} waits: {}\n", unit.name, sentences(reason))));
         }
         UnitPhase::Ended(outcome) if !outcome.succeeded() => {
-            notes.push(format!("{}: {}\n", unit.name, clip_lines(&outcome.to_string())));
+            notes.push(format!("{}: {}\n", unit.name, sentences(&outcome.to_string())));
         }
         _ => {}
     }
-    notes.extend(
-        unit.result.warnings.iter().map(|warning| format!("{}: warning: {}\n", unit.name, clip_lines(warning))),
-    );
     notes
-}
-
-/// A text of several lines, each harmless and clipped; later lines are indented.
-fn clip_lines(text: &str) -> String {
-    let lines: Vec<String> = text.lines().take(20).map(long_clip).collect();
-    lines.join("\n  ")
-}
-
-/// As [`clip`], but with room for a sentence.
-fn long_clip(line: &str) -> String {
-    let shown: String = line.chars().filter(|c| !c.is_control()).take(400).collect();
-    if line.chars().count() > 400 { shown + "…" } else { shown }
+        .extend(unit.result.warnings.iter().map(|warning| format!("{}: warning: {}\n", unit.name, sentences(warning))));
+    notes
 }
 
 /// From start to end, or until now; empty where it has not started.

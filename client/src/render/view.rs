@@ -11,7 +11,10 @@ use crate::{
 };
 use acre_model::time::Timestamp;
 use indicatif::ProgressDrawTarget;
-use std::io::{self, IsTerminal, Write};
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
 
 /// Where lines go.
 type Out = Box<dyn Write + Send>;
@@ -43,7 +46,7 @@ impl std::fmt::Debug for Kind {
 impl View {
     /// As the command line wishes and standard output and error allow.
     pub fn new(follow: &Follow) -> Self {
-        let kind = if io::stderr().is_terminal() && !follow.plain {
+        let kind = if !follow.plain && can_redraw() {
             Kind::Live(Live::new(ProgressDrawTarget::stderr()))
         } else if follow.no_wait {
             Kind::Nothing
@@ -69,6 +72,14 @@ impl View {
         }
     }
 
+    /// Something by the way, on standard error. If nobody listens there, nobody is told.
+    pub fn note(&self, note: &str) {
+        match &self.kind {
+            Kind::Live(live) => drop(live.line(&format!("acre: {note}"))),
+            Kind::Nothing | Kind::Plain(_) => crate::tell(note),
+        }
+    }
+
     /// How far the source has been sent, in bytes.
     pub fn sent(&mut self, sent: u64, total: u64) {
         if let Kind::Live(live) = &self.kind {
@@ -79,12 +90,8 @@ impl View {
     /// What the follower sees.
     pub fn seen(&mut self, seen: Seen, now: Timestamp) -> io::Result<()> {
         match (&mut self.kind, seen) {
-            (_, Seen::Lost(why)) => {
-                crate::tell(&format!("the farm does not answer ({why}); trying again"));
-                Ok(())
-            }
-            (_, Seen::Back) => {
-                crate::tell("the farm answers again");
+            (_, Seen::Note(note)) => {
+                self.note(&note);
                 Ok(())
             }
             (Kind::Plain(lines), Seen::Log { unit, stream, data }) if self.logs => lines.push(unit, stream, &data),
@@ -116,6 +123,11 @@ impl View {
             Kind::Live(live) => live.finish(),
         }
     }
+}
+
+/// Whether standard error is a terminal on which lines can be drawn again.
+fn can_redraw() -> bool {
+    io::stderr().is_terminal() && env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// Who reads what is written there.

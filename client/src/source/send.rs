@@ -4,7 +4,6 @@ use crate::{
     error::Error,
     farm::{FarmClient, local::paths::Home},
 };
-use acre_proto::v1::blobs_client::BlobsClient;
 use acre_tree::{
     Packed,
     pack::{Options, PackError},
@@ -35,8 +34,7 @@ pub async fn pack(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
 
 /// Sends what the farm misses of a tree, telling how far it is.
 pub async fn send(farm: &FarmClient, tree: &Packed, progress: impl FnMut(Progress)) -> Result<Sent, Error> {
-    let mut blobs = BlobsClient::new(farm.channel());
-    let sent = acre_tree::upload(&mut blobs, farm.project().as_str(), tree, progress).await;
+    let sent = acre_tree::upload(&mut farm.blobs(), farm.project().as_str(), tree, progress).await;
     let sent = sent.map_err(|why| match why {
         UploadError::Farm(status) => farm.failed(&status),
         why => fault(&why),

@@ -2248,7 +2248,7 @@ pub mod scheduler_message {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
-    /// Salt of the farm; on every label the agent puts on its engine.
+    /// Identity of the farm; a label of everything the agent makes on its engine.
     #[prost(string, tag = "1")]
     pub farm: ::prost::alloc::string::String,
 }

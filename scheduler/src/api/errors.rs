@@ -45,6 +45,7 @@ told!(BlobError,
 told!(NotCompiled,
     NotCompiled::Faults(_) => InvalidArgument,
     NotCompiled::TooLarge(_) => ResourceExhausted,
+    NotCompiled::Missing(_) => FailedPrecondition,
     NotCompiled::Farm(_) => Internal,
 );
 told!(LogError,

@@ -43,7 +43,7 @@ impl Agents for Services {
             Some(agent_message::Kind::Hello(hello)) => hello.try_into()?,
             _ => return Err(Status::invalid_argument("the first message of a session must be a hello")),
         };
-        let (desired, wishes) = watch::channel(Desired::default());
+        let (desired, wishes) = watch::channel(None);
         let agent = hello.agent.clone();
         let session = self.driver.connect(hello, desired).await.map_err(status)?;
         tracing::info!(%agent, session = session.0, "agent connected");
@@ -77,7 +77,7 @@ impl Services {
         agent: &AgentId,
         session: SessionId,
         mut incoming: Streaming<v1::AgentMessage>,
-        mut wishes: watch::Receiver<Desired>,
+        mut wishes: watch::Receiver<Option<Desired>>,
         outgoing: &Outgoing,
     ) {
         let mut stops = self.farm_stops.subscribe();
@@ -92,7 +92,7 @@ impl Services {
                     Ok(None) | Err(_) => false,
                 },
                 changed = wishes.changed() => {
-                    let desired = wishes.borrow_and_update().clone();
+                    let desired = wishes.borrow_and_update().clone().unwrap_or_default();
                     changed.is_ok() && say(outgoing, scheduler_message::Kind::Desired(desired.into())).await
                 }
                 () = stopped(&mut stops) => {

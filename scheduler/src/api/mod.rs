@@ -47,7 +47,7 @@ pub struct Services {
     pub tasks: Tasks,
     /// Where data lies, to refuse work before its disk is full.
     pub data: PathBuf,
-    /// The farm's salt, which agents put on their labels.
+    /// The farm's identity, which agents put on their labels.
     pub farm: String,
     /// Whether the farm is told to stop, and agents with it.
     pub farm_stops: watch::Sender<bool>,

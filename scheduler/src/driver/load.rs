@@ -1,6 +1,6 @@
 //! Loading: stored records become the farm's state. A record that cannot be read is put aside, never lost, never fatal.
 
-use super::Driver;
+use super::{Driver, Refused};
 use crate::{
     blobs::{BlobError, Blobs},
     compile,
@@ -19,11 +19,14 @@ pub enum LoadError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What follows from stored state could not be stored.
+    #[error(transparent)]
+    Refused(Refused),
 }
 
 impl Driver {
-    /// Loads all that has not ended, and goes on where it was.
-    pub(super) async fn load(&mut self) -> Result<(), LoadError> {
+    /// Loads all that has not ended, and goes on where it was. The inner error: what follows from it could not be stored.
+    pub(super) async fn load(&mut self) -> Result<Result<(), Refused>, LoadError> {
         let mut runs = Vec::new();
         for stored in self.store.range(keys::all_live(), Order::Ascending, usize::MAX).await? {
             match read_run(&stored, &self.blobs).await {
@@ -40,10 +43,11 @@ impl Driver {
         // What was decided and not carried out before (a compilation, a placement) is taken up again.
         let mut effects = crate::farm::Effects::default();
         self.apply(Event::Loaded, &mut effects);
-        if self.commit(&mut effects).await.is_ok() {
+        let committed = self.commit(&mut effects).await;
+        if committed.is_ok() {
             self.perform(effects);
         }
-        Ok(())
+        Ok(committed)
     }
 
     /// An assignment's revision is its fence. One that a crash kept from being stored is stored now.

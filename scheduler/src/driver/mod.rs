@@ -25,6 +25,8 @@ use request::Answer;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
+/// Between two tries to take up stored state again, in milliseconds.
+const RECOVERY_MS: u64 = 1000;
 /// Requests that wait for the driver, at most.
 const QUEUE: usize = 1024;
 
@@ -39,7 +41,7 @@ pub struct Driver {
     tasks: Tasks,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
-    sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Desired>)>,
+    sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Option<Desired>>)>,
     last_session: u64,
     /// Set once the farm is asked to stop: no submission is accepted any more.
     stopping: Vec<tokio::sync::oneshot::Sender<Result<u32, Refused>>>,
@@ -84,7 +86,9 @@ impl Driver {
             canceled: 0,
         };
         driver.store.lead().await?;
-        driver.load().await?;
+        if let Err(refused) = driver.load().await? {
+            return Err(LoadError::Refused(refused));
+        }
         Ok((driver, handle))
     }
 
@@ -138,7 +142,25 @@ impl Driver {
     async fn recover(&mut self) -> Result<(), LoadError> {
         self.sessions.clear();
         self.state.agents.clear();
-        self.load().await
+        while let Err(refused) = self.load().await? {
+            tracing::error!(%refused, "stored state cannot be taken up again yet");
+            self.refuse_for(RECOVERY_MS, &refused).await;
+        }
+        Ok(())
+    }
+
+    /// Answers everything that is asked with a refusal, for this many milliseconds.
+    async fn refuse_for(&mut self, millis: u64, why: &Refused) {
+        let until = self.clock.now().mono.plus_millis(millis);
+        loop {
+            tokio::select! {
+                () = self.clock.sleep_until(until) => return,
+                request = self.requests.recv() => match request {
+                    Some(request) => request.refuse(why),
+                    None => return,
+                },
+            }
+        }
     }
 
     async fn take(&mut self, request: Request, effects: &mut Effects, answers: &mut Vec<Answer>) {
@@ -199,7 +221,7 @@ impl Driver {
 
     /// After the commit: agents are told, sources compiled, and everybody sees.
     fn perform(&mut self, effects: Effects) {
-        for run in &effects.changed {
+        for run in effects.changed.union(&effects.shown) {
             if let Some(view) = self.state.view(run) {
                 self.board.show(view);
             }
@@ -221,7 +243,7 @@ impl Driver {
 
     fn tell(&self, agent: &AgentId) {
         let Some((_, session)) = self.sessions.get(agent) else { return };
-        let desired = self.state.desired(agent);
+        let desired = Some(self.state.desired(agent));
         session.send_if_modified(|told| {
             let is_new = *told != desired;
             *told = desired;
@@ -260,7 +282,8 @@ impl Driver {
 
     /// A farm that was asked to stop is done once nothing runs and no agent has anything left.
     fn answer_stop(&mut self) {
-        let is_clean = self.state.agents.values().all(|agent| agent.sandboxes == 0);
+        let is_there = |agent: &&farm::Agent| matches!(agent.session, farm::Session::Connected { .. });
+        let is_clean = self.state.agents.values().filter(is_there).all(|agent| agent.sandboxes == 0);
         if self.state.is_idle() && is_clean {
             for reply in self.stopping.drain(..) {
                 drop(reply.send(Ok(self.canceled)));

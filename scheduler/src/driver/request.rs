@@ -44,8 +44,8 @@ pub enum Request {
     Connect {
         /// How it introduced itself.
         hello: Hello,
-        /// Where it is told what it should have.
-        desired: watch::Sender<Desired>,
+        /// Where it is told what it should have; `None` until it is told for the first time.
+        desired: watch::Sender<Option<Desired>>,
         /// The stream's number.
         reply: oneshot::Sender<SessionId>,
     },
@@ -65,6 +65,17 @@ pub enum Request {
         /// Answered when nothing runs any more, with the number of canceled runs.
         reply: oneshot::Sender<Result<u32, Refused>>,
     },
+}
+
+impl Request {
+    /// Answers that it was not done. Who asked something without an error learns that nobody answers.
+    pub(super) fn refuse(self, why: &Refused) {
+        match self {
+            Self::Submit { reply, .. } | Self::Cancel { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Stop { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Event(_) | Self::Explain { .. } | Self::Connect { .. } | Self::Drain { .. } => {}
+        }
+    }
 }
 
 /// How a farm stops.
@@ -171,7 +182,7 @@ impl Handle {
     }
 
     /// Opens an agent's stream.
-    pub async fn connect(&self, hello: Hello, desired: watch::Sender<Desired>) -> Asked<SessionId> {
+    pub async fn connect(&self, hello: Hello, desired: watch::Sender<Option<Desired>>) -> Asked<SessionId> {
         self.ask(|reply| Request::Connect { hello, desired, reply }).await
     }
 

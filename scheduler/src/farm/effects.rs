@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Effects {
     /// Runs whose record is to be stored.
     pub changed: BTreeSet<RunId>,
+    /// Runs that look different to people, although nothing of them is to be stored.
+    pub shown: BTreeSet<RunId>,
     /// Runs that ended: their report is to be stored, then their final record.
     pub ended: BTreeMap<RunId, Box<Final>>,
     /// Assignments that are to be stored, or removed (`None`).
@@ -43,11 +45,12 @@ pub struct Final {
 impl Effects {
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, ended, assignments, keys, tell, compile, fleet_changed } = later;
+        let Self { changed, shown, ended, assignments, keys, tell, compile, fleet_changed } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
         self.changed.extend(changed);
+        self.shown.extend(shown);
         self.ended.extend(ended);
         self.assignments.extend(assignments);
         self.keys.extend(keys);

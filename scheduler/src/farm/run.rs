@@ -23,10 +23,19 @@ pub struct Run {
     pub plan: Arc<Plan>,
     /// Fences of active attempts, known once their assignment is committed.
     pub fences: BTreeMap<UnitId, Fence>,
-    /// Since when no agent of the fleet could take a group. Not stored: patience begins anew with the scheduler.
-    pub hopeless: BTreeMap<GroupId, Mono>,
+    /// Groups that no agent of the fleet could take. Not stored: patience begins anew with the scheduler.
+    pub hopeless: BTreeMap<GroupId, Hopeless>,
     /// When the run must be over, if it has a limit. Not stored, for the same reason.
     pub due: Option<Mono>,
+}
+
+/// That no agent of the fleet could take a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hopeless {
+    /// Since when.
+    pub since: Mono,
+    /// What stands in the way.
+    pub why: String,
 }
 
 /// What is stored of a run that has not ended.
@@ -240,7 +249,7 @@ impl Run {
     /// Deadlines of the run: its own, and those of groups that nobody could take.
     pub fn deadlines<'a>(&'a self, patience: &'a Patience) -> impl Iterator<Item = Mono> + 'a {
         let due = self.due.filter(|_| !self.record.state.is_ending());
-        let hopeless = self.hopeless.values().map(|since| since.plus_millis(patience.placement_ms));
+        let hopeless = self.hopeless.values().map(|group| group.since.plus_millis(patience.placement_ms));
         due.into_iter().chain(hopeless)
     }
 

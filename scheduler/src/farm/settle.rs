@@ -1,6 +1,10 @@
 //! What follows from a change: units become ready, groups are placed and closed, runs end.
 
-use super::{Effects, GroupState, Now, Run, RunState, State, UnitState, report, run::UnitRecord, view};
+use super::{
+    Effects, GroupState, Now, Run, RunState, State, UnitState, report,
+    run::{Hopeless, UnitRecord},
+    view,
+};
 use crate::placement::{self, Candidate, Problem, Want};
 use acre_model::{
     attempt::{Assignment, AttemptId},
@@ -242,7 +246,10 @@ fn give_up(state: &mut State, now: Now, effects: &mut Effects) {
     }
     for ((id, group), reasons) in hopeless {
         let Some(run) = state.runs.get_mut(&id) else { continue };
-        let since = *run.hopeless.entry(group).or_insert(now.mono);
+        let since = run.hopeless.get(&group).map_or(now.mono, |known| known.since);
+        let known = run.hopeless.insert(group, Hopeless { since, why: reasons.clone() });
+        // Said at once, to whoever watches.
+        effects.shown.extend(known.is_none_or(|known| known.why != reasons).then(|| id.clone()));
         if since.plus_millis(patience) <= now.mono {
             run.hopeless.remove(&group);
             refuse(run, group, &reasons, now, effects);

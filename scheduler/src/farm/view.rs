@@ -24,6 +24,7 @@ impl State {
         for unit in &mut view.units {
             if let UnitPhase::Queued(reasons) = &mut unit.phase {
                 let group: GroupId = run.plan.units[unit.id.index()].group;
+                reasons.clear();
                 let why = placement::explain(&problem, &settle::want(run, group));
                 reasons.extend(why.iter().map(|(agent, reason)| format!("{agent}: {reason}")));
                 if self.agents.is_empty() {
@@ -111,7 +112,10 @@ fn unit_view(run: &Run, index: usize) -> UnitView {
     };
     match &record.state {
         UnitState::Waiting => {}
-        UnitState::Ready => view.phase = UnitPhase::Queued(Vec::new()),
+        UnitState::Ready => {
+            let hopeless = run.hopeless.get(&planned.group).map(|group| group.why.clone());
+            view.phase = UnitPhase::Queued(hopeless.into_iter().collect());
+        }
         UnitState::Active { agent, started_at, .. } => {
             view.phase = if started_at.is_some() { UnitPhase::Running } else { UnitPhase::Assigned };
             view.agent = Some(agent.clone());

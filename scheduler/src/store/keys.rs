@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// The scheduler that decides.
 pub const LEADER: &str = "leader";
-/// What the farm is: its salt.
+/// What the farm is: its identity.
 pub const FARM: &str = "farm";
 
 /// A run that has not ended.

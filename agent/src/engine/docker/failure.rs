@@ -184,7 +184,7 @@ fn said(error: Error) -> Said {
 fn of_answer(status: u16, text: String) -> EngineError {
     if is_disk_full(&text) {
         EngineError::DiskFull(text)
-    } else if status < 500 || is_the_steps_fault(&text) {
+    } else if status < 500 {
         EngineError::Refused(text)
     } else {
         EngineError::BrokenOff(text)
@@ -196,13 +196,12 @@ fn speaks_of_image(message: &str) -> bool {
     lower.contains("no such image") || lower.contains("image with reference") || lower.contains("manifest")
 }
 
-/// Texts with a 4xx or 5xx status that are about what the step asked for, not about the engine.
+/// Texts of a failed start, with a 4xx or 5xx status, that are about what the step asked for, not about the engine.
 fn is_the_steps_fault(text: &str) -> bool {
-    const PARTS: [&str; 8] = [
+    const PARTS: [&str; 7] = [
         "OCI runtime create failed",
         "executable file not found",
         "exec format error",
-        "no such file or directory",
         "port is already allocated",
         "address already in use",
         "unable to find user",

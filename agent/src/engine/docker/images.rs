@@ -1,8 +1,8 @@
 //! Images: looking them up, pulling, naming and pushing them.
 
-use super::{Docker, failure};
+use super::{Docker, buildkit::is_of, failure};
 use crate::engine::{EngineError, LocalImage, Login, Logins, Said, Saying};
-use acre_model::{digest::Digest, log::Stream, platform::Platform, reference::Reference};
+use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, platform::Platform, reference::Reference};
 use bollard::{
     auth::DockerCredentials,
     models::ProgressDetail,
@@ -23,6 +23,18 @@ impl Docker {
         let id = id.parse().map_err(|_| EngineError::BrokenOff(format!("it gave `{id}` as the id of an image")))?;
         let digests = inspected.repo_digests.unwrap_or_default();
         Ok(Some(LocalImage { id, digests: digests.iter().filter_map(|text| repo_digest(text)).collect() }))
+    }
+
+    /// The images with the digests that the engine has for those without: a base that was on the engine already is used
+    /// without asking a registry, and so without naming a digest. What the engine does not know stays without.
+    pub(super) async fn with_digests(&self, mut used: Vec<UsedImage>) -> Vec<UsedImage> {
+        for image in used.iter_mut().filter(|image| image.digest.is_none()) {
+            let local = self.look_up(&image.reference.to_string()).await.ok().flatten();
+            let mut digests = local.into_iter().flat_map(|local| local.digests);
+            let own = digests.find(|(repository, _)| is_of(&image.reference, repository));
+            image.digest = own.map(|(_, digest)| digest);
+        }
+        used
     }
 
     /// Pulls an image.

@@ -38,6 +38,10 @@ impl Docker {
 
     /// Removes all that carries all of these labels: containers first, which hold on to the rest.
     pub(super) async fn remove_all(&self, labels: &Labels) -> Result<(), EngineError> {
+        if labels.is_empty() {
+            // Everything on the engine carries all of no labels.
+            return Err(EngineError::Refused("nothing is removed without labels that say what".to_owned()));
+        }
         let containers = self.containers(labels).await?;
         all_of(stream::iter(containers), |found| async move { self.remove_container(&found.id).await }).await?;
         let (networks, volumes) = tokio::try_join!(self.networks(labels), self.volumes(labels))?;

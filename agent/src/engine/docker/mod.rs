@@ -1,8 +1,9 @@
 //! Docker Engine. Nothing outside this folder imports bollard.
 //!
 //! A `cmd` costs four calls: create (its volumes come into being with it), attach, start, wait. Each part of the work is
-//! a file that adds to [`Docker`]; [`container`], [`ports`], [`patterns`] and
-//! [`failure`] are pure.
+//! a file that adds to [`Docker`]; `container`, `ports`, `patterns` and `failure` are pure.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
 
 pub mod buildkit;
 pub mod classic;
@@ -21,12 +22,14 @@ mod ports;
 pub use local::LocalEngine;
 
 use crate::engine::{
-    Asked, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime, SandboxSpec,
-    Saying, Seen,
+    Asked, Builder, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime,
+    SandboxSpec, Saying, Seen,
 };
 use acre_model::{digest::Digest, platform::Platform, reference::Reference};
 use bollard::query_parameters::StopContainerOptions;
+use buildkit::BuildKit;
 use bytes::Bytes;
+use classic::Classic;
 use container::{Layout, Network};
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{io, sync::Arc, time::Duration};
@@ -61,6 +64,7 @@ impl Docker {
     pub async fn connect(host: &str) -> Result<Self, EngineError> {
         let failed = |error| failure::of_call(host, error);
         let client = bollard::Docker::connect_with_host(host).map_err(failed)?.with_timeout(PATIENCE);
+        let client = client.with_request_modifier(logins_for_url);
         let client = client.negotiate_version().await.map_err(failed)?;
         let version = client.client_version();
         if (version.major_version, version.minor_version) < OLDEST_API {
@@ -77,6 +81,11 @@ impl Docker {
         let patient = client.clone().with_timeout(LONG_PATIENCE);
         let layout = Layout::of(native.os());
         Ok(Self { client, patient, host: host.to_owned(), native, layout, making: Arc::default() })
+    }
+
+    /// What builds images on this engine, which has told this of itself.
+    pub fn builder(&self, info: &EngineInfo) -> Arc<dyn Builder> {
+        if info.buildkit { Arc::new(BuildKit::new(self.clone())) } else { Arc::new(Classic::new(self.clone())) }
     }
 
     fn is_windows(&self) -> bool {
@@ -108,6 +117,19 @@ impl Docker {
             _ => Ok(()),
         }
     }
+}
+
+/// Logins go in a header as base64 with the alphabet for URLs (Engine API, "Authentication"). bollard writes it with the
+/// ordinary one, upon which the engine drops every login that has a `+` or `/` in it, without a word.
+fn logins_for_url(mut request: bollard::BollardRequest) -> bollard::BollardRequest {
+    for name in ["x-registry-auth", "x-registry-config"] {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        let value = value.and_then(|value| value.replace('+', "-").replace('/', "_").try_into().ok());
+        if let Some(value) = value {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    request
 }
 
 impl Runtime for Docker {

@@ -21,7 +21,14 @@ pub(super) struct BadPattern(String, &'static str);
 #[derive(Clone, Debug)]
 struct Pattern {
     excepts: bool,
-    tokens: Vec<Token>,
+    matcher: Matcher,
+}
+
+#[derive(Clone, Debug)]
+enum Matcher {
+    /// Without anything special, as most are.
+    Literal(String),
+    Tokens(Vec<Token>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,12 +101,12 @@ impl Patterns {
 
     /// Whether `path` matches, given what matched its parent; and what matches it.
     pub(super) fn matches(&self, path: &str, parent: &Matched) -> (bool, Matched) {
-        let path: Vec<char> = path.chars().collect();
+        let characters: Vec<char> = path.chars().collect();
         let mut decided = false;
         let each = self.0.iter().enumerate().map(|(index, pattern)| {
             let inherited = parent.0.get(index).copied().unwrap_or(false);
             // A pattern that could not change the decision is not tried, and so not inherited.
-            let matches = inherited || (pattern.excepts == decided && pattern.matches(&path));
+            let matches = inherited || (pattern.excepts == decided && pattern.matches(path, &characters));
             if matches {
                 decided = !pattern.excepts;
             }
@@ -124,18 +131,27 @@ impl Pattern {
             None => (false, cleaned.as_str()),
         };
         let tokens = tokens(path).map_err(|why| BadPattern(clip(text), why))?;
-        Ok(Self { excepts, tokens })
+        let just = |token: &Token| if let Token::Just(c) = token { Some(*c) } else { None };
+        let literal: Option<String> = tokens.iter().map(just).collect();
+        Ok(Self { excepts, matcher: literal.map_or(Matcher::Tokens(tokens), Matcher::Literal) })
     }
 
-    /// Follows all ways to match at once: time is the product of the lengths, whatever the pattern.
-    fn matches(&self, path: &[char]) -> bool {
-        let mut reached = vec![false; path.len() + 1];
-        reached[0] = true;
-        for token in &self.tokens {
-            reached = token.advance(&reached, path);
+    fn matches(&self, path: &str, characters: &[char]) -> bool {
+        match &self.matcher {
+            Matcher::Literal(literal) => literal == path,
+            Matcher::Tokens(tokens) => all_match(tokens, characters),
         }
-        reached[path.len()]
     }
+}
+
+/// Follows all ways to match at once: time is the product of the lengths, whatever the pattern.
+fn all_match(tokens: &[Token], path: &[char]) -> bool {
+    let mut reached = vec![false; path.len() + 1];
+    reached[0] = true;
+    for token in tokens {
+        reached = token.advance(&reached, path);
+    }
+    reached[path.len()]
 }
 
 impl Token {

@@ -1,4 +1,4 @@
-//! Whether the engine of this machine answers, where no agent can tell (Docker Engine API, `GET /_ping` and
+//! Whether the engine of this machine answers, where no agent can tell (Docker Engine API,
 //! `GET /version`).
 
 use super::Check;
@@ -24,6 +24,7 @@ const LARGEST: usize = 64 * 1024;
 #[serde(rename_all = "PascalCase")]
 struct Version {
     version: String,
+    api_version: String,
     os: String,
     arch: String,
 }
@@ -41,9 +42,8 @@ pub(super) async fn check() -> Check {
     };
     let asked = tokio::time::timeout(LIMIT, ask(Path::new(socket))).await;
     match asked.unwrap_or_else(|_| Err(io::Error::other("no answer within 5 seconds"))) {
-        Ok((version, buildkit)) => {
-            let builder = if buildkit { " (buildkit)" } else { "" };
-            let Version { version, os, arch } = version;
+        Ok(Version { version, api_version, os, arch }) => {
+            let builder = if has_buildkit(&api_version) { " (buildkit)" } else { "" };
             Check::ok("engine", format!("docker {}{builder} on {}/{}", clip(&version), clip(&os), clip(&arch)))
         }
         Err(why) => {
@@ -53,12 +53,16 @@ pub(super) async fn check() -> Check {
     }
 }
 
-async fn ask(socket: &Path) -> io::Result<(Version, bool)> {
-    let ping = get(UnixStream::connect(socket).await?, "engine", "/_ping").await?;
-    // The engine's own word on which builder it prefers: 1 is the classic one, 2 BuildKit.
-    let buildkit = ping.headers().get("Builder-Version").is_some_and(|version| version == "2");
+async fn ask(socket: &Path) -> io::Result<Version> {
     let version = get(UnixStream::connect(socket).await?, "engine", "/version").await?;
-    Ok((serde_json::from_slice(version.body())?, buildkit))
+    Ok(serde_json::from_slice(version.body())?)
+}
+
+/// BuildKit came to engines with version 1.39 of their API.
+fn has_buildkit(api_version: &str) -> bool {
+    let numbers =
+        api_version.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    numbers.is_some_and(|version: (u32, u32)| version >= (1, 39))
 }
 
 /// The answer to one plain GET over a connection of its own, which ends with it.
@@ -79,5 +83,17 @@ pub(super) async fn get(
         answer = &mut answer => answer,
         // The connection may end together with the answer.
         _ = &mut connection => answer.await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buildkit_comes_with_the_api() {
+        for (version, expected) in [("1.38", false), ("1.39", true), ("1.41", true), ("2.0", true), ("odd", false)] {
+            assert_eq!(has_buildkit(version), expected, "{version}");
+        }
     }
 }

@@ -1,151 +1,54 @@
 //! The farm of this machine: a scheduler and an agent as background processes of one user (design: "Farm on one
 //! machine"). What runs is known by a record per process; starting and stopping happens under a lock.
 
+mod error;
 mod launch;
+mod machine;
+mod parts;
 pub mod paths;
 mod process;
 mod record;
 
+pub use error::LocalError;
 pub use launch::launcher;
+pub use machine::find;
+pub use parts::{IDLE_STOP, IdleStop, Part};
 
 use crate::{
     error::Error,
-    farm::{Address, BadAddress, FarmClient},
+    farm::{Address, FarmClient},
 };
 use acre_model::ids::ProjectName;
+use machine::make_folder;
+use parts::{Start, started_line};
 use paths::Home;
 use process::Process;
 use record::Record;
-use serde::{Deserialize, Serialize};
 use std::{
     env,
-    ffi::OsString,
-    fs::{self, DirBuilder, File, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// What a farm on one machine consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// `acre-scheduler`.
-    Scheduler,
-    /// `acre-agent`.
-    Agent,
-}
-
-/// Whether a farm stops by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum IdleStop {
-    /// Only when it is told to.
-    Never,
-    /// After [`IDLE_STOP`] without a run.
-    WhenIdle,
-}
-
-/// How long a farm that was started by the way waits for work, as the scheduler's command line takes it.
-pub const IDLE_STOP: &str = "30m";
 /// The version of this client, and of the scheduler and agent that belong to it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long another `acre` may take to start or stop the farm.
 const LOCK: Duration = Duration::from_secs(150);
+/// How long draining may take before the user is told what is waited for.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long cancelling what runs may take before the farm is stopped all the same.
+const CANCEL: Duration = Duration::from_secs(60);
 /// How long a drained process may take to end before it is told again, and how long then.
 const END: Duration = Duration::from_secs(15);
 const END_AT_ONCE: Duration = Duration::from_secs(5);
-
-/// What can go wrong with the farm of this machine.
-#[derive(Debug, thiserror::Error)]
-pub enum LocalError {
-    /// Nothing says where its files are.
-    #[error("HOME is not set; set it, or ACRE_HOME to the folder that shall hold the farm's files")]
-    NoHome,
-    /// A folder that depends on the working directory.
-    #[error("ACRE_HOME must be an absolute path, not `{0}`")]
-    RelativeHome(String),
-    /// The socket cannot be there.
-    #[error("{0}; set ACRE_HOME or XDG_RUNTIME_DIR to a shorter one")]
-    Socket(BadAddress),
-    /// A file or process.
-    #[error("{what}: {why}")]
-    System {
-        /// What was to be done.
-        what: String,
-        /// What the system says.
-        why: io::Error,
-    },
-    /// A program is missing.
-    #[error(
-        "no farm is configured, and none can be started on this machine: `{program}` is neither in {folder} nor on \
-         PATH; install it beside `acre`, or name a farm with --farm"
-    )]
-    Missing {
-        /// The program.
-        program: &'static str,
-        /// The folder of `acre`.
-        folder: String,
-    },
-    /// A program was started and did not become ready.
-    #[error("{program} did not start: {why}; its messages are in {log}")]
-    NotReady {
-        /// The program.
-        program: &'static str,
-        /// What it says.
-        why: String,
-        /// Its log file.
-        log: String,
-    },
-    /// A scheduler that does not answer.
-    #[error("the scheduler (process {pid}) does not answer: {why}; `acre down --now` stops it whatever it does")]
-    Silent {
-        /// Its number.
-        pid: i32,
-        /// What the connection says.
-        why: String,
-    },
-    /// Another `acre` has the lock.
-    #[error("another acre starts or stops the farm for more than {seconds} seconds", seconds = LOCK.as_secs())]
-    Locked,
-}
-
-impl LocalError {
-    fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        move |why| Self::System { what: what.into(), why }
-    }
-}
-
-impl Part {
-    const fn program(self) -> &'static str {
-        match self {
-            Self::Scheduler => "acre-scheduler",
-            Self::Agent => "acre-agent",
-        }
-    }
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Scheduler => "scheduler",
-            Self::Agent => "agent",
-        }
-    }
-}
 
 /// The farm of this machine, running or not.
 #[derive(Clone, Debug)]
 pub struct LocalFarm {
     home: Home,
-}
-
-/// How a farm is started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct Start {
-    socket: PathBuf,
-    idle_stop: IdleStop,
-    engine: Option<String>,
 }
 
 impl LocalFarm {
@@ -278,7 +181,19 @@ impl LocalFarm {
     }
 
     async fn drain(&self, scheduler: &Record, now: bool) -> Result<u32, Error> {
-        connect(scheduler).await?.stop(now).await
+        let farm = connect(scheduler).await?;
+        let stop = farm.stop(now);
+        tokio::pin!(stop);
+        if now {
+            let why = format!("it has not stopped after {} seconds", CANCEL.as_secs());
+            let silent = LocalError::Silent { pid: scheduler.identity.pid(), why };
+            return tokio::time::timeout(CANCEL, stop).await.unwrap_or(Err(silent.into()));
+        }
+        if let Ok(stopped) = tokio::time::timeout(QUIET, &mut stop).await {
+            return stopped;
+        }
+        crate::tell("waiting for what runs; `acre down --now` cancels it");
+        stop.await
     }
 
     /// Starts parts one after the other. If one does not come up, those before it are stopped again.
@@ -300,33 +215,12 @@ impl LocalFarm {
         make_folder(start.socket.parent().unwrap_or(Path::new("/")))?;
         let log = self.log(part);
         let what = || format!("cannot start {}", program.display());
-        let launched =
-            launch::launch(&program, &self.arguments(part, start), &log).map_err(LocalError::system(what()))?;
+        let launched = launch::launch(&program, &start.arguments(part, &self.data(part)), &log)
+            .map_err(LocalError::system(what()))?;
         let record = Record { identity: launched.identity.clone(), start: start.clone(), version: VERSION.to_owned() };
         record.write(&self.record(part)).map_err(LocalError::system("cannot record a process"))?;
         let not_ready = |why| LocalError::NotReady { program: part.program(), why, log: log.display().to_string() };
         launched.ready().await.map_err(not_ready)
-    }
-
-    /// The command line of a part, but for `--ready-fd`.
-    fn arguments(&self, part: Part, start: &Start) -> Vec<OsString> {
-        let address = Address::Unix(start.socket.clone()).to_string();
-        let mut arguments: Vec<OsString> = vec!["--data".into(), self.data(part).into()];
-        match part {
-            Part::Scheduler => {
-                arguments.extend(["--listen".into(), address.into()]);
-                if start.idle_stop == IdleStop::WhenIdle {
-                    arguments.extend(["--idle-stop".into(), IDLE_STOP.into()]);
-                }
-            }
-            Part::Agent => {
-                arguments.extend(["--farm".into(), address.into(), "--exit-with-farm".into()]);
-                if let Some(engine) = &start.engine {
-                    arguments.extend(["--engine".into(), engine.into()]);
-                }
-            }
-        }
-        arguments
     }
 
     /// The agent first, so that the scheduler still hears of its end.
@@ -383,17 +277,6 @@ async fn is_idle(farm: &FarmClient) -> Result<bool, Error> {
     Ok(!busy && farm.list(1000).await?.iter().all(|run| run.status.is_final()))
 }
 
-fn started_line(started: &[Part], idle_stop: IdleStop) -> String {
-    match (started, idle_stop) {
-        ([Part::Agent], _) => "started the agent of this machine's farm again".to_owned(),
-        ([Part::Scheduler], _) => "started the scheduler of this machine's farm again".to_owned(),
-        (_, IdleStop::WhenIdle) => {
-            "no farm is configured: started one on this machine, which stops after 30 idle minutes".to_owned()
-        }
-        (_, IdleStop::Never) => "started a farm on this machine; `acre down` stops it".to_owned(),
-    }
-}
-
 /// Whether version `a` is older than `b`, by their three numbers; what is no version is not older.
 fn is_older(a: &str, b: &str) -> bool {
     let numbers = |version: &str| -> Option<Vec<u64>> {
@@ -406,24 +289,6 @@ fn is_older(a: &str, b: &str) -> bool {
 /// The engine that `DOCKER_HOST` names, as far as an agent can use it; else the agent knows where to look.
 fn engine_from_env() -> Option<String> {
     env::var("DOCKER_HOST").ok().filter(|host| host.starts_with("unix://"))
-}
-
-/// A program that belongs to `acre`: beside it, else on PATH.
-pub fn find(program: &'static str) -> Result<PathBuf, LocalError> {
-    let own = env::current_exe().and_then(fs::canonicalize).ok();
-    let folder = own.as_deref().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(folder.clone()).chain(env::split_paths(&path).filter(|folder| folder.is_absolute()));
-    let executable =
-        |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0);
-    let found = folders.map(|folder| folder.join(program)).find(executable);
-    found.ok_or(LocalError::Missing { program, folder: folder.display().to_string() })
-}
-
-/// A folder for this user alone.
-fn make_folder(path: &Path) -> Result<(), LocalError> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(LocalError::system(format!("cannot make the folder {}", path.display())))
 }
 
 #[cfg(test)]
@@ -443,24 +308,5 @@ mod tests {
         for (a, b, expected) in table {
             assert_eq!(is_older(a, b), expected, "{a} older than {b}");
         }
-    }
-
-    #[test]
-    fn parts_are_started_with_what_they_need() {
-        let home = Home::new(|name| (name == "ACRE_HOME").then(|| "/a".into())).unwrap();
-        let farm = LocalFarm::new(home);
-        let start = Start {
-            socket: "/run/x.sock".into(),
-            idle_stop: IdleStop::WhenIdle,
-            engine: Some("unix:///run/engine.sock".to_owned()),
-        };
-        let shown = |part| {
-            let words: Vec<String> =
-                farm.arguments(part, &start).iter().map(|word| word.display().to_string()).collect();
-            words.join(" ")
-        };
-        assert_eq!(shown(Part::Scheduler), "--data /a/scheduler --listen unix:/run/x.sock --idle-stop 30m");
-        let agent = "--data /a/agent --farm unix:/run/x.sock --exit-with-farm --engine unix:///run/engine.sock";
-        assert_eq!(shown(Part::Agent), agent);
     }
 }

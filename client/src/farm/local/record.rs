@@ -1,6 +1,6 @@
 //! What is remembered of a background process: a file per part of the farm, one JSON object.
 
-use super::{Start, process::Identity};
+use super::{parts::Start, process::Identity};
 use serde::{Deserialize, Serialize};
 use std::{fs, io, path::Path};
 

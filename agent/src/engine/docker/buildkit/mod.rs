@@ -1,8 +1,8 @@
 //! Builds by the BuildKit inside the engine, over its gRPC endpoint: one code path for Docker Engine 20.10 to 28, with
 //! either image store.
 //!
-//! A build is three calls that run side by side: `Control.Session` ([`session`], over which files and logins are asked
-//! for), `Control.Solve` (the build) and `Control.Status` ([`progress`]). Dropping the connection cancels them all.
+//! A build is three calls that run side by side: `Control.Session` (over which files and logins are asked for),
+//! `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
 
 pub(super) mod channel;
 mod context;
@@ -13,13 +13,14 @@ mod services;
 mod session;
 mod stat;
 mod transfer;
-pub(super) mod used;
+mod used;
 
 pub(super) use context::choose;
+pub(super) use used::is_of;
 
 use super::Docker;
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Saying};
-use acre_model::{attempt::UsedImage, digest::Digest};
+use acre_model::digest::Digest;
 use bollard_buildkit_proto::moby::buildkit::v1::{
     SolveRequest, SolveResponse, StatusRequest, StatusResponse, control_client::ControlClient,
 };
@@ -87,6 +88,7 @@ impl BuildKit {
         }
     }
 
+    /// What the answer of a build that succeeded says.
     async fn built(
         &self,
         request: &BuildRequest,
@@ -99,27 +101,13 @@ impl BuildKit {
             return Err(EngineError::BrokenOff("it did not tell the id of the image it built".to_owned()));
         };
         let used = used::images(request.build.dependencies.as_deref(), progress.names());
-        Ok(Built { image, used: self.docker.with_digests(used).await? })
+        Ok(Built { image, used: self.docker.with_digests(used).await })
     }
 }
 
 impl Builder for BuildKit {
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
         self.run(request, say).boxed()
-    }
-}
-
-impl Docker {
-    /// The images with the digests that the engine has for those without: a base that was on the engine already is used
-    /// without asking a registry, and so without naming a digest.
-    pub(super) async fn with_digests(&self, mut used: Vec<UsedImage>) -> Result<Vec<UsedImage>, EngineError> {
-        for image in used.iter_mut().filter(|image| image.digest.is_none()) {
-            let local = self.look_up(&image.reference.to_string()).await?;
-            let mut digests = local.into_iter().flat_map(|local| local.digests);
-            image.digest =
-                digests.find(|(repository, _)| used::is_of(&image.reference, repository)).map(|(_, digest)| digest);
-        }
-        Ok(used)
     }
 }
 

@@ -115,7 +115,8 @@ impl Progress {
             partial: HashMap::new(),
         });
         step.started = vertex.started.or(step.started);
-        if step.number == number {
+        // What is over already is shown with its end.
+        if step.number == number && vertex.completed.is_none() {
             self.head(&vertex.digest, lines);
         }
     }
@@ -144,7 +145,6 @@ impl Progress {
 
     /// Transfers and exports, told once when they are complete.
     fn detail(&mut self, status: &VertexStatus, lines: &mut Vec<u8>) {
-        let name = if status.name.is_empty() { &status.id } else { &status.name };
         if status.completed.is_none() || !self.steps.contains_key(&status.vertex) {
             return;
         }
@@ -153,7 +153,7 @@ impl Progress {
         }
         let size = if status.current > 0 { format!(" {}", size(status.current)) } else { String::new() };
         let took = seconds(status.started, status.completed);
-        let text = format!("{}{size} {took:.1}s done", one_line(name));
+        let text = format!("{}{size} {took:.1}s done", one_line(&status.id));
         self.line(&status.vertex.clone(), &text, lines);
     }
 

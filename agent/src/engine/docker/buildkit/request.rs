@@ -84,3 +84,95 @@ fn extra_host(text: &str) -> Result<String, EngineError> {
     }
     Ok(format!("{name}={}", address.trim_start_matches('[').trim_end_matches(']')))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Content, DockerfileText, Logins, Snapshot};
+    use acre_model::{digest::Digest, plan::Context};
+    use futures::{FutureExt as _, future::BoxFuture};
+    use std::{io, path::PathBuf, sync::Arc};
+
+    type Change = Box<dyn FnOnce(&mut Build)>;
+
+    struct Nothing;
+
+    impl Content for Nothing {
+        fn open<'a>(&'a self, _digest: &'a Digest) -> BoxFuture<'a, io::Result<PathBuf>> {
+            async { Err(io::ErrorKind::NotFound.into()) }.boxed()
+        }
+    }
+
+    fn request(change: impl FnOnce(&mut Build)) -> BuildRequest {
+        let mut build = Build {
+            context: Context::Empty,
+            dockerfile: "d/Dockerfile.prod".to_owned(),
+            tags: Vec::new(),
+            arguments: Vec::new(),
+            labels: Vec::new(),
+            target: None,
+            no_cache: false,
+            pull: false,
+            add_hosts: Vec::new(),
+            network: None,
+            shm_size: None,
+            dependencies: None,
+        };
+        change(&mut build);
+        BuildRequest {
+            build,
+            platform: "linux/arm/v7".parse().unwrap(),
+            context: Arc::new(Snapshot::new(Vec::new(), Arc::new(Nothing))),
+            dockerfile: DockerfileText { text: "FROM scratch".into(), ignore: None },
+            shared_key: "key".to_owned(),
+            logins: Logins::default(),
+        }
+    }
+
+    /// The options besides those that every build has.
+    fn options(change: impl FnOnce(&mut Build)) -> Result<Vec<String>, EngineError> {
+        let attrs = frontend(&request(change))?;
+        assert_eq!((attrs["filename"].as_str(), attrs["platform"].as_str()), ("Dockerfile", "linux/arm/v7"));
+        let rest = attrs.into_iter().filter(|(key, _)| !["filename", "platform"].contains(&key.as_str()));
+        let mut rest: Vec<String> = rest.map(|(key, value)| format!("{key}={value}")).collect();
+        rest.sort();
+        Ok(rest)
+    }
+
+    #[test]
+    fn flags_become_options_of_the_frontend() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let table: [(Change, &[&str]); 8] = [
+            (Box::new(|_| {}), &[]),
+            (Box::new(|build| build.target = Some("t".to_owned())), &["target=t"]),
+            (Box::new(|build| build.no_cache = true), &["no-cache="]),
+            (Box::new(|build| build.pull = true), &["image-resolve-mode=pull"]),
+            (Box::new(move |build| build.arguments = vec![pair("A", "b=c")]), &["build-arg:A=b=c"]),
+            (Box::new(|build| build.network = Some("none".to_owned())), &["force-network-mode=none"]),
+            (Box::new(|build| build.shm_size = Some(1024)), &["shm-size=1024"]),
+            (
+                Box::new(|build| build.add_hosts = vec!["a:1.2.3.4".to_owned(), "b:::1".to_owned()]),
+                &["add-hosts=a=1.2.3.4,b=::1"],
+            ),
+        ];
+        for (change, expected) in table {
+            assert_eq!(options(change).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_build_cannot_have_is_refused() {
+        for host in ["a", "a:", ":1.2.3.4", "a:1.2.3.4,b=5"] {
+            assert!(options(|build| build.add_hosts = vec![host.to_owned()]).is_err(), "{host}");
+        }
+        assert!(options(|build| build.network = Some("host".to_owned())).is_err());
+    }
+
+    #[test]
+    fn the_image_has_all_its_names() {
+        let request = request(|build| build.tags = vec!["a:1".parse().unwrap(), "h:5000/b".parse().unwrap()]);
+        let solve = solve(&request, "ref", "session").unwrap();
+        assert_eq!(solve.exporter_attrs_deprecated["name"], "a:1,h:5000/b:latest");
+        assert_eq!(solve.exporters[0].attrs, solve.exporter_attrs_deprecated);
+    }
+}

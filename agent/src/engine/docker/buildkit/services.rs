@@ -99,7 +99,10 @@ impl file_sync_server::FileSync for Files {
     type DiffCopyStream = Packets;
 
     async fn diff_copy(&self, request: Request<Streaming<Packet>>) -> Result<Response<Packets>, Status> {
-        let files = self.files(request.metadata())?;
+        let (files, metadata) = (self.clone(), request.metadata().clone());
+        // A large tree and many patterns keep a thread busy, and the engine waits one second for a sign of health.
+        let files = tokio::task::spawn_blocking(move || files.files(&metadata)).await;
+        let files = files.map_err(|error| Status::internal(error.to_string()))??;
         let content = Arc::clone(self.context.content());
         Ok(Response::new(transfer::send(files, content, request.into_inner(), Arc::clone(&self.fault))))
     }

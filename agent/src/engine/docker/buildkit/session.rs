@@ -3,6 +3,7 @@
 
 use super::services::{Auth, Files, Health};
 use crate::engine::EngineError;
+use acre_model::digest::Digest;
 use bollard_buildkit_proto::{
     health::health_server::HealthServer,
     moby::{
@@ -14,12 +15,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     service::TowerToHyperService,
 };
+use sha2::{Digest as _, Sha256};
 use std::hash::{BuildHasher as _, RandomState};
 use tokio::io::{AsyncWriteExt as _, DuplexStream, ReadHalf, WriteHalf};
 use tokio_util::{io::ReaderStream, task::AbortOnDropHandle};
 use tonic::{
     Request, Streaming,
-    metadata::{Ascii, MetadataValue},
+    metadata::{Ascii, MetadataValue, errors::InvalidMetadataValue},
     service::Routes,
     transport::Channel,
 };
@@ -96,18 +98,17 @@ fn request(
     // A pipe in memory has no errors but its end.
     let messages = tokio_stream::StreamExt::map_while(pieces, |data| Some(BytesMessage { data: data.ok()?.into() }));
     let mut request = Request::new(messages);
-    let value = |text: &str| text.parse::<MetadataValue<Ascii>>().map_err(|_| not_ascii(text));
+    let bad = |error: InvalidMetadataValue| EngineError::Refused(format!("a session cannot be named so: {error}"));
+    let value = |text: &str| text.parse::<MetadataValue<Ascii>>().map_err(bad);
+    // Hashed: it may be of any characters and length.
+    let shared_key = Digest::from_bytes(Sha256::digest(shared_key).into()).hex();
     let metadata = request.metadata_mut();
     metadata.insert("x-docker-expose-session-uuid", value(id)?);
-    metadata.insert("x-docker-expose-session-sharedkey", value(shared_key)?);
+    metadata.insert("x-docker-expose-session-sharedkey", value(&shared_key)?);
     for method in METHODS {
         metadata.append("x-docker-expose-session-grpc-method", MetadataValue::from_static(method));
     }
     Ok(request)
-}
-
-fn not_ascii(text: &str) -> EngineError {
-    EngineError::Refused(format!("`{}` cannot name a build context", acre_model::text::clip(text)))
 }
 
 async fn carry(mut from_them: Streaming<BytesMessage>, mut to_us: WriteHalf<DuplexStream>) {

@@ -19,7 +19,6 @@ pub(super) fn images<'a>(
     }
     let mut used: Vec<UsedImage> = Vec::new();
     for Dependency { reference, .. } in dependencies.into_iter().flatten() {
-        // What was not needed in the end was not used; a build that names nothing uses what its Dockerfile says.
         let digest = told.remove(&key(reference)).and_then(|(_, digest)| digest).or(reference.digest());
         if !used.iter().any(|image| image.reference == *reference) {
             used.push(UsedImage { reference: reference.clone(), digest });

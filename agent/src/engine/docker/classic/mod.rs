@@ -62,7 +62,7 @@ impl Classic {
                 used.push(UsedImage { digest: reference.digest(), reference });
             }
         }
-        Ok(Built { image, used: self.docker.with_digests(used).await? })
+        Ok(Built { image, used: self.docker.with_digests(used).await })
     }
 }
 
