@@ -125,7 +125,9 @@ impl Farm {
 
     /// Hands in a task without a source and does not wait for it; the run's id.
     pub fn hand_in(&self, yaml: &str) -> String {
-        self.task_with(yaml, &["--no-wait"]).ended(0).run_id()
+        let run = self.task_with(yaml, &["--no-wait"]).ended(0).stdout.trim().to_owned();
+        self.knows(&run);
+        run
     }
 
     /// Runs one shell script as a step.

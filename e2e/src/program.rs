@@ -159,6 +159,13 @@ impl Running {
         }
     }
 
+    /// Waits for its end, which must be a good one; the bytes it has written to standard output.
+    pub fn bytes(mut self) -> Vec<u8> {
+        let status = wait::until("a program ends", LIMIT, || self.child.try_wait().expect("a child can be waited for"));
+        assert!(status.success(), "`{}`: {status}: {}", self.command, clipped(&self.said()));
+        self.stdout.all()
+    }
+
     /// Kills it, and gives what it had written to standard output.
     pub fn kill(mut self) -> Vec<u8> {
         self.signal(Signal::KILL);

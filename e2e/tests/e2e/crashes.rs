@@ -143,26 +143,6 @@ fn a_killed_agent_that_does_not_come_back_loses_its_command() {
 }
 
 #[test]
-fn a_command_that_may_run_twice_runs_again_when_its_agent_comes_back() {
-    let farm = Farm::new();
-    let task = "
-steps:
-  - id: once
-    idempotent: true
-    cmd: {base} sh -c 'echo begins; sleep 2; echo ends'
-";
-    let mut client = farm.start_task(task, &[]);
-    let run = run_id(&client.wait_for("begins\n")).expect("it was handed in");
-    farm.knows(&run);
-    farm.kill(Part::Agent);
-    wait::until("the agent counts as lost", SOON, || farm.show(&run)["units"][0]["phase"].get("queued").map(drop));
-    farm.acre(&["up"]).ended(0);
-    client.end().ended(0).says("begins\nends\n");
-    assert_eq!(farm.show(&run)["units"][0]["attempt"], 2);
-    farm.is_clean_within(CLEAN);
-}
-
-#[test]
 fn an_agent_that_is_killed_in_a_build_builds_again() {
     let farm = Farm::new();
     let dockerfile = "FROM {base}\nRUN echo begins {{.}} && sleep 2\n".replace("{{.}}", &farm.image("x"));

@@ -29,7 +29,10 @@ const JUNIT: &str = r#"<?xml version="1.0"?>
 </testsuites>
 "#;
 
+/// A source whose image is made from one that was pushed before.
 fn source(farm: &Farm) -> Source {
+    let parent = Source::new(&[("Dockerfile", &farm.text("FROM {base}\nLABEL of={repo}\n"))]);
+    farm.acre(&["build", "-t", "{repo}/parent:1", parent.arg()]).ended(0);
     Source::new(&[
         ("acb.yaml", &farm.text(TASK)),
         ("Dockerfile", &farm.text(DOCKERFILE)),
@@ -69,7 +72,7 @@ fn digests_are_those_of_the_registry() {
     for image in images {
         assert_eq!(image["image"]["digest"], tagged.as_str(), "{image:#}");
         assert_eq!(image["image"]["platform"], "linux/amd64");
-        assert_eq!(image["runtime-dependency"]["digest"], in_registry(&registry::base()).as_str(), "{image:#}");
+        assert_eq!(image["runtime-dependency"]["digest"], in_registry(&farm.image("parent:1")).as_str(), "{image:#}");
     }
 }
 
