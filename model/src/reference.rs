@@ -178,7 +178,7 @@ fn registry_is_valid(registry: &str) -> bool {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let host_is_valid = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => host.split('.').all(label),
     };
     let decimal = |port: &str| port.bytes().all(|b| b.is_ascii_digit());

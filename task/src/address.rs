@@ -158,7 +158,7 @@ fn host_is_valid(host: &str, with_port: bool) -> bool {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
     };
     let name_is_valid = match bracketed(name) {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => name.split('.').all(label),
     };
     let digits =
@@ -181,7 +181,7 @@ fn bracketed(name: &str) -> Option<&str> {
 fn is_loopback(host: &str) -> bool {
     let (name, _) = split_port(host);
     let address = bracketed(name).unwrap_or(name);
-    name == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    name == "localhost" || address.parse::<core::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The rules of `git check-ref-format` that matter for a whole ref or commit, and no leading `-`.

@@ -62,6 +62,10 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                         last = (**run).clone();
                     }
                     view.seen(item, now())?;
+                    // What no agent of the fleet could take, the farm says at once.
+                    let why = if explained { Vec::new() } else { reasons_in(&last) };
+                    explained |= !why.is_empty();
+                    why.iter().for_each(|reason| view.note(reason));
                 }
                 None => break,
             },
@@ -92,9 +96,13 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
 
 /// Why units of a run wait for an agent; nothing where the farm does not say.
 async fn reasons(farm: &FarmClient, run: &RunId) -> Vec<String> {
-    let units = farm.get(run, true).await.map(|run| run.units).unwrap_or_default();
+    farm.get(run, true).await.map(|run| reasons_in(&run)).unwrap_or_default()
+}
+
+/// The reasons that a view of a run carries.
+fn reasons_in(run: &RunView) -> Vec<String> {
     let mut lines = Vec::new();
-    for unit in &units {
+    for unit in &run.units {
         if let UnitPhase::Queued(reasons) = &unit.phase {
             lines.extend(reasons.iter().map(|reason| format!("{} waits: {}", unit.name, sentence(reason))));
         }

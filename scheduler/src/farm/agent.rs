@@ -37,16 +37,18 @@ pub enum Session {
         /// When it was heard last.
         heard: Mono,
     },
-    /// It has none.
+    /// It had one, and it ended.
     Away {
         /// Since when.
         since: Mono,
     },
+    /// It is known by what was once assigned to it, and has had none since the scheduler started.
+    Unheard,
 }
 
 impl Agent {
     /// An agent that is known only by what was once assigned to it.
-    pub fn away(since: Mono) -> Self {
+    pub fn unheard() -> Self {
         let capability = Capability {
             platforms: Vec::new(),
             pool: PoolName::default(),
@@ -56,13 +58,13 @@ impl Agent {
             engine: Engine::Down("not connected since the scheduler started".to_owned()),
             version: String::new(),
         };
-        Self { capability, session: Session::Away { since }, draining: false, sandboxes: 0 }
+        Self { capability, session: Session::Unheard, draining: false, sandboxes: 0 }
     }
 
     /// Whether work is given to it.
     pub fn readiness(&self) -> Readiness {
         match self.session {
-            Session::Away { .. } => Readiness::Disconnected,
+            Session::Away { .. } | Session::Unheard => Readiness::Disconnected,
             Session::Connected { .. } if self.draining => Readiness::Draining,
             Session::Connected { .. } if !self.capability.is_ready() => Readiness::EngineDown,
             Session::Connected { .. } => Readiness::Ready,
@@ -78,7 +80,8 @@ impl Agent {
     pub fn deadline(&self, patience: &Patience) -> Option<Mono> {
         Some(match self.session {
             Session::Connected { heard, .. } => heard.plus_millis(patience.agent_ms),
-            Session::Away { since } => since.plus_millis(patience.agent_ms).max(Mono(0).plus_millis(patience.start_ms)),
+            Session::Away { since } => since.plus_millis(patience.agent_ms),
+            Session::Unheard => Mono(patience.start_ms),
         })
     }
 }

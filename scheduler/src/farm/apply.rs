@@ -93,7 +93,7 @@ fn connected(
     now: Now,
     effects: &mut Effects,
 ) {
-    let agent = state.agents.entry(id.clone()).or_insert_with(|| Agent::away(now.mono));
+    let agent = state.agents.entry(id.clone()).or_insert_with(Agent::unheard);
     agent.capability = capability;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
     effects.tell.insert(id.clone());

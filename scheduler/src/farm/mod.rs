@@ -85,7 +85,7 @@ impl State {
         for run in runs {
             for group in &run.record.groups {
                 if let GroupState::Placed { agent } = &group.state {
-                    state.agents.entry(agent.clone()).or_insert_with(|| Agent::away(Mono(0)));
+                    state.agents.entry(agent.clone()).or_insert_with(Agent::unheard);
                 }
             }
             state.runs.insert(run.record.id.clone(), run);

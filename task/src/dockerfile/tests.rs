@@ -1,3 +1,5 @@
+//! Dockerfiles, and what they build on.
+
 use super::*;
 
 fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<Vec<String>, String> {

@@ -1,3 +1,5 @@
+//! Templates, and what they render to.
+
 use super::*;
 use crate::RunFacts;
 use acre_model::{ids::RunId, platform::Platform, submission::NamedText};

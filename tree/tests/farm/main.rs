@@ -2,7 +2,6 @@
 #![cfg(unix)]
 
 mod fetching;
-mod measuring;
 mod server;
 mod uploading;
 

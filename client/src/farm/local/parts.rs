@@ -26,8 +26,11 @@ pub enum IdleStop {
     WhenIdle,
 }
 
+/// How long a unit may wait that the one engine of this machine cannot take, as the scheduler's command line takes it.
+const PLACEMENT_GRACE: &str = "30s";
 /// How long a farm that was started by the way waits for work, as the scheduler's command line takes it.
 pub const IDLE_STOP: &str = "30m";
+
 impl Part {
     /// The program that is it.
     pub(super) const fn program(self) -> &'static str {
@@ -66,6 +69,7 @@ impl Start {
         match part {
             Part::Scheduler => {
                 arguments.extend(["--listen".into(), address.into()]);
+                arguments.extend(["--placement-grace".into(), PLACEMENT_GRACE.into()]);
                 if self.idle_stop == IdleStop::WhenIdle {
                     arguments.extend(["--idle-stop".into(), IDLE_STOP.into()]);
                 }
@@ -103,8 +107,8 @@ mod tests {
         let engine = Some("unix:///run/engine.sock".to_owned());
         let idle = Start { idle_stop: IdleStop::WhenIdle, engine, ..never.clone() };
         let table = [
-            (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock"),
-            (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --idle-stop 30m"),
+            (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s"),
+            (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s --idle-stop 30m"),
             (&never, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm"),
             (&idle, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm --engine unix:///run/engine.sock"),
         ];

@@ -48,7 +48,7 @@ fn refusal(may: May, name: &str) -> Option<&'static str> {
         May::Use(names) if names.contains(&name) => None,
         May::Use([]) => Some("it stands alone"),
         May::Use(_) => Some(
-            "model <- task <- scheduler, client; model <- proto <- tree, scheduler, agent, client; tree <- agent, client",
+            "the house: task, proto on model; tree on proto; scheduler on task; agent on tree; client on task, tree",
         ),
     }
 }

@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn what_only_sounds_impure_passes() {
-        let text = "//! async tokio\nuse core::net::IpAddr; use std::time::Duration; fn f(now: Time) { let rand = g(now, \"std::fs\"); rand.now(); feasible::now() }";
+        let text = "//! async tokio\nuse core::net::IpAddr; use std::time::Duration;\n\
+            fn f(now: Time) { let rand = g(now, \"std::fs\"); rand.now(); feasible::now() }";
         assert_eq!(found("scheduler/src/farm/a.rs", text), Vec::<String>::new());
     }
 
