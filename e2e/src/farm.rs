@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use std::{
     cell::RefCell,
-    fs,
+    fs, io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::Command,
@@ -59,9 +59,18 @@ impl Farm {
 
     /// A farm on the engine at this address.
     pub fn on(engine: &str) -> Self {
+        Self::with(engine, tempfile::tempdir())
+    }
+
+    /// A farm whose home is in this folder.
+    pub fn below(folder: &Path) -> Self {
+        Self::with(&engine::address(), tempfile::tempdir_in(folder))
+    }
+
+    fn with(engine: &str, home: io::Result<TempDir>) -> Self {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos();
         Self {
-            home: tempfile::tempdir().expect("a temporary folder can be made"),
+            home: home.expect("a temporary folder can be made"),
             engine: engine.to_owned(),
             repository: format!("{}/e2e-{:x}-{nanos:x}", registry::address(), std::process::id()),
             salt: RefCell::new(None),
@@ -136,7 +145,7 @@ impl Farm {
         self.acre(&["run", "--cmd", &format!("{{base}} sh -c '{script}'"), "/dev/null"])
     }
 
-    /// A run as `acre show -o json` gives it: the run while it lasts, its report once it is over.
+    /// A run as `acre show -o json` gives it, with its report once it is over.
     pub fn show(&self, run: &str) -> Value {
         let output = self.acre(&["show", "-o", "json", run]);
         serde_json::from_str(&output.ended(0).stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {output}"))
@@ -144,9 +153,8 @@ impl Farm {
 
     /// Waits until a run is over; its report.
     pub fn report(&self, run: &str, limit: Duration) -> Value {
-        wait::until(&format!("run {run} is over"), limit, || {
-            Some(self.show(run)).filter(|shown| shown.get("ended-at").is_some_and(Value::is_number))
-        })
+        let report = || self.show(run)["report"].take();
+        wait::until(&format!("run {run} is over"), limit, || Some(report()).filter(|report| !report.is_null()))
     }
 
     /// The whole log of a step, byte for byte as it is stored.

@@ -59,7 +59,7 @@ fn refuse(mut client: TcpStream, status: &str, body: &str) -> std::io::Result<()
     let length = body.len();
     write!(
         client,
-        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nWWW-Authenticate: Basic realm=\"test\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
 }
 

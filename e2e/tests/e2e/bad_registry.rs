@@ -77,6 +77,6 @@ fn it_says_no() {
 fn it_is_broken() {
     let farm = Farm::new();
     let address = registry::refusing("500 Internal Server Error", BROKEN);
-    pull(&farm, &format!("{address}/x:1")).ended(4).says("registry failed").says(&address).says("on fire");
+    pull(&farm, &format!("{address}/x:1")).ended(4).says("registry failed").says(&address).says("500");
     push(&farm, &address).ended(4).says("registry failed").says(&address).says("attempt 3");
 }

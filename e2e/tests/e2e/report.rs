@@ -3,8 +3,13 @@
 use acre_e2e::{farm::Farm, registry, source::Source};
 use serde_json::Value;
 
-const DOCKERFILE: &str =
-    "FROM {base} AS make\nRUN echo made >/made\nFROM {base}\nCOPY --from=make /made /made\nCOPY word /word\n";
+const DOCKERFILE: &str = "
+FROM {base} AS make
+RUN echo made >/made
+FROM {repo}/parent:1
+COPY --from=make /made /made
+COPY word /word
+";
 
 const TASK: &str = "
 steps:
