@@ -101,6 +101,11 @@ impl Ignore {
         if rules.len() > RULES { Err(BadIgnore::TooMuch) } else { Ok(Self { rules }) }
     }
 
+    /// Whether there are no rules.
+    pub const fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// These rules, and after them exceptions for exactly these paths (and what lies below them): the Dockerfile and
     /// the `.dockerignore` itself are sent although ignored.
     #[must_use]

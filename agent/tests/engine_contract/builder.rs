@@ -98,6 +98,8 @@ pub(crate) async fn a_run_that_fails_tells_its_code_and_all_its_output(bed: &Bed
     drop(say);
     let EngineError::BuildFailed { exit_code, message } = &error else { panic!("{error:?}") };
     assert_eq!(*exit_code, Some(7), "{message}");
+    assert!(message.starts_with("RUN echo ") && message.ends_with(": exit code 7 (Dockerfile:2)"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
     let output = output(&heard.await.unwrap());
     let numbers = output.lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u32>().ok());
     let numbers: Vec<u32> = numbers.skip_while(|number| *number != 1).take(3000).collect();

@@ -2,9 +2,10 @@
 
 use crate::{
     bed::{Bed, deaf, failed, left, listener, read_until, unique},
+    builder::output,
     proxy::Guarded,
 };
-use acre_agent::engine::{EngineError, Login, Logins, Said, SandboxSpec, Seen};
+use acre_agent::engine::{EngineError, Login, Logins, SandboxSpec, Seen};
 use acre_model::{digest::Digest, plan::Cmd, reference::Reference};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -252,7 +253,12 @@ pub(crate) async fn a_push_tells_the_digest_the_registry_has(bed: &Bed) {
     let digest = bed.runtime().push(&reference, &Logins::default(), &say).await.unwrap();
     drop(say);
     assert_eq!(digest_in_registry(&reference).await, digest);
-    assert!(heard.await.unwrap().iter().any(|said| matches!(said, Said::Output(..))));
+    let heard = output(&heard.await.unwrap());
+    // All but the first and the last line are on a layer.
+    let of_layers = heard.lines().filter(|line| !line.starts_with("The push refers to ") && !line.contains("digest: "));
+    let ids: Vec<&str> = of_layers.map(|line| line.split_once(": ").map_or("", |(id, _)| id)).collect();
+    let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(!ids.is_empty() && ids.iter().all(is_id), "{heard}");
     let image = bed.runtime().image(&reference.to_string()).await.unwrap().unwrap();
     // Not always the same digest: of an index, of which the engine has one platform, it pushes that one's manifest.
     assert!(image.digests.iter().any(|(repository, _)| *repository == reference.name()), "{image:?}");

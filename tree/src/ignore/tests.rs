@@ -51,6 +51,9 @@ fn one_pattern_covers_what_it_matches_and_all_below() {
         ("a?b", &["a☺b"], &["a/b"]),
         ("a*b", &["axxb"], &["a/b"]),
         ("a*b?c*x", &["abxbbxdbxebxczzx"], &["abxbbxdbxebxczzy"]),
+        ("d/**/f", &["d/f", "d/e/e/f"], &["df"]),
+        ("a**b", &["ab", "a/b"], &["abc"]),
+        ("ü *", &["ü a.txt"], &["ü"]),
     ];
     for (pattern, ignored, kept) in table {
         let rules = rules(&[pattern]);
@@ -78,6 +81,7 @@ fn a_backslash_takes_the_meaning_from_the_next_character() {
     ] {
         assert_eq!(rules(&[pattern]).is_ignored(path), ignored, "`{pattern}` and `{path}`");
     }
+    assert!(Ignore::parse("a\\").is_err());
 }
 
 #[test]
@@ -90,6 +94,9 @@ fn the_last_rule_that_covers_a_path_decides() {
         (&["!fileutils.go", "*.go"], "fileutils.go", true),
         (&["docs/", "!docs/README.md"], "docs/README.md", false),
         (&["docs/*", "!docs/README.md"], "docs/x", true),
+        (&["**/n", "!x/n"], "x/n/f", false),
+        (&["!a"], "a", false),
+        (&[], "a", false),
         (&["**", "!util/docker/web"], "util/docker/web/foo", false),
         (&["**", "!util/docker/web", "util/docker/web/foo"], "util/docker/web/foo", true),
         (&["*", "!a/b", "a"], "a/b", true),
@@ -121,6 +128,12 @@ fn what_is_no_pattern_is_refused_with_its_line() {
     assert!(Ignore::parse("[").expect_err("open").to_string().contains("line 1: `[`"));
     assert_eq!(Ignore::parse(&"a\n".repeat(RULES + 1)).err(), Some(BadIgnore::TooMuch));
     assert_eq!(Ignore::parse(&"a".repeat(RULES_SIZE + 1)).err(), Some(BadIgnore::TooMuch));
+}
+
+#[test]
+fn a_pattern_made_to_be_slow_is_not() {
+    let pattern = format!("{}b", "*a".repeat(200));
+    assert!(!rules(&[&pattern]).is_ignored(&"a".repeat(2000)));
 }
 
 #[test]
@@ -162,4 +175,10 @@ fn kept_paths_stay_whatever_they_are_named() {
 fn a_list_has_no_comments() {
     let rules = Ignore::from_patterns(&["#a".to_owned(), "!#a/b".to_owned()]).expect("patterns");
     assert!(rules.is_ignored("#a/c") && !rules.is_ignored("#a/b"));
+}
+
+#[test]
+fn a_text_without_rules_is_empty() {
+    assert!(Ignore::default().is_empty() && rules(&["# a", " "]).is_empty());
+    assert!(!rules(&["a"]).is_empty());
 }

@@ -1,16 +1,15 @@
 //! Images: looking them up, pulling, naming and pushing them.
 
-use super::{Docker, buildkit::is_of, failure};
-use crate::engine::{EngineError, LocalImage, Login, Logins, Said, Saying};
-use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, platform::Platform, reference::Reference};
+use super::{Docker, buildkit::is_of, failure, layers::Layers, logins_for_url};
+use crate::engine::{EngineError, LocalImage, Login, Logins, Saying};
+use acre_model::{attempt::UsedImage, digest::Digest, platform::Platform, reference::Reference};
 use bollard::{
+    BollardRequest,
     auth::DockerCredentials,
-    models::ProgressDetail,
-    query_parameters::{CreateImageOptions, PushImageOptions, TagImageOptions},
+    query_parameters::{CreateImageOptions, TagImageOptions},
 };
-use bytes::Bytes;
 use futures::TryStreamExt as _;
-use std::collections::BTreeMap;
+use http::uri::{PathAndQuery, Uri};
 
 impl Docker {
     /// The image under a reference or id.
@@ -52,7 +51,7 @@ impl Docker {
             ..CreateImageOptions::default()
         };
         let mut steps = self.patient.create_image(Some(options), None, credentials(reference, logins));
-        let mut layers = Layers::new(format!("pulling {reference}"));
+        let mut layers = Layers::new("pulling");
         while let Some(step) = steps.try_next().await.map_err(|error| failure::of_pull(&self.host, reference, error))? {
             layers.tell(step.id, step.status, step.progress_detail, say).await;
         }
@@ -74,20 +73,38 @@ impl Docker {
         logins: &Logins,
         say: &Saying,
     ) -> Result<Digest, EngineError> {
-        // Without a tag the engine would push all tags of the repository.
-        let tag = reference.tag().unwrap_or("latest").to_owned();
-        let options = PushImageOptions { tag: Some(tag), ..PushImageOptions::default() };
-        let credentials = credentials(reference, logins);
-        let mut steps = self.patient.push_image(&reference.name(), Some(options), credentials);
-        let mut layers = Layers::new(format!("pushing {reference}"));
+        let credentials = credentials(reference, logins).unwrap_or_default();
+        let mut steps = self.pushing(reference).create_image(None::<CreateImageOptions>, None, Some(credentials));
+        let mut layers = Layers::new("pushing");
         let mut digest = None;
         while let Some(step) = steps.try_next().await.map_err(|error| failure::of_push(&self.host, reference, error))? {
             digest = step.status.as_deref().and_then(pushed_digest).or(digest);
-            // bollard leaves out the layer of a step of a push, so its progress is told without one.
-            layers.tell(None, step.status, step.progress_detail, say).await;
+            layers.tell(step.id, step.status, step.progress_detail, say).await;
         }
         digest.ok_or_else(|| EngineError::BrokenOff(format!("it did not tell the digest of {reference} it pushed")))
     }
+
+    /// A client whose call to pull pushes `reference` instead (Engine API, "Push an image"). bollard's own call to push
+    /// leaves out which layer a step is about; else the two calls take and give the same.
+    fn pushing(&self, reference: &Reference) -> bollard::Docker {
+        // Without a tag the engine would push all tags of the repository.
+        let push = format!("/images/{}/push?tag={}", reference.name(), reference.tag().unwrap_or("latest"));
+        self.patient.clone().with_request_modifier(move |request| logins_for_url(readdressed(request, &push)))
+    }
+}
+
+/// The request to create an image, with `path` in place of its own path after the version of the API.
+fn readdressed(mut request: BollardRequest, path: &str) -> BollardRequest {
+    *request.uri_mut() = other_path(request.uri(), path).unwrap_or_default();
+    request
+}
+
+/// `None` cannot be: names and tags are made of characters that a path may have.
+fn other_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let version = uri.path().strip_suffix("/images/create")?;
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(format!("{version}{path}").parse::<PathAndQuery>().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 fn tag_or_digest(reference: &Reference) -> String {
@@ -126,60 +143,6 @@ fn pushed_digest(status: &str) -> Option<Digest> {
     rest.split(' ').next()?.parse().ok()
 }
 
-/// Progress over the layers of an image, told as one line.
-#[derive(Debug)]
-pub(super) struct Layers {
-    what: String,
-    /// Bytes moved and bytes in all. Bounded by [`Layers::LIMIT`].
-    sizes: BTreeMap<String, (u64, u64)>,
-}
-
-impl Layers {
-    /// An image has at most 127 layers on the engines there are; more are not counted.
-    const LIMIT: usize = 512;
-
-    pub(super) const fn new(what: String) -> Self {
-        Self { what, sizes: BTreeMap::new() }
-    }
-
-    /// Says what one step of a pull or push means: a layer's bytes in place, a remark on the whole image as output.
-    pub(super) async fn tell(
-        &mut self,
-        id: Option<String>,
-        status: Option<String>,
-        progress: Option<ProgressDetail>,
-        say: &Saying,
-    ) {
-        let moved = progress.and_then(|detail| Some((detail.current?, detail.total?)));
-        let said = match (id, moved, status) {
-            (id, Some((current, total)), _) => {
-                self.count(id.unwrap_or_default(), current, total);
-                Some(Said::Status(self.line()))
-            }
-            (None, None, Some(status)) => Some(Said::Output(Stream::Stdout, Bytes::from(format!("{status}\n")))),
-            _ => None,
-        };
-        if let Some(said) = said {
-            // Nobody listening is no reason to stop.
-            say.send(said).await.ok();
-        }
-    }
-
-    fn count(&mut self, id: String, current: i64, total: i64) {
-        if self.sizes.len() < Self::LIMIT || self.sizes.contains_key(&id) {
-            let positive = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
-            self.sizes.insert(id, (positive(current), positive(total)));
-        }
-    }
-
-    fn line(&self) -> String {
-        let (current, total) =
-            self.sizes.values().fold((0, 0), |sum: (u64, u64), layer| (sum.0 + layer.0, sum.1 + layer.1));
-        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        format!("{}  {:.1}/{:.1} MiB", self.what, mebibytes(current), mebibytes(total))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,12 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_summed_over_layers() {
-        let mut layers = Layers::new("pulling x".to_owned());
-        layers.count("a".to_owned(), 1 << 20, 4 << 20);
-        layers.count("b".to_owned(), 0, 1 << 20);
-        layers.count("a".to_owned(), 2 << 20, 4 << 20);
-        assert_eq!(layers.line(), "pulling x  2.0/5.0 MiB");
+    fn a_push_goes_where_a_pull_would() {
+        let to = |uri: &'static str| other_path(&Uri::from_static(uri), "/images/h:5000/a/b/push?tag=1.0-x");
+        let unix = to("unix://2f73/v1.41/images/create?").unwrap();
+        assert_eq!(unix.to_string(), "unix://2f73/v1.41/images/h:5000/a/b/push?tag=1.0-x");
+        let tcp = to("http://h:2375/v1.41/images/create").unwrap();
+        assert_eq!(tcp.to_string(), "http://h:2375/v1.41/images/h:5000/a/b/push?tag=1.0-x");
+        assert_eq!(to("http://h:2375/v1.41/images/json"), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Docker Engine. Nothing outside this folder imports bollard.
 //!
 //! A `cmd` costs four calls: create (its volumes come into being with it), attach, start, wait. Each part of the work is
-//! a file that adds to [`Docker`]; `container`, `ports`, `patterns` and `failure` are pure.
+//! a file that adds to [`Docker`]; `blame`, `container`, `layers`, `ports` and `failure` are
+//! pure.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
 
+mod blame;
 pub mod buildkit;
 pub mod classic;
 mod container;
@@ -13,10 +15,10 @@ mod files;
 mod images;
 mod info;
 mod labeled;
+mod layers;
 mod local;
 mod networks;
 mod output;
-mod patterns;
 mod ports;
 
 pub use local::LocalEngine;

@@ -1,7 +1,7 @@
 //! Which paths of a snapshot BuildKit is shown, by the patterns it asks with. Pure.
 
-use super::super::patterns::{BadPattern, Matched, Patterns, clean};
 use crate::engine::{Snapshot, SnapshotEntry, SnapshotNode};
+use acre_tree::ignore::{BadIgnore, Ignore, Scope};
 use std::collections::BTreeSet;
 
 /// What one call for files asks for.
@@ -16,22 +16,23 @@ pub(super) struct Wanted {
 }
 
 /// The entries to send: what is wanted, and the parents of it, in the snapshot's order.
-pub(super) fn select<'a>(snapshot: &'a Snapshot, wanted: &Wanted) -> Result<Vec<&'a SnapshotEntry>, BadPattern> {
+pub(super) fn select<'a>(snapshot: &'a Snapshot, wanted: &Wanted) -> Result<Vec<&'a SnapshotEntry>, BadIgnore> {
     let mut include = wanted.include.clone();
     if let Some(followed) = followed(snapshot, &wanted.follow) {
-        include.extend(followed);
+        // A `!` at the start is part of the name, not an exception.
+        include.extend(followed.iter().map(|path| format!("./{path}")));
     }
-    choose(snapshot.entries(), &include, &wanted.exclude)
+    let include = Ignore::from_patterns(&include)?;
+    let exclude = Ignore::from_patterns(&wanted.exclude)?;
+    Ok(choose(snapshot.entries(), &include, &exclude))
 }
 
-/// The entries that match `include` (or all, if it is empty) and not `exclude`, and their parents.
+/// The entries that `include` covers (or all, if it is empty) and `exclude` does not, and their parents.
 pub(in super::super) fn choose<'a>(
     entries: &'a [SnapshotEntry],
-    include: &[String],
-    exclude: &[String],
-) -> Result<Vec<&'a SnapshotEntry>, BadPattern> {
-    let include = Patterns::new(include.iter().map(String::as_str))?;
-    let exclude = Patterns::new(exclude.iter().map(String::as_str))?;
+    include: &Ignore,
+    exclude: &Ignore,
+) -> Vec<&'a SnapshotEntry> {
     let mut chosen = vec![false; entries.len()];
     // The directories above the entry at hand.
     let mut above: Vec<Above<'_>> = Vec::new();
@@ -41,25 +42,26 @@ pub(in super::super) fn choose<'a>(
         }
         let none = Above::default();
         let parent = above.last().unwrap_or(&none);
-        let (included, by_include) = include.matches(&entry.path, &parent.included);
-        let (excluded, by_exclude) = exclude.matches(&entry.path, &parent.excluded);
-        if (included || include.is_empty()) && !excluded {
+        let included = include.is_empty() || include.is_ignored_in(&parent.included, &entry.path);
+        if included && !exclude.is_ignored_in(&parent.excluded, &entry.path) {
             chosen[index] = true;
             above.iter().for_each(|parent| chosen[parent.index] = true);
         }
         if matches!(entry.node, SnapshotNode::Directory { .. }) {
-            above.push(Above { path: &entry.path, index, included: by_include, excluded: by_exclude });
+            let included = include.enter(&parent.included, &entry.path);
+            let excluded = exclude.enter(&parent.excluded, &entry.path);
+            above.push(Above { path: &entry.path, index, included, excluded });
         }
     }
-    Ok(entries.iter().zip(chosen).filter_map(|(entry, chosen)| chosen.then_some(entry)).collect())
+    entries.iter().zip(chosen).filter_map(|(entry, chosen)| chosen.then_some(entry)).collect()
 }
 
 #[derive(Default)]
 struct Above<'a> {
     path: &'a str,
     index: usize,
-    included: Matched,
-    excluded: Matched,
+    included: Scope,
+    excluded: Scope,
 }
 
 fn is_below(path: &str, directory: &str) -> bool {
@@ -113,10 +115,10 @@ fn targets(snapshot: &Snapshot, path: &str) -> Vec<String> {
     if !name.contains(['*', '?', '[', '\\']) {
         return snapshot.get(path).and_then(target).into_iter().collect();
     }
-    let Ok(pattern) = Patterns::new([name]) else { return Vec::new() };
+    let Ok(pattern) = Ignore::from_patterns(&[format!("./{name}")]) else { return Vec::new() };
     let in_directory = |entry: &&SnapshotEntry| {
         let (parent, name) = entry.path.rsplit_once('/').unwrap_or(("", &entry.path));
-        parent == directory && pattern.matches_alone(name)
+        parent == directory && pattern.is_ignored_in(&Scope::default(), name)
     };
     snapshot.entries().iter().filter(in_directory).filter_map(|entry| target(&entry.node)).collect()
 }
@@ -126,13 +128,17 @@ fn resolved(directory: &str, target: &str) -> String {
     if target.starts_with('/') { inside(target) } else { inside(&format!("{directory}/{target}")) }
 }
 
-/// A path from the snapshot's root, `.` being the root itself.
+/// A path from the snapshot's root, which `..` cannot leave; `.` is the root itself.
 fn inside(path: &str) -> String {
-    let cleaned = clean(&format!("/{path}"));
-    match cleaned.trim_start_matches('/') {
-        "" => ".".to_owned(),
-        relative => relative.to_owned(),
+    let mut names: Vec<&str> = Vec::new();
+    for name in path.split('/') {
+        match name {
+            "" | "." => {}
+            ".." => drop(names.pop()),
+            name => names.push(name),
+        }
     }
+    if names.is_empty() { ".".to_owned() } else { names.join("/") }
 }
 
 #[cfg(test)]
@@ -198,6 +204,7 @@ mod tests {
     #[test]
     fn links_are_followed_and_sent_with_their_targets() {
         let tree = [
+            "!w -> d/file",
             "d/",
             "d/file",
             "d/up -> ../../other",
@@ -212,6 +219,7 @@ mod tests {
         assert_eq!(chosen(&tree, &[], &[], &["link/file"]), ["d", "d/file", "link"]);
         assert_eq!(chosen(&tree, &[], &[], &["d/up"]), ["d", "d/up", "other"]);
         assert_eq!(chosen(&tree, &[], &[], &["w*"]), ["other", "w1", "w2"]);
+        assert_eq!(chosen(&tree, &[], &[], &["?w"]), ["!w", "d", "d/file"]);
         assert_eq!(chosen(&tree, &[], &[], &["link/file", "link/up"]), ["d", "d/file", "d/up", "link", "other"]);
         assert_eq!(chosen(&tree, &[], &[], &["loop/x"]), ["loop", "loop2"]);
         assert_eq!(chosen(&tree, &[], &[], &["grow/x"]), ["grow"]);

@@ -1,13 +1,17 @@
 //! Why a build failed, from the error of `Control.Solve` and the step that failed. Nearly every error has the code
 //! `Unknown`, so the texts decide; they are those of BuildKit in Docker Engine 20.10 to 28. Pure.
 
-use super::{super::failure, broken_off};
+use super::{
+    super::{blame::Dockerfile, failure},
+    broken_off,
+};
 use crate::engine::EngineError;
 use acre_model::reference::Reference;
 use tonic::{Code, Status};
 
-/// Whose fault it was that a build failed. `step` is the name and the error of the step that failed, if one did.
-pub(super) fn why(status: &Status, step: Option<(&str, &str)>) -> EngineError {
+/// Whose fault it was that the build of a Dockerfile failed. `step` is the name and the error of the step that failed, if
+/// one did.
+pub(super) fn why(status: &Status, step: Option<(&str, &str)>, dockerfile: Dockerfile<'_>) -> EngineError {
     let text = status.message().trim().to_owned();
     if failure::is_disk_full(&text) {
         return EngineError::DiskFull(text);
@@ -15,19 +19,16 @@ pub(super) fn why(status: &Status, step: Option<(&str, &str)>) -> EngineError {
     if matches!(status.code(), Code::Unavailable | Code::Cancelled) || connection_is_lost(&text) {
         return broken_off(status);
     }
+    let name = step.map(|(name, _)| name);
     if let Some(code) = exit_code(&text) {
-        let what = step.map_or("a step", |(name, _)| name);
-        return EngineError::BuildFailed {
-            message: format!("{what} ended with exit code {code}"),
-            exit_code: Some(code),
-        };
+        return EngineError::BuildFailed { message: dockerfile.exited(name, code), exit_code: Some(code) };
     }
     match step.and_then(|(name, error)| Some((image_of(name)?, error))) {
         Some((reference, error)) => {
             let refused = |why| EngineError::NotPullable { reference: reference.to_string(), why };
             failure::of_registry_text(&reference, error.to_owned(), refused)
         }
-        None => EngineError::BuildFailed { message: text, exit_code: None },
+        None => EngineError::BuildFailed { message: dockerfile.failed(name, &text), exit_code: None },
     }
 }
 
@@ -55,8 +56,10 @@ fn image_of(step: &str) -> Option<Reference> {
 mod tests {
     use super::*;
 
+    const DOCKERFILE: Dockerfile<'_> = Dockerfile::new("Dockerfile", b"FROM base\nRUN exit 7\n");
+
     fn of(text: &str, step: Option<(&str, &str)>) -> EngineError {
-        why(&Status::unknown(text), step)
+        why(&Status::unknown(text), step, DOCKERFILE)
     }
 
     #[test]
@@ -68,7 +71,7 @@ mod tests {
             let EngineError::BuildFailed { message, exit_code } = of(text, Some(("[2/2] RUN exit 7", text))) else {
                 panic!("{text}")
             };
-            assert_eq!((message.as_str(), exit_code), ("[2/2] RUN exit 7 ended with exit code 7", Some(7)));
+            assert_eq!((message.as_str(), exit_code), ("RUN exit 7: exit code 7 (Dockerfile:2)", Some(7)));
         }
     }
 
@@ -91,7 +94,7 @@ mod tests {
     #[test]
     fn other_failures_are_told_apart() {
         assert!(matches!(of("write /x: no space left on device", None), EngineError::DiskFull(_)));
-        assert!(matches!(why(&Status::unavailable("transport error"), None), EngineError::BrokenOff(_)));
+        assert!(matches!(why(&Status::unavailable("transport error"), None, DOCKERFILE), EngineError::BrokenOff(_)));
         let parse = "dockerfile parse error line 2: unknown instruction: FRMO";
         assert_eq!(of(parse, None), EngineError::BuildFailed { message: parse.to_owned(), exit_code: None });
         let missing = "failed to compute cache key: \"/x\" not found: not found";

@@ -18,7 +18,7 @@ mod used;
 pub(super) use context::choose;
 pub(super) use used::is_of;
 
-use super::Docker;
+use super::{Docker, blame::Dockerfile};
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Saying};
 use acre_model::digest::Digest;
 use bollard_buildkit_proto::moby::buildkit::v1::{
@@ -83,7 +83,7 @@ impl BuildKit {
                 (None, Some(crash)) if !self.docker.native.runs_natively(&request.platform) => {
                     EngineError::Emulator(crash.to_owned())
                 }
-                _ => failed::why(&status, progress.failed()),
+                _ => failed::why(&status, progress.failed(), Dockerfile::of(request)),
             }),
         }
     }

@@ -35,10 +35,19 @@ struct Step {
     number: usize,
     name: String,
     started: Option<Timestamp>,
-    ended: bool,
+    phase: Phase,
     error: String,
     /// Output that has not been ended by a newline, by stream, and when the last of it came.
     partial: HashMap<i64, (f64, Vec<u8>)>,
+}
+
+/// BuildKit starts and completes some steps several times. Only the first end is told, and errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Over,
+    /// Started after its end had been told.
+    RunningAgain,
 }
 
 impl Progress {
@@ -110,10 +119,15 @@ impl Progress {
             number,
             name: one_line(&vertex.name),
             started: None,
-            ended: false,
+            phase: Phase::Running,
             error: String::new(),
             partial: HashMap::new(),
         });
+        if step.phase == Phase::Over
+            && vertex.started.is_some_and(|at| step.started.is_none_or(|last| is_later(at, last)))
+        {
+            step.phase = Phase::RunningAgain;
+        }
         step.started = vertex.started.or(step.started);
         // What is over already is shown with its end.
         if step.number == number && vertex.completed.is_none() {
@@ -123,16 +137,15 @@ impl Progress {
 
     fn end(&mut self, vertex: &Vertex, lines: &mut Vec<u8>) {
         let Some(step) = self.steps.get_mut(&vertex.digest) else { return };
-        let over = vertex.completed.is_some() && !step.ended;
-        if !over && vertex.error.is_empty() {
-            return;
-        }
+        let first_end = vertex.completed.is_some() && step.phase == Phase::Running;
         let first_error = step.error.is_empty() && !vertex.error.is_empty();
-        step.error = vertex.error.clone();
-        if !over && !first_error {
+        if vertex.completed.is_some() || first_error {
+            step.phase = Phase::Over;
+            step.error.clone_from(&vertex.error);
+        }
+        if !first_end && !first_error {
             return;
         }
-        step.ended = true;
         let end = match (vertex.error.as_str(), vertex.cached) {
             ("", true) => "CACHED".to_owned(),
             ("", false) => format!("DONE {:.1}s", seconds(step.started, vertex.completed)),
@@ -140,12 +153,12 @@ impl Progress {
         };
         self.flush(&vertex.digest, lines);
         self.line(&vertex.digest, &end, lines);
-        self.shown = None;
     }
 
-    /// Transfers and exports, told once when they are complete.
+    /// Transfers and exports, told once when they are complete, unless the end of their step has been told before.
     fn detail(&mut self, status: &VertexStatus, lines: &mut Vec<u8>) {
-        if status.completed.is_none() || !self.steps.contains_key(&status.vertex) {
+        let runs = self.steps.get(&status.vertex).is_some_and(|step| step.phase != Phase::Over);
+        if status.completed.is_none() || !runs {
             return;
         }
         if !self.told.insert((status.vertex.clone(), status.id.clone())) {
@@ -218,9 +231,13 @@ impl Progress {
         let begun = vertices.iter().rev().find(|vertex| vertex.started.is_some() && vertex.completed.is_none());
         let begun = begun.and_then(|vertex| Some((vertex.digest.clone(), vertex.started?)));
         let (digest, at) = latest.or(begun)?;
-        let step = self.steps.get(&digest).filter(|step| !step.ended)?;
+        let step = self.steps.get(&digest).filter(|step| step.phase != Phase::Over)?;
         Some(Said::Status(format!("{}  {:.1}s", step.name, seconds(step.started, Some(at)))))
     }
+}
+
+fn is_later(time: Timestamp, than: Timestamp) -> bool {
+    (time.seconds, time.nanos) > (than.seconds, than.nanos)
 }
 
 /// Seconds between two times, none where one is not known.
@@ -315,6 +332,32 @@ mod tests {
             log("b", 0, "y\n"),
         ]);
         assert_eq!(output, "#1 A\n#2 B\n#1 A\n#1 0.000 x\n#2 B\n#2 0.000 y\n");
+    }
+
+    #[test]
+    fn a_step_that_starts_and_ends_several_times_is_headed_and_ended_once() {
+        let detail = |id: &str| {
+            let of_a = VertexStatus { vertex: "a".to_owned(), id: id.to_owned(), ..VertexStatus::default() };
+            let status = VertexStatus { started: at(0), completed: at(100), ..of_a };
+            StatusResponse { statuses: vec![status], ..StatusResponse::default() }
+        };
+        let first = || vertices(vec![vertex("a", "A", Some(0), Some(100))]);
+        let (output, _) = shown(vec![
+            vertices(vec![vertex("a", "A", Some(0), None)]),
+            detail("one"),
+            first(),
+            detail("late"),
+            first(),
+            vertices(vec![vertex("a", "A", Some(200), None)]),
+            detail("two"),
+            vertices(vec![Vertex { cached: true, ..vertex("a", "A", Some(200), Some(300)) }]),
+            vertices(vec![vertex("b", "B", Some(300), Some(400))]),
+            vertices(vec![vertex("a", "A", Some(400), Some(500))]),
+            vertices(vec![Vertex { error: "gone".to_owned(), ..vertex("a", "A", Some(600), Some(700)) }]),
+        ]);
+        let expected =
+            "#1 A\n#1 one 0.1s done\n#1 DONE 0.1s\n#1 two 0.1s done\n#2 B\n#2 DONE 0.1s\n#1 A\n#1 ERROR: gone\n";
+        assert_eq!(output, expected);
     }
 
     #[test]

@@ -3,10 +3,7 @@
 
 mod pack;
 
-use super::{
-    Docker, failure,
-    images::{Layers, login_to},
-};
+use super::{Docker, blame::Dockerfile, failure, images::login_to, layers::Layers};
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Said, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
 use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
@@ -40,7 +37,7 @@ impl Classic {
                 Ok(None) => break,
                 Err(error) => {
                     let why = fault.get().map(|why| EngineError::Transfer(why.clone()));
-                    return Err(why.unwrap_or_else(|| failed(&self.docker.host, error, &seen)));
+                    return Err(why.unwrap_or_else(|| failed(&self.docker.host, error, &seen, Dockerfile::of(request))));
                 }
             }
         }
@@ -85,7 +82,7 @@ struct Seen {
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { image: None, bases: Vec::new(), step: String::new(), layers: Layers::new("pulling".to_owned()) }
+        Self { image: None, bases: Vec::new(), step: String::new(), layers: Layers::new("pulling") }
     }
 }
 
@@ -122,16 +119,16 @@ fn base(step: &str) -> Option<Reference> {
     name.parse().ok().filter(|reference: &Reference| reference.tag().is_some() || reference.digest().is_some())
 }
 
-fn failed(host: &str, error: Error, seen: &Seen) -> EngineError {
+fn failed(host: &str, error: Error, seen: &Seen, dockerfile: Dockerfile<'_>) -> EngineError {
     let text = match &error {
         Error::DockerStreamError { error } => error.trim().to_owned(),
         Error::DockerResponseServerError { status_code, message } if *status_code < 500 => message.trim().to_owned(),
         _ => return failure::of_call(host, error),
     };
     let code = text.rsplit_once("returned a non-zero code: ").and_then(|(_, code)| code.trim().parse().ok());
+    let step = Some(seen.step.as_str()).filter(|step| !step.is_empty());
     if let Some(code) = code {
-        let message = format!("{} ended with exit code {code}", seen.step);
-        return EngineError::BuildFailed { message, exit_code: Some(code) };
+        return EngineError::BuildFailed { message: dockerfile.exited(step, code), exit_code: Some(code) };
     }
     if failure::is_disk_full(&text) {
         return EngineError::DiskFull(text);
@@ -141,7 +138,7 @@ fn failed(host: &str, error: Error, seen: &Seen) -> EngineError {
             reference: reference.to_string(),
             why,
         }),
-        None => EngineError::BuildFailed { message: text, exit_code: None },
+        None => EngineError::BuildFailed { message: dockerfile.failed(step, &text), exit_code: None },
     }
 }
 
@@ -204,15 +201,24 @@ mod tests {
         let of = |step: &str, text: &str| {
             let mut seen = Seen::default();
             seen.begin(step);
-            failed("h", Error::DockerStreamError { error: text.to_owned() }, &seen)
+            let dockerfile = Dockerfile::new("Dockerfile", b"FROM h:1/x:1\nRUN exit 7\nCOPY x /\n");
+            failed("h", Error::DockerStreamError { error: text.to_owned() }, &seen, dockerfile)
         };
         let run = of("RUN exit 7", "The command '/bin/sh -c exit 7' returned a non-zero code: 7");
-        assert!(matches!(run, EngineError::BuildFailed { exit_code: Some(7), .. }), "{run:?}");
+        assert!(
+            matches!(&run, EngineError::BuildFailed { exit_code: Some(7), message }
+            if message == "RUN exit 7: exit code 7 (Dockerfile:2)"),
+            "{run:?}"
+        );
         let base = of("FROM h:5000/nope:1", "manifest for h:5000/nope:1 not found: manifest unknown");
         assert!(matches!(base, EngineError::NotPullable { .. }), "{base:?}");
         let away = of("FROM h:1/x:1", "Get \"http://h:1/v2/\": dial tcp: connect: connection refused");
         assert!(away.may_pass(), "{away:?}");
         let copy = of("COPY x /", "COPY failed: file not found in build context");
-        assert!(matches!(copy, EngineError::BuildFailed { exit_code: None, .. }), "{copy:?}");
+        assert!(
+            matches!(&copy, EngineError::BuildFailed { exit_code: None, message }
+            if message == "COPY x /: COPY failed: file not found in build context (Dockerfile:3)"),
+            "{copy:?}"
+        );
     }
 }

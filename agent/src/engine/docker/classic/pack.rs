@@ -1,10 +1,8 @@
 //! The context of a classic build as a tar stream, made while it is sent.
 
-use super::super::{
-    buildkit::choose,
-    patterns::{self, BadPattern},
-};
+use super::super::buildkit::choose;
 use crate::engine::{BuildRequest, Content, EngineError, Snapshot, SnapshotEntry, SnapshotNode};
+use acre_tree::ignore::{BadIgnore, Ignore};
 use bytes::Bytes;
 use futures::Stream;
 use std::{
@@ -43,8 +41,9 @@ pub(super) async fn pack(
     let snapshot = &request.context;
     let own = read(snapshot, IGNORE_FILE).await?;
     let rules = request.dockerfile.ignore.as_deref().or(own.as_deref()).unwrap_or_default();
-    let bad = |error: BadPattern| EngineError::BuildFailed { message: error.to_string(), exit_code: None };
-    let chosen = choose(snapshot.entries(), &[], &patterns::ignore_file(rules)).map_err(bad)?;
+    let bad = |bad: BadIgnore| EngineError::BuildFailed { message: format!("{IGNORE_FILE}: {bad}"), exit_code: None };
+    let rules = Ignore::parse(&String::from_utf8_lossy(rules)).map_err(bad)?;
+    let chosen = choose(snapshot.entries(), &Ignore::default(), &rules);
     let kept = chosen.iter().any(|entry| entry.path == IGNORE_FILE).then_some(own).flatten();
     let entries = chosen.into_iter().filter(|entry| ![IGNORE_FILE, DOCKERFILE].contains(&entry.path.as_str()));
     let archive = Archive {
