@@ -206,6 +206,15 @@ impl Output {
         self
     }
 
+    /// Demands several texts.
+    #[track_caller]
+    pub fn says_all(&self, texts: &[&str]) -> &Self {
+        for text in texts {
+            self.says(text);
+        }
+        self
+    }
+
     /// Demands that a text is on neither stream.
     #[track_caller]
     pub fn says_not(&self, text: &str) -> &Self {

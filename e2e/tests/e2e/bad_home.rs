@@ -1,7 +1,9 @@
 //! A home that a farm cannot use: its socket is taken, its disk is full, its records are damaged.
 
 use acre_e2e::{
-    farm::{CLEAN, Farm, Part},
+    engine,
+    farm::{CLEAN, Farm, Part, SOON},
+    program::run_id,
     source::Source,
 };
 use std::{
@@ -103,45 +105,68 @@ impl Drop for Disk {
     }
 }
 
+/// What a farm wants to have free before it accepts a run, and as much again for the tests.
+const MIB: u32 = 128;
+
 #[test]
 fn its_disk_is_full_before_the_farm_comes_up() {
-    let Some(disk) = Disk::new(16) else { return };
+    let Some(disk) = Disk::new(MIB) else { return };
     let farm = Farm::below(disk.path());
-    disk.fill(64);
+    disk.fill(0);
     farm.acre(&["up"]).ended(6).says("No space left on device");
     disk.free();
     farm.shell("echo works").ended(0).says("works");
 }
 
 #[test]
-fn its_disk_is_full_when_a_source_comes() {
-    let Some(disk) = Disk::new(24) else { return };
+fn its_disk_is_full_before_a_run() {
+    let Some(disk) = Disk::new(MIB) else { return };
     let farm = Farm::below(disk.path());
     farm.acre(&["up"]).ended(0);
-    // What cannot be compressed: 4 MB of the output of a random generator.
-    let mut noise = String::new();
-    let mut state = 1_u64;
-    while noise.len() < 4_000_000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        noise.push_str(&format!("{state:x}"));
-    }
+    disk.fill(600);
+    farm.shell("true").ended(4).says("no run is accepted: ").says("64 MiB are needed; free some");
+    disk.free();
+    farm.shell("echo works").ended(0).says("works");
+}
+
+#[test]
+fn its_disk_is_full_when_a_source_comes() {
+    let Some(disk) = Disk::new(MIB) else { return };
+    let farm = Farm::below(disk.path());
+    farm.acre(&["up"]).ended(0);
+    let noise = noise(4_000_000);
     let source = Source::new(&[("noise", &noise), ("acb.yaml", &farm.text("steps:\n  - cmd: {base} wc -c noise\n"))]);
     disk.fill(600);
     let output = farm.acre(&["run", source.arg()]);
-    output.ended(4).says("No space left on device").says_not("panicked");
+    output.ended(4).says("no space left for blobs; free some on the scheduler's disk, then try again");
     disk.free();
     farm.acre(&["run", source.arg()]).ended(0).says(&format!("{} noise", noise.len()));
 }
 
 #[test]
 fn its_disk_is_full_when_a_log_comes() {
-    let Some(disk) = Disk::new(24) else { return };
+    let Some(disk) = Disk::new(MIB) else { return };
     let farm = Farm::below(disk.path());
-    farm.acre(&["up"]).ended(0);
+    let script = "trap go=1 USR1; echo at work; until [ $go ]; do sleep 0.1; done; seq 1 300000";
+    let mut client = farm.start(&["run", "--cmd", &format!("{{base}} sh -c '{script}'"), "/dev/null"]);
+    let run = run_id(&client.wait_for("at work\n")).expect("it was handed in");
+    farm.knows(&run);
     disk.fill(600);
-    let output = farm.shell("echo begins; seq 1 300000");
-    output.ended(4).says("disk full");
+    engine::docker(&["kill", "--signal", "USR1", &engine::containers(&run)[0]]).ended(0);
+    client.end_within(SOON).ended(4).says("disk full: the agent's disk took no more of the log");
     disk.free();
     farm.is_clean_within(CLEAN);
     farm.shell("echo works").ended(0).says("works");
+}
+
+/// Text that cannot be compressed to much less than half.
+fn noise(bytes: usize) -> String {
+    let mut noise = String::new();
+    let mut state = 1_u64;
+    while noise.len() < bytes {
+        // The linear congruential generator of Knuth's MMIX.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        noise.push_str(&format!("{:x}", state >> 16));
+    }
+    noise
 }

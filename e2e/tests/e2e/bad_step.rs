@@ -14,8 +14,8 @@ fn its_exit_code_is_told_and_recorded() {
         ("exit 7", 7, "exit code 7"),
         ("exit 255", 255, "exit code 255"),
         ("nosuchprogram", 127, "exit code 127 (the command was not found in the image)"),
-        ("sh -c \"kill -9 \\$\\$\"", 137, "exit code 137 (killed; out of memory, or by someone)"),
-        ("sh -c \"kill -15 \\$\\$\"", 143, "exit code 143 (ended by TERM)"),
+        ("sh -c \"kill -9 \\$\\$\"; exit $?", 137, "exit code 137 (killed; out of memory, or by someone)"),
+        ("sh -c \"kill -15 \\$\\$\"; exit $?", 143, "exit code 143 (ended by TERM)"),
     ] {
         let output = farm.task(&format!("steps:\n  - id: fails\n    cmd: {{base}} sh -c '{script}'\n"));
         output.ended(1).says(&format!("Error: step `fails` (line 2) on linux/amd64: {message}"));

@@ -40,7 +40,7 @@ fn each_fault_is_told_with_its_place_and_nothing_runs() {
         source.write("acb.yaml", task);
         let output = farm.acre(&["run", source.arg()]);
         output.ended(2).says(&format!("--> acb.yaml:{place}\n")).says_not("Queued a run");
-        messages.iter().for_each(|message| drop(output.says(message)));
+        output.says_all(messages);
         // Offline it is the same.
         let checked = farm.acre(&["check", source.arg()]);
         checked.ended(2).says(&format!("--> acb.yaml:{place}\n"));
@@ -71,7 +71,7 @@ fn a_task_that_is_too_large_or_not_there_is_refused() {
         (&["/dev/null"], &["/dev/null has no task file", "--cmd"]),
     ] {
         let output = farm.acre(&[&["run"], words].concat());
-        messages.iter().for_each(|message| drop(output.ended(2).says(message)));
+        output.ended(2).says_all(messages);
     }
 }
 

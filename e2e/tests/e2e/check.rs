@@ -1,18 +1,28 @@
 //! `acre check` plans offline: the task files of ACR's own introductions.
 
-use acre_e2e::farm::{Farm, Part};
-use std::path::Path;
+use acre_e2e::{
+    farm::{Farm, Part},
+    source::Source,
+};
 
-fn examples() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../task/tests/examples");
-    folder.to_str().expect("the repository has a plain name").to_owned()
+/// A repository with the five task files, and what they build.
+fn examples() -> Source {
+    Source::new(&[
+        ("000-0.yaml", include_str!("../../../task/tests/examples/000-0.yaml")),
+        ("001-0.yaml", include_str!("../../../task/tests/examples/001-0.yaml")),
+        ("001-1.yaml", include_str!("../../../task/tests/examples/001-1.yaml")),
+        ("002-0.yaml", include_str!("../../../task/tests/examples/002-0.yaml")),
+        ("002-1.yaml", include_str!("../../../task/tests/examples/002-1.yaml")),
+        ("Dockerfile", "FROM scratch\n"),
+        ("funcTests/Dockerfile", "FROM scratch\n"),
+    ])
 }
 
 #[test]
 fn introductions_plan_or_are_refused_with_place_and_remedy() {
     let farm = Farm::on("unix:///nowhere/engine.sock");
     let examples = examples();
-    let check = |name: &str| farm.acre(&["check", "-r", "myregistry.example", "-f", name, &examples]);
+    let check = |name: &str| farm.acre(&["check", "-r", "myregistry.example", "-f", name, examples.arg()]);
     for name in ["000-0.yaml", "001-0.yaml", "002-0.yaml"] {
         let plan = check(name);
         let lines: Vec<&str> = plan.ended(0).stdout.lines().collect();
@@ -34,6 +44,6 @@ fn introductions_plan_or_are_refused_with_place_and_remedy() {
 #[test]
 fn without_a_registry_the_place_that_needs_one_is_told() {
     let farm = Farm::new();
-    let output = farm.acre(&["check", "-f", "000-0.yaml", &examples()]);
+    let output = farm.acre(&["check", "-f", "000-0.yaml", examples().arg()]);
     output.ended(2).says("no registry is known").says("--registry HOST");
 }

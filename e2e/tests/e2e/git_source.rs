@@ -60,7 +60,7 @@ fn the_report_names_the_commit() {
     let farm = Farm::new();
     let (server, first) = repository(&farm);
     let run = farm.acre(&["run", &format!("{}#{first}", server.url())]).ended(0).run_id();
-    assert_eq!(farm.show(&run)["git"]["git-head-revision"], first.as_str());
+    assert_eq!(farm.show(&run)["report"]["git"]["git-head-revision"], first.as_str());
 }
 
 #[test]

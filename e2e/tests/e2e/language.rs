@@ -1,6 +1,11 @@
 //! What the task language promises of steps, seen at work.
 
-use acre_e2e::{farm::Farm, registry, source::Source};
+use acre_e2e::{
+    farm::{CLEAN, Farm},
+    registry,
+    source::Source,
+    wait,
+};
 use std::{
     io::{Read, Write},
     net::TcpStream,
@@ -106,7 +111,7 @@ steps:
     ports: ['127.0.0.1:PORT:80']
     cmd: {base} sh -c 'mkdir /site; echo from web >/site/page; exec httpd -f -p 80 -h /site'
   - id: ask
-    cmd: {base} sh -c 'wget -q -O - http://web/page; touch asked; until [ -e go ]; do wget -q -O /dev/null http://web/go && touch go; sleep 0.1; done'
+    cmd: {base} sh -c 'trap \"exit 143\" TERM; wget -q -O - http://web/page; sleep 1000 & wait'
     timeout: 20
 "
     .replace("PORT", port);
@@ -116,7 +121,7 @@ steps:
     assert!(http_get(&address, "/page").ends_with("from web\n"));
     farm.acre(&["cancel", "--wait", &run]).ended(0);
     client.end().ended(3);
-    assert!(TcpStream::connect(&address).is_err(), "the port is free again");
+    wait::until("the port is free again", CLEAN, || TcpStream::connect(&address).err());
 }
 
 fn http_get(address: &str, path: &str) -> String {

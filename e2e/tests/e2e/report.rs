@@ -99,7 +99,7 @@ fn the_report_ends_the_log_with_dependencies_and_tests() {
     ] {
         output.says(line);
     }
-    let tests = &farm.show(&run)["tests"];
+    let tests = &farm.show(&run)["report"]["tests"];
     let counted = ["suites", "passed", "failed", "skipped", "time-ms"].map(|name| tests[name].as_u64());
     assert_eq!(counted, [2, 2, 1, 1, 1500].map(Some), "{tests:#}");
     assert_eq!(tests["failures"][0]["name"], "site.refuses");
