@@ -11,6 +11,8 @@ pub(crate) const AGENT: &str = "acre.agent";
 pub(crate) const RUN: &str = "acre.run";
 /// The group: run, place in the plan, incarnation.
 pub(crate) const GROUP: &str = "acre.group";
+/// The number of a network that is lent to groups; networks outlive groups, and carry no group's label.
+pub(crate) const NETWORK: &str = "acre.network";
 /// The attempt: run, unit, number.
 pub(crate) const ATTEMPT: &str = "acre.attempt";
 

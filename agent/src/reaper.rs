@@ -34,5 +34,6 @@ async fn remove_unwanted(
         labels.insert(labels::GROUP.to_owned(), (*group).clone());
         runtime.remove_labeled(&labels).await?;
     }
+    works.networks.take_stock(agent, wanted).await?;
     Ok(unwanted.len())
 }

@@ -13,7 +13,7 @@ use acre_model::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::sync::{mpsc, watch};
 
@@ -42,12 +42,19 @@ pub(crate) struct RosterHandle {
     told: mpsc::UnboundedSender<Told>,
     level: watch::Receiver<Level>,
     fences: Arc<Mutex<BTreeMap<AttemptId, Fence>>>,
+    farm: Arc<OnceLock<String>>,
 }
 
 impl RosterHandle {
     /// The farm has welcomed the agent.
     pub(crate) fn welcome(&self, farm: String) {
+        drop(self.farm.set(farm.clone()));
         self.tell(Told::Welcome(farm));
+    }
+
+    /// The farm's identity, once it has welcomed the agent.
+    pub(crate) fn farm(&self) -> Option<String> {
+        self.farm.get().cloned()
     }
 
     /// The farm wants this.
@@ -104,7 +111,7 @@ impl Roster {
     pub(crate) fn new(works: Arc<Works>) -> (Self, RosterHandle) {
         let (told, inbox) = mpsc::unbounded_channel();
         let (level, shown) = watch::channel(Level::default());
-        let handle = RosterHandle { told, level: shown, fences: Arc::default() };
+        let handle = RosterHandle { told, level: shown, fences: Arc::default(), farm: Arc::default() };
         let roster = Self {
             works,
             inbox,

@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::Works,
-    engine::{EngineError, SandboxSpec},
+    engine::{EngineError, Labels, SandboxSpec},
     labels, source,
 };
 use acre_model::{
@@ -48,8 +48,12 @@ pub(crate) struct Sandbox {
     pub project: ProjectName,
     /// Identifies the source across runs.
     pub source_key: String,
+    key: GroupKey,
+    /// Labels of everything the agent makes.
+    agent: Labels,
+    wants_network: bool,
     images: Mutex<BTreeMap<Reference, Digest>>,
-    opened: OnceCell<()>,
+    network: OnceCell<String>,
     filled: OnceCell<()>,
     /// Says, to a later process, that the workspace has its files.
     marker: PathBuf,
@@ -61,7 +65,7 @@ impl Sandbox {
         let spec = SandboxSpec {
             name: format!("acre-{}", group.key),
             labels: labels::of_group(farm, &works.config.id, &group.key),
-            network: group.network,
+            network: None,
         };
         Self {
             works: works.clone(),
@@ -70,8 +74,11 @@ impl Sandbox {
             tree: group.tree,
             project: group.project.clone(),
             source_key: group.source_key.clone(),
+            key: group.key.clone(),
+            agent: labels::of_agent(farm, &works.config.id),
+            wants_network: group.network,
             images: Mutex::default(),
-            opened: OnceCell::new(),
+            network: OnceCell::new(),
             filled: OnceCell::new(),
         }
     }
@@ -87,11 +94,21 @@ impl Sandbox {
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
     }
 
-    /// Makes it ready for containers: its network, and its workspace with the files of the source.
-    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
-        let runtime = &self.works.parts.runtime;
-        self.opened.get_or_try_init(|| runtime.open_sandbox(&self.spec)).await?;
-        self.filled.get_or_try_init(|| self.fill()).await.copied()
+    /// Makes it ready for containers: its network, and its workspace with the files of the source. Returns it as a
+    /// container needs to know it.
+    pub(crate) async fn ready(&self) -> Result<SandboxSpec, EngineError> {
+        let lend = || self.works.networks.lend(&self.agent, &self.key);
+        let network = match self.wants_network {
+            true => Some(self.network.get_or_try_init(lend).await?.clone()),
+            false => None,
+        };
+        self.filled.get_or_try_init(|| self.fill()).await?;
+        Ok(SandboxSpec { network, ..self.spec.clone() })
+    }
+
+    /// What its network is called in logs.
+    pub(crate) const fn network_name(&self) -> &'static str {
+        if self.wants_network { "default" } else { "" }
     }
 
     async fn fill(&self) -> Result<(), EngineError> {
@@ -111,6 +128,10 @@ impl Sandbox {
         own.retain(|key, _| key != labels::RUN);
         while let Err(why) = self.works.parts.runtime.remove_labeled(&own).await {
             tracing::warn!(sandbox = self.spec.name, %why, "cannot be removed yet");
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+        while let Err(why) = self.works.networks.give_back(&self.agent, &self.key).await {
+            tracing::warn!(sandbox = self.spec.name, %why, "its network cannot be removed yet");
             tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
         }
         drop(fs::remove_file(&self.marker));

@@ -1,12 +1,14 @@
 //! Putting the agent together, and working until it is told to stop.
 
 use crate::{
-    attempt::Works,
+    attempt::{Starting, Works},
     capability,
     config::Config,
     contact::Contact,
     engine::EngineError,
+    labels,
     logs::Spools,
+    networks::Networks,
     parts::{Parts, Tasks},
     roster::{Roster, RosterHandle, Told},
     session::Session,
@@ -49,6 +51,9 @@ pub async fn run(
     let place = config.data.join("attempts");
     let spools = Spools::open(&place, config.log_cap)
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
+    let place = config.data.join("networks");
+    let networks = Networks::open(parts.runtime.clone(), place.clone())
+        .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
     source::git::forget_unfinished(&config.data);
     let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
@@ -59,9 +64,11 @@ pub async fn run(
         spools: spools.clone(),
         cache,
         contact: contact.clone(),
+        networks,
+        starting: Starting::default(),
         names: tokio::sync::Mutex::default(),
     });
-    let (roster, handle) = Roster::new(works);
+    let (roster, handle) = Roster::new(works.clone());
     tasks.spawn("roster", roster.run());
     let capability = look_at_engine(&config, &parts, &tasks).await;
     tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
@@ -77,7 +84,7 @@ pub async fn run(
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = session.run() => clean_up(handle).await,
+        () = session.run() => clean_up(&works, handle).await,
     }
     tasks.stop().await;
     Ok(())
@@ -107,10 +114,16 @@ async fn watch_isolation(contact: Contact, roster: RosterHandle) {
 }
 
 /// The farm is gone for good: nothing of it stays on the engine.
-async fn clean_up(roster: RosterHandle) {
+async fn clean_up(works: &Works, roster: RosterHandle) {
+    let farm = roster.farm();
     roster.desire(acre_model::session::Desired::default());
     let mut level = roster.state();
-    let clean = level.wait_for(|(_, groups)| groups.is_empty());
+    let clean = async {
+        drop(level.wait_for(|(_, groups)| groups.is_empty()).await);
+        if let Some(farm) = farm {
+            drop(works.networks.drop_spare(&labels::of_agent(&farm, &works.config.id)).await);
+        }
+    };
     if tokio::time::timeout(CLEAN_UP, clean).await.is_err() {
         tracing::warn!("not everything could be removed from the engine");
     }

@@ -2,7 +2,7 @@
 
 use super::{Done, Failure, Job, build::listening, junit, tries::Deadline};
 use crate::{
-    engine::{ContainerSpec, EngineError, Logins, Running},
+    engine::{ContainerSpec, EngineError, Logins, Running, SandboxSpec},
     labels,
 };
 use acre_model::{
@@ -14,6 +14,7 @@ use acre_model::{
 use futures::StreamExt;
 
 pub(super) async fn run(job: &Job, cmd: &Cmd, try_number: u32, deadline: Deadline) -> Done {
+    let starting = job.works.starting.begin();
     let container = job.unless_interrupted(deadline, prepare(job, cmd, try_number)).await??;
     let running = match container.running {
         Some(running) => running,
@@ -23,6 +24,7 @@ pub(super) async fn run(job: &Job, cmd: &Cmd, try_number: u32, deadline: Deadlin
             job.works.parts.runtime.start(&container.id).await?
         }
     };
+    drop(starting);
     if cmd.detach {
         return Ok(detach(job, running));
     }
@@ -44,10 +46,10 @@ async fn prepare(job: &Job, cmd: &Cmd, try_number: u32) -> Result<Container, Fai
         tracing::info!(attempt = %job.attempt.id, %started, "looking for the container of an earlier process");
         return adopt(job).await;
     }
-    job.attempt.sandbox.ready().await?;
+    let sandbox = job.attempt.sandbox.ready().await?;
     let step = &job.attempt.unit.step;
     job.notice(&format!("Launching container with name: {step}"))?;
-    let spec = spec(job, cmd, try_number);
+    let spec = spec(job, cmd, try_number, sandbox);
     if cmd.pull {
         pull(job, cmd).await?;
     }
@@ -82,7 +84,7 @@ async fn adopt(job: &Job) -> Result<Container, Failure> {
     }
 }
 
-fn spec(job: &Job, cmd: &Cmd, try_number: u32) -> ContainerSpec {
+fn spec(job: &Job, cmd: &Cmd, try_number: u32, ready: SandboxSpec) -> ContainerSpec {
     let (attempt, sandbox) = (&job.attempt, &job.attempt.sandbox);
     let built = cmd.image.parse::<Reference>().ok().and_then(|reference| sandbox.image(&reference));
     let mut name = format!("{}-{}-{}", sandbox.spec.name, attempt.unit.step, attempt.id.number);
@@ -98,7 +100,7 @@ fn spec(job: &Job, cmd: &Cmd, try_number: u32) -> ContainerSpec {
         // A name may have moved to an image of another platform meanwhile: the engine compares.
         platform: Some(attempt.unit.platform.clone()),
         aliases: aliases.collect(),
-        sandbox: sandbox.spec.clone(),
+        sandbox: ready,
     }
 }
 
@@ -191,8 +193,10 @@ fn discard(job: &Job, id: String) {
     if matches!(&job.attempt.unit.action, acre_model::plan::Action::Cmd(cmd) if cmd.detach) {
         return;
     }
-    let runtime = job.works.parts.runtime.clone();
+    let (runtime, starting) = (job.works.parts.runtime.clone(), job.works.starting.clone());
     job.works.tasks.spawn("remove container", async move {
+        // An engine does one thing after another: removing must not delay what starts.
+        starting.none().await;
         if let Err(why) = runtime.remove(&id).await {
             tracing::debug!(id, %why, "a container was not removed yet");
         }

@@ -11,6 +11,7 @@ use crate::{
     contact::Contact,
     engine::EngineError,
     logs::{Spool, SpoolError, Spools},
+    networks::Networks,
     parts::{Parts, Tasks},
     roster::{RosterHandle, Told},
     sandbox::Sandbox,
@@ -43,8 +44,39 @@ pub(crate) struct Works {
     pub cache: Arc<Cache>,
     /// Whether the farm is heard.
     pub contact: Contact,
+    /// Networks that groups borrow.
+    pub(crate) networks: Networks,
+    /// Containers that are on their way to their start.
+    pub(crate) starting: Starting,
     /// Held while a name on the engine is moved and used: two runs may give one name to different images.
     pub names: tokio::sync::Mutex<()>,
+}
+
+/// Counts containers that are on their way to their start.
+#[derive(Clone, Default)]
+pub(crate) struct Starting(Arc<watch::Sender<usize>>);
+
+/// One container on its way to its start; dropped, it has arrived.
+pub(crate) struct OnItsWay(Starting);
+
+impl Starting {
+    /// One more.
+    fn begin(&self) -> OnItsWay {
+        self.0.send_modify(|count| *count += 1);
+        OnItsWay(self.clone())
+    }
+
+    /// Resolves while there are none.
+    async fn none(&self) {
+        // The sender lives in `self`: it cannot be gone.
+        drop(self.0.subscribe().wait_for(|count| *count == 0).await);
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
 }
 
 /// An attempt to carry out.

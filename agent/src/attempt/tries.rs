@@ -115,7 +115,7 @@ fn announce(job: &Job) -> Result<(), Failure> {
         "Executing step ID: {}. Timeout(sec): {}, Working directory: '{directory}', Network: '{}'",
         unit.step,
         unit.rules.timeout_ms / 1000,
-        sandbox.spec.network().unwrap_or_default()
+        sandbox.network_name()
     );
     Ok(job.notice(&line)?)
 }

@@ -55,8 +55,9 @@ pub struct SandboxSpec {
     pub name: String,
     /// On everything in it.
     pub labels: Labels,
-    /// Whether it has a network on which containers find each other by name.
-    pub network: bool,
+    /// Its network, on which containers find each other by name, if it has one. Networks are lent to sandboxes, one at a
+    /// time, and outlive them: to make one costs the engine as much as to start a container.
+    pub network: Option<String>,
 }
 
 impl SandboxSpec {
@@ -68,11 +69,6 @@ impl SandboxSpec {
     /// The volume at `/acb/home`.
     pub fn home(&self) -> String {
         format!("{}-home", self.name)
-    }
-
-    /// The network, where there is one.
-    pub fn network(&self) -> Option<String> {
-        self.network.then(|| self.name.clone())
     }
 }
 
@@ -187,9 +183,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Resolves when the engine has stopped answering; the error says how.
     fn gone(&self) -> BoxFuture<'_, EngineError>;
 
-    /// Makes what a container of the sandbox needs before it can be created: its network, where it has one. The volumes
-    /// come into being with the first container that mounts them. Doing it twice is doing it once.
-    fn open_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Asked<'a, ()>;
+    /// Makes a network on which containers find each other by name. Doing it twice is doing it once. (A sandbox's volumes
+    /// come into being with the first container that mounts them.)
+    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()>;
 
     /// Unpacks a tar stream into the workspace. Owners are those of the archive.
     fn fill_workspace<'a>(

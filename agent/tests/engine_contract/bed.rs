@@ -82,7 +82,7 @@ impl Bed {
             sandbox: SandboxSpec {
                 labels: Labels::from([("acre.test".to_owned(), name.clone())]),
                 name,
-                network: false,
+                network: None,
             },
             base: base.parse().expect("ACRE_TEST_BASE is a reference"),
             registry,

@@ -115,7 +115,6 @@ pub(crate) async fn containers_share_the_workspace_and_the_home(bed: &Bed) {
 
 /// A tar of a directory, a file and a link, whose modes and target come out as they went in.
 pub(crate) async fn files_go_in_and_come_out(bed: &Bed) {
-    bed.runtime().open_sandbox(&bed.sandbox).await.unwrap();
     let (fill, again) = tokio::join!(
         bed.runtime().fill_workspace(&bed.sandbox, pieces(archive())),
         bed.runtime().fill_workspace(&bed.sandbox, pieces(archive())),
@@ -188,8 +187,9 @@ async fn entries(bed: &Bed, path: &str) -> Option<BTreeMap<String, (String, u32)
 }
 
 pub(crate) async fn containers_find_each_other_by_name(bed: &Bed) {
-    let sandbox = SandboxSpec { network: true, ..bed.sandbox.clone() };
-    let (first, second) = tokio::join!(bed.runtime().open_sandbox(&sandbox), bed.runtime().open_sandbox(&sandbox));
+    let sandbox = SandboxSpec { network: Some(bed.sandbox.name.clone()), ..bed.sandbox.clone() };
+    let make = || bed.runtime().make_network(&sandbox.name, &sandbox.labels);
+    let (first, second) = tokio::join!(make(), make());
     first.and(second).unwrap();
     let mut server = bed.shell("echo up; while :; do echo hello | nc -l -p 7000; done");
     server.aliases = vec!["web".to_owned()];
@@ -207,8 +207,8 @@ pub(crate) async fn containers_find_each_other_by_name(bed: &Bed) {
 }
 
 pub(crate) async fn what_is_labeled_is_found_and_removed(bed: &Bed) {
-    let sandbox = SandboxSpec { network: true, ..bed.sandbox.clone() };
-    bed.runtime().open_sandbox(&sandbox).await.unwrap();
+    let sandbox = SandboxSpec { network: Some(bed.sandbox.name.clone()), ..bed.sandbox.clone() };
+    bed.runtime().make_network(&sandbox.name, &sandbox.labels).await.unwrap();
     let labels = &sandbox.labels;
     let mut waiting = bed.shell("true");
     waiting.sandbox = sandbox.clone();

@@ -47,7 +47,7 @@ impl Network {
     /// container are refused, whatever they are called.
     pub(super) fn of(spec: &ContainerSpec) -> Result<Self, EngineError> {
         match spec.cmd.network.as_deref() {
-            None => Ok(spec.sandbox.network().map_or(Self::Default, Self::Sandbox)),
+            None => Ok(spec.sandbox.network.clone().map_or(Self::Default, Self::Sandbox)),
             Some("none") => Ok(Self::None),
             Some("default" | "bridge" | "nat") => Ok(Self::Default),
             Some(name) if name == "host" || name.contains(':') => Err(refused(format!(
@@ -239,7 +239,7 @@ mod tests {
             image: "img:1".to_owned(),
             platform: None,
             aliases: vec!["a".to_owned()],
-            sandbox: SandboxSpec { name: "box".to_owned(), labels, network },
+            sandbox: SandboxSpec { name: "box".to_owned(), labels, network: network.then(|| "box".to_owned()) },
         }
     }
 

@@ -64,8 +64,8 @@ impl Runtime for LocalEngine {
         .boxed()
     }
 
-    fn open_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Asked<'a, ()> {
-        on_docker!(self.open_sandbox(spec))
+    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()> {
+        on_docker!(self.make_network(name, labels))
     }
 
     fn fill_workspace<'a>(

@@ -102,8 +102,8 @@ impl Docker {
         let (options, body) = container::request(spec, self.layout)?;
         if let Network::Sandbox(name) = Network::of(spec)? {
             // The sandbox's own network was made when it was opened; one that a task declares is made on first use.
-            if Some(&name) != spec.sandbox.network().as_ref() {
-                self.ensure_network(&spec.sandbox, &name).await?;
+            if Some(&name) != spec.sandbox.network.as_ref() {
+                self.ensure_network(&name, &spec.sandbox.labels).await?;
             }
         }
         let created = self.client.create_container(Some(options), body).await;
@@ -143,14 +143,8 @@ impl Runtime for Docker {
         self.hang_up().boxed()
     }
 
-    fn open_sandbox<'a>(&'a self, spec: &'a SandboxSpec) -> Asked<'a, ()> {
-        async move {
-            match spec.network() {
-                Some(name) => self.ensure_network(spec, &name).await,
-                None => Ok(()),
-            }
-        }
-        .boxed()
+    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()> {
+        self.ensure_network(name, labels).boxed()
     }
 
     fn fill_workspace<'a>(

@@ -123,9 +123,7 @@ impl Progress {
             error: String::new(),
             partial: HashMap::new(),
         });
-        if step.phase == Phase::Over
-            && vertex.started.is_some_and(|at| step.started.is_none_or(|last| is_later(at, last)))
-        {
+        if step.phase == Phase::Over && seconds(step.started, vertex.started) > 0.0 {
             step.phase = Phase::RunningAgain;
         }
         step.started = vertex.started.or(step.started);
@@ -137,21 +135,24 @@ impl Progress {
 
     fn end(&mut self, vertex: &Vertex, lines: &mut Vec<u8>) {
         let Some(step) = self.steps.get_mut(&vertex.digest) else { return };
-        let first_end = vertex.completed.is_some() && step.phase == Phase::Running;
         let first_error = step.error.is_empty() && !vertex.error.is_empty();
-        if vertex.completed.is_some() || first_error {
-            step.phase = Phase::Over;
+        if vertex.completed.is_none() && !first_error {
+            return;
+        }
+        let before = std::mem::replace(&mut step.phase, Phase::Over);
+        if before != Phase::Over || first_error {
             step.error.clone_from(&vertex.error);
         }
-        if !first_end && !first_error {
+        let started = step.started;
+        self.flush(&vertex.digest, lines);
+        if before != Phase::Running && !first_error {
             return;
         }
         let end = match (vertex.error.as_str(), vertex.cached) {
             ("", true) => "CACHED".to_owned(),
-            ("", false) => format!("DONE {:.1}s", seconds(step.started, vertex.completed)),
+            ("", false) => format!("DONE {:.1}s", seconds(started, vertex.completed)),
             (error, _) => format!("ERROR: {}", one_line(error)),
         };
-        self.flush(&vertex.digest, lines);
         self.line(&vertex.digest, &end, lines);
     }
 
@@ -234,10 +235,6 @@ impl Progress {
         let step = self.steps.get(&digest).filter(|step| step.phase != Phase::Over)?;
         Some(Said::Status(format!("{}  {:.1}s", step.name, seconds(step.started, Some(at)))))
     }
-}
-
-fn is_later(time: Timestamp, than: Timestamp) -> bool {
-    (time.seconds, time.nanos) > (than.seconds, than.nanos)
 }
 
 /// Seconds between two times, none where one is not known.
@@ -370,6 +367,11 @@ mod tests {
         ]));
         assert_eq!(progress.failed(), Some(("B", "exit code: 7")));
         assert_eq!(progress.names(), ["A", "B"]);
+        // Said again, it has not succeeded; started again, it may.
+        progress.take(vertices(vec![vertex("b", "B", Some(0), Some(1))]));
+        assert_eq!(progress.failed(), Some(("B", "exit code: 7")));
+        progress.take(vertices(vec![vertex("b", "B", Some(2), Some(3))]));
+        assert_eq!(progress.failed(), Some(("A", "context canceled")));
     }
 
     #[test]
