@@ -132,6 +132,14 @@ impl Farm {
         Running::start_with(self.command(&words), &self.text(yaml))
     }
 
+    /// Waits until a run that a client follows has come so far that `text` is said; the run's id.
+    pub fn comes_to(&self, client: &mut Running, text: &str) -> String {
+        let said = client.wait_for(text);
+        let run = program::run_id(&said).unwrap_or_else(|| panic!("no run was handed in: {said}"));
+        self.knows(&run);
+        run
+    }
+
     /// Hands in a task without a source and does not wait for it; the run's id.
     pub fn hand_in(&self, yaml: &str) -> String {
         let run = self.task_with(yaml, &["--no-wait"]).ended(0).stdout.trim().to_owned();
@@ -230,12 +238,14 @@ impl Farm {
         output
     }
 
-    /// Remembers the farm by one of its runs, for outputs that do not pass [`Farm::acre`].
-    pub fn knows(&self, run: &str) {
+    /// Remembers the farm by one of its runs.
+    fn knows(&self, run: &str) {
         self.salt.replace(Some(salt_of(run).to_owned()));
     }
 
+    #[allow(clippy::print_stderr, reason = "whoever looks at a failed test wants to know")]
     fn remove_by_force(&self) {
+        eprintln!("{}", self.messages());
         for part in [Part::Agent, Part::Scheduler] {
             if let Some(pid) = self.pid(part) {
                 program::signal_process(pid, Signal::KILL);
@@ -265,7 +275,6 @@ impl Drop for Farm {
             }
         }));
         if is_failing || checked.is_err() {
-            eprintln!("{}", self.messages());
             self.remove_by_force();
         }
         engine::remove_images(&format!("{}/", self.repository));

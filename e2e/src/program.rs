@@ -126,7 +126,8 @@ impl Running {
         });
         if has_ended == Some(true) {
             // Its last words may still be on their way.
-            (self.stdout.all(), self.stderr.all());
+            self.stdout.all();
+            self.stderr.all();
         }
         let said = self.said();
         assert!(said.contains(text), "`{}` does not say `{text}`:\n{}", self.command, clipped(&said));

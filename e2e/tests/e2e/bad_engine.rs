@@ -3,7 +3,6 @@
 use acre_e2e::{
     engine::Link,
     farm::{CLEAN, Farm, SOON},
-    program::run_id,
     source::Source,
     wait,
 };
@@ -42,8 +41,7 @@ fn one_that_stops_in_a_command_fails_the_run_and_is_cleaned_when_it_is_back() {
     let link = Link::new();
     let farm = Farm::on(&link.address());
     let mut client = farm.start_task("steps:\n  - cmd: {base} sh -c 'echo at work; sleep 1000'\n", &[]);
-    let run = run_id(&client.wait_for("at work\n")).expect("it was handed in");
-    farm.knows(&run);
+    farm.comes_to(&mut client, "at work\n");
     link.cut();
     client.end_within(SOON).ended(4).says("engine failed: ").says("engine");
     assert!(!farm.on_engine().is_empty(), "nobody could remove anything");

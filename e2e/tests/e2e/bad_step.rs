@@ -3,7 +3,7 @@
 use acre_e2e::{
     engine,
     farm::{CLEAN, Farm},
-    program::{is_notice, run_id},
+    program::is_notice,
     source::Source,
 };
 
@@ -29,8 +29,7 @@ fn its_exit_code_is_told_and_recorded() {
 fn its_container_is_killed_from_outside() {
     let farm = Farm::new();
     let mut client = farm.start_task("steps:\n  - cmd: {base} sh -c 'echo at work; sleep 1000'\n", &[]);
-    let run = run_id(&client.wait_for("at work\n")).expect("it was handed in");
-    farm.knows(&run);
+    let run = farm.comes_to(&mut client, "at work\n");
     let containers = engine::containers(&run);
     engine::docker(&["kill", &containers[0]]).ended(0);
     client.end().ended(1).says("exit code 137 (killed; out of memory, or by someone)");
@@ -41,8 +40,7 @@ fn its_container_is_killed_from_outside() {
 fn its_container_is_removed_from_outside() {
     let farm = Farm::new();
     let mut client = farm.start_task("steps:\n  - cmd: {base} sh -c 'echo at work; sleep 1000'\n", &[]);
-    let run = run_id(&client.wait_for("at work\n")).expect("it was handed in");
-    farm.knows(&run);
+    let run = farm.comes_to(&mut client, "at work\n");
     let containers = engine::containers(&run);
     engine::docker(&["rm", "--force", &containers[0]]).ended(0);
     let output = client.end();

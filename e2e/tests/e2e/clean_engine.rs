@@ -21,8 +21,7 @@ steps:
 /// A run of [`TASK`] at work: the engine has things of it.
 fn at_work(farm: &Farm, script: &str, words: &[&str]) -> (Running, String) {
     let mut client = farm.start_task(&TASK.replace("{script}", script), words);
-    let run = acre_e2e::program::run_id(&client.wait_for("at work\n")).expect("it was handed in");
-    farm.knows(&run);
+    let run = farm.comes_to(&mut client, "at work\n");
     (client, run)
 }
 

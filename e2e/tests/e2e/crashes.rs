@@ -3,7 +3,7 @@
 
 use acre_e2e::{
     farm::{CLEAN, Farm, Part, SOON},
-    program::{Running, is_notice, run_id},
+    program::{Running, is_notice},
     source::Source,
     wait,
 };
@@ -23,8 +23,7 @@ steps:
 /// A client that follows a run of [`TASK`], which has come to line 10.
 fn counting(farm: &Farm) -> (Running, String) {
     let mut client = farm.start_task(TASK, &[]);
-    let run = run_id(&client.wait_for("line 10\n")).expect("it was handed in");
-    farm.knows(&run);
+    let run = farm.comes_to(&mut client, "line 10\n");
     (client, run)
 }
 
@@ -148,8 +147,7 @@ fn an_agent_that_is_killed_in_a_build_builds_again() {
     let dockerfile = "FROM {base}\nRUN echo begins {{.}} && sleep 2\n".replace("{{.}}", &farm.image("x"));
     let source = Source::new(&[("Dockerfile", &farm.text(&dockerfile))]);
     let mut client = farm.start(&["build", "-t", "{repo}/built:1", source.arg()]);
-    let run = run_id(&client.wait_for("begins")).expect("it was handed in");
-    farm.knows(&run);
+    farm.comes_to(&mut client, "begins");
     farm.kill(Part::Agent);
     farm.acre(&["up"]).ended(0);
     client.end().ended(0).says("Successfully pushed image");

@@ -111,13 +111,12 @@ steps:
     ports: ['127.0.0.1:PORT:80']
     cmd: {base} sh -c 'mkdir /site; echo from web >/site/page; exec httpd -f -p 80 -h /site'
   - id: ask
-    cmd: {base} sh -c 'trap \"exit 143\" TERM; wget -q -O - http://web/page; sleep 1000 & wait'
+    cmd: {base} sh -c 'trap \"exit 143\" TERM; until wget -q -O - http://web/page; do sleep 0.1; done; sleep 1000 & wait'
     timeout: 20
 "
     .replace("PORT", port);
     let mut client = farm.start_task(&task, &[]);
-    let run = acre_e2e::program::run_id(&client.wait_for("from web\n")).expect("it was handed in");
-    farm.knows(&run);
+    let run = farm.comes_to(&mut client, "from web\n");
     assert!(http_get(&address, "/page").ends_with("from web\n"));
     farm.acre(&["cancel", "--wait", &run]).ended(0);
     client.end().ended(3);
