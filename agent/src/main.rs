@@ -14,7 +14,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -59,17 +59,38 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    match serve(arguments) {
+    let starter = Starter::new(arguments.ready_fd);
+    match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
+            starter.tell(&format!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
+/// Who started this program and waits to hear, in one line, that it is ready or why it is not.
+#[derive(Clone)]
+struct Starter(Arc<Mutex<Option<File>>>);
+
+impl Starter {
+    #[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
+    fn new(ready_fd: Option<i32>) -> Self {
+        Self(Arc::new(Mutex::new(ready_fd.map(|fd| unsafe { File::from_raw_fd(fd) }))))
+    }
+
+    /// Says one line, once. A starter that has gone does not matter.
+    fn tell(&self, line: &str) {
+        let pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut pipe) = pipe {
+            drop(writeln!(pipe, "{line}"));
+        }
+    }
+}
+
 #[tokio::main(worker_threads = 2)]
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let data = &arguments.data;
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
     fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
@@ -90,10 +111,9 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
         farm: connect(&arguments.farm).map_err(|why| anyhow!(why))?,
         clock: Arc::new(SystemClock),
     };
-    let ready_fd = arguments.ready_fd;
     let ready = move || {
         tracing::info!("ready");
-        tell_ready(ready_fd);
+        starter.tell("ready");
     };
     Ok(acre_agent::run(config, parts, ready, stop_signal()?).await?)
 }
@@ -128,12 +148,4 @@ fn stop_signal() -> anyhow::Result<CancellationToken> {
         told.cancel();
     });
     Ok(stop)
-}
-
-#[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
-fn tell_ready(ready_fd: Option<i32>) {
-    if let Some(fd) = ready_fd {
-        let mut pipe = unsafe { File::from_raw_fd(fd) };
-        drop(pipe.write_all(b"ready\n"));
-    }
 }

@@ -16,6 +16,9 @@ pub mod v1 {
 
 pub use convert::Invalid;
 
+/// Header of an error: `farm` where it is the farm's fault, although its code may also stand for the caller's.
+pub const FAULT: &str = "acre-fault";
+
 /// The largest message that client, agent and scheduler accept, in bytes. Data of blobs and logs comes in pieces of at
 /// most 1 MiB; the rest is head room for a farm's state.
 pub const MESSAGE_LIMIT: usize = 16 * 1024 * 1024;

@@ -15,7 +15,7 @@ use std::{
     os::{fd::FromRawFd, unix::fs::OpenOptionsExt, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
     net::UnixListener,
@@ -58,11 +58,32 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    match serve(arguments) {
+    let starter = Starter::new(arguments.ready_fd);
+    match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
+            starter.tell(&format!("error: {error:#}"));
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Who started this program and waits to hear, in one line, that it is ready or why it is not.
+#[derive(Clone)]
+struct Starter(Arc<Mutex<Option<File>>>);
+
+impl Starter {
+    #[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
+    fn new(ready_fd: Option<i32>) -> Self {
+        Self(Arc::new(Mutex::new(ready_fd.map(|fd| unsafe { File::from_raw_fd(fd) }))))
+    }
+
+    /// Says one line, once. A starter that has gone does not matter.
+    fn tell(&self, line: &str) {
+        let pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut pipe) = pipe {
+            drop(writeln!(pipe, "{line}"));
         }
     }
 }
@@ -71,12 +92,12 @@ fn main() -> ExitCode {
 const STACK: usize = 8 * 1024 * 1024;
 
 /// Two workers do: blocking work has threads of its own, and everything else waits.
-fn serve(arguments: Arguments) -> anyhow::Result<()> {
+fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments))
+    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments, starter))
 }
 
-async fn work(arguments: Arguments) -> anyhow::Result<()> {
+async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let Some(socket) = arguments.listen.strip_prefix("unix:").map(PathBuf::from) else {
         bail!("--listen {}: only unix:PATH is served; TCP comes with mTLS", arguments.listen);
     };
@@ -98,10 +119,10 @@ async fn work(arguments: Arguments) -> anyhow::Result<()> {
         identity: identity()?,
     };
     let shutdown = stop_signal()?;
-    let (ready_fd, shown) = (arguments.ready_fd, socket.clone());
+    let shown = socket.clone();
     let ready = move || {
         tracing::info!(socket = %shown.display(), "ready");
-        tell_ready(ready_fd);
+        starter.tell("ready");
     };
     let served = acre_scheduler::run(config, parts, UnixListenerStream::new(listener), ready, shutdown).await;
     drop(fs::remove_file(&socket));
@@ -164,12 +185,4 @@ fn stop_signal() -> anyhow::Result<CancellationToken> {
         told.cancel();
     });
     Ok(stop)
-}
-
-#[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
-fn tell_ready(ready_fd: Option<i32>) {
-    if let Some(fd) = ready_fd {
-        let mut pipe = unsafe { File::from_raw_fd(fd) };
-        drop(pipe.write_all(b"ready\n"));
-    }
 }

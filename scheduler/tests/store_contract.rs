@@ -1,5 +1,7 @@
 //! What every store means by its calls. Each store runs all of it.
 
+#![allow(clippy::unwrap_used)]
+
 use acre_scheduler::store::{Change, Compare, Embedded, Order, Revision, Store, StoreError, Transaction};
 use bytes::Bytes;
 
@@ -85,4 +87,12 @@ async fn the_embedded_store_is_one_process_own_and_keeps_what_it_has() {
     let store = Embedded::open(&path).unwrap();
     assert_eq!(value(&store, "a").await.as_deref(), Some("x"));
     assert!(commit(&store, Vec::new(), vec![put("a", "y")]).await.unwrap() > revision);
+}
+
+#[tokio::test]
+async fn half_a_new_embedded_store_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("farm.new"), b"half").unwrap();
+    let store = Embedded::open(&folder.path().join("farm.redb")).unwrap();
+    assert_eq!(value(&store, "a").await, None);
 }

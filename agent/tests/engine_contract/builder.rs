@@ -173,8 +173,9 @@ pub(crate) async fn a_canceled_build_leaves_no_process(bed: &Bed, builder: &dyn 
 /// There is no event for what happens to a process that is not ours.
 async fn until(what: &str, holds: impl Fn() -> bool) {
     let held = async {
+        let mut look = tokio::time::interval(Duration::from_millis(20));
         while !holds() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            look.tick().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), held).await.expect(what);

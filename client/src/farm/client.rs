@@ -279,6 +279,9 @@ fn error_of(farm: &str, status: &Status) -> Error {
     if let Some(source) = status.source() {
         return Error::Unreachable { farm: farm.to_owned(), why: deepest(source) };
     }
+    if status.metadata().get(acre_proto::FAULT).is_some() {
+        return Error::Farm(message());
+    }
     match status.code() {
         Code::Unavailable | Code::DeadlineExceeded | Code::Unknown | Code::Cancelled | Code::Aborted => {
             Error::Unreachable { farm: farm.to_owned(), why: message() }
@@ -325,6 +328,9 @@ mod tests {
             assert_eq!(error.exit_code(), expected, "{code:?}");
             assert!(error.to_string().contains("because"), "{code:?}: {error}");
         }
+        let mut full = Status::new(Code::ResourceExhausted, "disk full");
+        full.metadata_mut().insert(acre_proto::FAULT, tonic::metadata::MetadataValue::from_static("farm"));
+        assert_eq!(error_of("ci", &full).exit_code(), ExitCode::Farm);
     }
 
     #[test]

@@ -1,55 +1,83 @@
 //! The one table from this crate's errors to gRPC codes.
 
 use crate::{blobs::BlobError, compile::NotCompiled, driver::Refused, logs::LogError, store::StoreError};
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataValue};
 
 /// An error that a client is told.
 pub(super) fn status(error: impl Into<Told>) -> Status {
-    let Told { code, message } = error.into();
-    Status::new(code, message)
+    let Told { answer, message } = error.into();
+    answer.with(message)
 }
 
 /// Code and text of an error.
 pub(super) struct Told {
-    code: Code,
+    answer: Answer,
     message: String,
 }
 
+/// A code, and whose fault it stands for where the code alone does not say.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    code: Code,
+    is_farms_fault: bool,
+}
+
+/// RESOURCE_EXHAUSTED is also what a task gets that is too large; a full disk is not the task's fault.
+pub(super) const DISK_FULL: Answer = Answer { code: Code::ResourceExhausted, is_farms_fault: true };
+
+impl Answer {
+    /// The answer with its text.
+    pub(super) fn with(self, message: String) -> Status {
+        let mut status = Status::new(self.code, message);
+        if self.is_farms_fault {
+            status.metadata_mut().insert(acre_proto::FAULT, MetadataValue::from_static("farm"));
+        }
+        status
+    }
+}
+
+impl From<Code> for Answer {
+    fn from(code: Code) -> Self {
+        Self { code, is_farms_fault: false }
+    }
+}
+
 macro_rules! told {
-    ($type:ty, $($pattern:pat => $code:ident),+ $(,)?) => {
+    ($type:ty, $($pattern:pat => $answer:expr),+ $(,)?) => {
         impl From<$type> for Told {
             fn from(error: $type) -> Self {
-                let code = match &error { $($pattern => Code::$code),+ };
-                Self { code, message: error.to_string() }
+                let answer = match &error { $($pattern => Answer::from($answer)),+ };
+                Self { answer, message: error.to_string() }
             }
         }
     };
 }
 
 told!(Refused,
-    Refused::Stopping | Refused::Unavailable(_) => Unavailable,
-    Refused::KeyReused(_) => AlreadyExists,
-    Refused::Full(_) => ResourceExhausted,
+    Refused::Stopping | Refused::Unavailable(_) => Code::Unavailable,
+    Refused::KeyReused(_) => Code::AlreadyExists,
+    Refused::Full(_) => DISK_FULL,
 );
 told!(StoreError,
-    StoreError::Full { .. } => ResourceExhausted,
-    StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => Unavailable,
+    StoreError::Full { .. } => DISK_FULL,
+    StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => Code::Unavailable,
 );
 told!(BlobError,
-    BlobError::Missing(_) => NotFound,
-    BlobError::Mismatch { .. } | BlobError::NotADirectory(..) => InvalidArgument,
-    BlobError::Open { .. } => FailedPrecondition,
-    BlobError::TooLarge { .. } | BlobError::Full => ResourceExhausted,
-    BlobError::Failed(_) => Unavailable,
+    BlobError::Missing(_) => Code::NotFound,
+    BlobError::Mismatch { .. } | BlobError::NotADirectory(..) => Code::InvalidArgument,
+    BlobError::Open { .. } => Code::FailedPrecondition,
+    BlobError::TooLarge { .. } => Code::ResourceExhausted,
+    BlobError::Full => DISK_FULL,
+    BlobError::Failed(_) => Code::Unavailable,
 );
 told!(NotCompiled,
-    NotCompiled::Faults(_) => InvalidArgument,
-    NotCompiled::TooLarge(_) => ResourceExhausted,
-    NotCompiled::Missing(_) => FailedPrecondition,
-    NotCompiled::Farm(_) => Internal,
+    NotCompiled::Faults(_) => Code::InvalidArgument,
+    NotCompiled::TooLarge(_) => Code::ResourceExhausted,
+    NotCompiled::Missing(_) => Code::FailedPrecondition,
+    NotCompiled::Farm(_) => Code::Internal,
 );
 told!(LogError,
-    LogError::Gap { .. } => InvalidArgument,
-    LogError::Damaged(_) => DataLoss,
-    LogError::Store(_) => Unavailable,
+    LogError::Gap { .. } => Code::InvalidArgument,
+    LogError::Damaged(_) => Code::DataLoss,
+    LogError::Store(_) => Code::Unavailable,
 );

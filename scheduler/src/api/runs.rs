@@ -1,6 +1,9 @@
 //! `Runs`: submit, get, list, watch, cancel.
 
-use super::{Services, errors::status};
+use super::{
+    Services,
+    errors::{DISK_FULL, status},
+};
 use crate::{
     blobs::digest_of,
     compile,
@@ -211,7 +214,7 @@ fn check_room(data: &Path) -> Result<(), Status> {
     if free >= ROOM {
         return Ok(());
     }
-    Err(Status::resource_exhausted(format!(
+    Err(DISK_FULL.with(format!(
         "no run is accepted: {} has {} MiB left, and {} MiB are needed; free some",
         data.display(),
         free / (1024 * 1024),

@@ -10,11 +10,14 @@ use acre_model::{
     digest::Digest,
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome},
-    plan::Plan,
+    plan::{Action, Plan},
     run::RunStatus,
     session::{AgentState, AttemptState},
 };
 use std::sync::Arc;
+
+/// How long a group rests after its first failure by infrastructure, in milliseconds; doubled by each further one.
+const REST_MS: u64 = 1000;
 
 /// Changes the state by one event, and says what is to be done.
 pub fn apply(state: &mut State, event: Event, now: Now) -> Effects {
@@ -115,12 +118,12 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     agent.capability = told.capability;
     agent.sandboxes = told.groups.len();
     for attempt in told.attempts {
-        attempt_told(state, id, attempt, effects);
+        attempt_told(state, id, attempt, now, effects);
     }
 }
 
 /// What an agent tells of an attempt counts only if it is the unit's current one, under its current fence.
-fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, effects: &mut Effects) {
+fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, effects: &mut Effects) {
     let extra_attempts = state.patience.extra_attempts;
     let Some(run) = state.runs.get_mut(&told.attempt.run) else { return };
     let unit = told.attempt.unit;
@@ -137,12 +140,12 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, effects: &m
             effects.changed.insert(run.record.id.clone());
         }
         Progress::Started { .. } => {}
-        Progress::Ended(ended) => attempt_ended(run, unit, ended, extra_attempts, effects),
+        Progress::Ended(ended) => attempt_ended(run, unit, ended, extra_attempts, now, effects),
     }
 }
 
 // Active => Ended | (its whole group) Waiting
-fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32, effects: &mut Effects) {
+fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32, now: Now, effects: &mut Effects) {
     let record = &mut run.record.units[unit.index()];
     let UnitState::Active { agent, .. } = &record.state else { return };
     let agent = agent.clone();
@@ -153,7 +156,11 @@ fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32,
     if ended.outcome.is_infrastructure() {
         record.infrastructure_failures += 1;
     }
-    let again = ended.outcome.is_infrastructure() && record.infrastructure_failures <= extra_attempts;
+    let failures = record.infrastructure_failures;
+    // A push has been tried three times by its agent: a registry that still fails it is not asked again.
+    let is_spent = matches!(ended.outcome, Outcome::Infrastructure { cause: Cause::Registry, .. })
+        && matches!(run.plan.units[unit.index()].action, Action::Push(_) | Action::Index(_));
+    let again = ended.outcome.is_infrastructure() && failures <= extra_attempts && !is_spent;
     record.state = UnitState::Ended {
         agent: Some(agent.clone()),
         started_at: ended.started_at,
@@ -165,6 +172,8 @@ fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32,
     let group = run.plan.units[unit.index()].group;
     if again && !run.record.state.is_ending() && group_may_run_again(run, group) {
         start_anew(run, group, &agent, effects);
+        let rest = REST_MS << failures.saturating_sub(1).min(6);
+        run.rests.insert(group, now.mono.plus_millis(rest));
     }
 }
 

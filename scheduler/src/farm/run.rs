@@ -25,6 +25,8 @@ pub struct Run {
     pub fences: BTreeMap<UnitId, Fence>,
     /// Groups that no agent of the fleet could take. Not stored: patience begins anew with the scheduler.
     pub hopeless: BTreeMap<GroupId, Hopeless>,
+    /// When groups that failed by infrastructure may be placed again. Not stored, for the same reason.
+    pub rests: BTreeMap<GroupId, Mono>,
     /// When the run must be over, if it has a limit. Not stored, for the same reason.
     pub due: Option<Mono>,
 }
@@ -243,14 +245,14 @@ impl RunState {
 impl Run {
     /// A stored run with its plan.
     pub fn new(record: RunRecord, plan: Arc<Plan>) -> Self {
-        Self { record, plan, fences: BTreeMap::new(), hopeless: BTreeMap::new(), due: None }
+        Self { record, plan, fences: BTreeMap::new(), hopeless: BTreeMap::new(), rests: BTreeMap::new(), due: None }
     }
 
     /// Deadlines of the run: its own, and those of groups that nobody could take.
     pub fn deadlines<'a>(&'a self, patience: &'a Patience) -> impl Iterator<Item = Mono> + 'a {
         let due = self.due.filter(|_| !self.record.state.is_ending());
         let hopeless = self.hopeless.values().map(|group| group.since.plus_millis(patience.placement_ms));
-        due.into_iter().chain(hopeless)
+        due.into_iter().chain(hopeless).chain(self.rests.values().copied())
     }
 
     /// Whether the group has a unit that waits for an agent.

@@ -157,6 +157,9 @@ fn assign(state: &mut State, now: Now, effects: &mut Effects) {
             }
         }
     }
+    for run in state.runs.values_mut() {
+        run.rests.retain(|_, until| *until > now.mono);
+    }
     activated
         .extend(placement::place(&problem(state, &busy)).into_iter().map(|((run, group), agent)| (run, group, agent)));
     for (id, group, agent) in activated {
@@ -189,7 +192,8 @@ pub(super) fn problem<'a>(state: &'a State, busy: &BTreeMap<AgentId, u32>) -> Pr
     });
     let wants = state.runs.values().flat_map(|run| {
         let unplaced = |group: &GroupId| run.record.groups[group.index()].state == GroupState::Unplaced;
-        run.groups().filter(unplaced).filter(|group| run.has_ready_unit(*group)).map(|group| want(run, group))
+        let waits = |group: &GroupId| run.has_ready_unit(*group) && !run.rests.contains_key(group);
+        run.groups().filter(unplaced).filter(waits).map(|group| want(run, group))
     });
     Problem { agents: agents.collect(), wants: wants.collect() }
 }

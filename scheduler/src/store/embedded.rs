@@ -5,11 +5,11 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use std::{
-    io,
+    fs, io,
     ops::Range,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -24,21 +24,66 @@ const CACHE: usize = 4 * 1024 * 1024;
 /// A store in one file. Only one process can open it.
 #[derive(Clone)]
 pub struct Embedded {
-    database: Arc<Database>,
-    path: PathBuf,
+    file: Arc<StoreFile>,
     /// Revision at which this process became the leader; 0: it has not.
     leader: Arc<AtomicU64>,
+}
+
+/// The file, open while it works: after an I/O error redb wants it closed and opened again.
+struct StoreFile {
+    path: PathBuf,
+    database: Mutex<Option<Arc<Database>>>,
+}
+
+impl StoreFile {
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The database, opened again if it was closed.
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        let mut database = self.lock();
+        match &*database {
+            Some(open) => Ok(open.clone()),
+            None => Ok(database.insert(Arc::new(open(&self.path)?)).clone()),
+        }
+    }
+}
+
+/// Opens or makes the file. A new one is made beside its place and put there whole, so that a crash or a full disk leaves
+/// no half of one.
+fn open(path: &Path) -> Result<Database, StoreError> {
+    let place = path.display().to_string();
+    let builder = || {
+        let mut builder = redb::Builder::new();
+        builder.set_cache_size(CACHE);
+        builder
+    };
+    if !path.exists() {
+        let new = path.with_extension("new");
+        let gone = fs::remove_file(&new).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        });
+        gone.map_err(|error| failed(&place, error))?;
+        builder().create(&new).map_err(|error| failed(&place, error))?;
+        fs::rename(&new, path).map_err(|error| failed(&place, error))?;
+    }
+    builder().open(path).map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { place: place.clone() },
+        error => failed(&place, error),
+    })
 }
 
 impl Embedded {
     /// Opens or makes the file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let place = path.display().to_string();
-        let database = redb::Builder::new().set_cache_size(CACHE).create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { place: place.clone() },
-            error => failed(&place, error),
-        })?;
-        Ok(Self { database: Arc::new(database), path: path.to_owned(), leader: Arc::default() })
+        let database = Mutex::new(Some(Arc::new(open(path)?)));
+        Ok(Self { file: Arc::new(StoreFile { path: path.to_owned(), database }), leader: Arc::default() })
     }
 
     /// Another user of the same file, who is not the leader.
@@ -51,15 +96,22 @@ impl Embedded {
         &self,
         work: impl FnOnce(&Database) -> Result<T, Broken> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, StoreError>> {
-        let (database, place) = (self.database.clone(), self.path.display().to_string());
+        let file = self.file.clone();
         Box::pin(async move {
-            let done = tokio::task::spawn_blocking(move || work(&database)).await;
-            match done {
-                Ok(Ok(value)) => Ok(value),
-                Ok(Err(Broken::Conflict)) => Err(StoreError::Conflict),
-                Ok(Err(Broken::Database(error))) => Err(failed(&place, *error)),
-                Err(died) => Err(failed(&place, died)),
-            }
+            let place = file.place();
+            let work = move || {
+                let database = file.database()?;
+                work(&database).map_err(|broken| match broken {
+                    Broken::Conflict => StoreError::Conflict,
+                    Broken::Database(error) => {
+                        if matches!(*error, redb::Error::Io(_) | redb::Error::PreviousIo) {
+                            *file.lock() = None;
+                        }
+                        failed(&file.place(), *error)
+                    }
+                })
+            };
+            tokio::task::spawn_blocking(work).await.unwrap_or_else(|died| Err(failed(&place, died)))
         })
     }
 }
