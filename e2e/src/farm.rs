@@ -1,0 +1,290 @@
+//! A farm of a test's own: `acre` with a home of its own, which starts scheduler and agent itself.
+
+use crate::{
+    engine,
+    program::{self, Output, Running, binary},
+    registry, wait,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::{
+    cell::RefCell,
+    fs, io,
+    panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tempfile::TempDir;
+
+/// How soon after a run, and after a restart, nothing of it is left on the engine.
+pub const CLEAN: Duration = Duration::from_secs(5);
+/// How soon a farm does what it does in the background.
+pub const SOON: Duration = Duration::from_secs(20);
+
+/// A background process of the farm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `acre-scheduler`.
+    Scheduler,
+    /// `acre-agent`.
+    Agent,
+}
+
+impl Part {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Agent => "agent",
+        }
+    }
+}
+
+/// A farm. Nothing of it runs before the first command that needs it. When it is dropped after a test that succeeded,
+/// it must come down in good order and leave nothing on the engine; after a failure it is removed by force.
+pub struct Farm {
+    home: TempDir,
+    engine: String,
+    repository: String,
+    /// The part of its run ids that tells it from other farms, once it is known.
+    salt: RefCell<Option<String>>,
+}
+
+impl Farm {
+    /// A farm on the engine of the tests.
+    pub fn new() -> Self {
+        Self::on(&engine::address())
+    }
+
+    /// A farm on the engine at this address.
+    pub fn on(engine: &str) -> Self {
+        Self::with(engine, tempfile::tempdir())
+    }
+
+    /// A farm whose home is in this folder.
+    pub fn below(folder: &Path) -> Self {
+        Self::with(&engine::address(), tempfile::tempdir_in(folder))
+    }
+
+    fn with(engine: &str, home: io::Result<TempDir>) -> Self {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos();
+        Self {
+            home: home.expect("a temporary folder can be made"),
+            engine: engine.to_owned(),
+            repository: format!("{}/e2e-{:x}-{nanos:x}", registry::address(), std::process::id()),
+            salt: RefCell::new(None),
+        }
+    }
+
+    /// The home of its user.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The folder of its state.
+    pub fn state(&self) -> PathBuf {
+        self.home().join(".local/state/acre")
+    }
+
+    /// The name of an image that only this farm's tests use, in the registry of the tests.
+    pub fn image(&self, name: &str) -> String {
+        format!("{}/{name}", self.repository)
+    }
+
+    /// Puts the names of this test in place of `{base}` (an image with a shell), `{repo}` (what names of images begin
+    /// with) and `{registry}`.
+    pub fn text(&self, text: &str) -> String {
+        let text = text.replace("{base}", &registry::base()).replace("{repo}", &self.repository);
+        text.replace("{registry}", &registry::address())
+    }
+
+    /// Starts `acre` with these words, in which names are put as by [`Farm::text`].
+    pub fn start(&self, words: &[&str]) -> Running {
+        Running::start(self.command(words))
+    }
+
+    /// Runs `acre` in a folder to its end.
+    pub fn acre_in(&self, folder: &Path, words: &[&str]) -> Output {
+        let mut command = self.command(words);
+        command.current_dir(folder);
+        self.learn(Running::start(command).end())
+    }
+
+    /// Runs `acre` to its end.
+    pub fn acre(&self, words: &[&str]) -> Output {
+        self.learn(self.start(words).end())
+    }
+
+    /// Runs a task file without a source to its end.
+    pub fn task(&self, yaml: &str) -> Output {
+        self.task_with(yaml, &[])
+    }
+
+    /// The same, with more words on the command line.
+    pub fn task_with(&self, yaml: &str, words: &[&str]) -> Output {
+        self.learn(self.start_task(yaml, words).end())
+    }
+
+    /// Starts `acre run` for a task file without a source.
+    pub fn start_task(&self, yaml: &str, words: &[&str]) -> Running {
+        let words = [&["run", "-f", "-", "/dev/null"], words].concat();
+        Running::start_with(self.command(&words), &self.text(yaml))
+    }
+
+    /// Waits until a run that a client follows has come so far that `text` is said; the run's id.
+    pub fn comes_to(&self, client: &mut Running, text: &str) -> String {
+        let said = client.wait_for(text);
+        let run = program::run_id(&said).unwrap_or_else(|| panic!("no run was handed in: {said}"));
+        self.knows(&run);
+        run
+    }
+
+    /// Hands in a task without a source and does not wait for it; the run's id.
+    pub fn hand_in(&self, yaml: &str) -> String {
+        let run = self.task_with(yaml, &["--no-wait"]).ended(0).stdout.trim().to_owned();
+        self.knows(&run);
+        run
+    }
+
+    /// Runs one shell script as a step.
+    pub fn shell(&self, script: &str) -> Output {
+        assert!(!script.contains('\''), "it stands between single quotes");
+        self.acre(&["run", "--cmd", &format!("{{base}} sh -c '{script}'"), "/dev/null"])
+    }
+
+    /// A run as `acre show -o json` gives it, with its report once it is over.
+    pub fn show(&self, run: &str) -> Value {
+        let output = self.acre(&["show", "-o", "json", run]);
+        serde_json::from_str(&output.ended(0).stdout).unwrap_or_else(|why| panic!("no JSON ({why}): {output}"))
+    }
+
+    /// Waits until a run is over; its report.
+    pub fn report(&self, run: &str, limit: Duration) -> Value {
+        let report = || self.show(run)["report"].take();
+        wait::until(&format!("run {run} is over"), limit, || Some(report()).filter(|report| !report.is_null()))
+    }
+
+    /// The whole log of a step, byte for byte as it is stored.
+    pub fn log(&self, run: &str, step: &str) -> String {
+        self.acre(&["logs", "--step", step, run]).ended(0).stdout.clone()
+    }
+
+    /// The number of a part, if it runs.
+    pub fn pid(&self, part: Part) -> Option<u32> {
+        let record = fs::read(self.state().join(format!("{}.pid", part.word()))).ok()?;
+        let record: Value = serde_json::from_slice(&record).ok()?;
+        let pid = u32::try_from(record["pid"].as_u64()?).ok()?;
+        // The number may be a stranger's by now. A process that has ended has no command line any more.
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
+        command.contains(self.home().to_str()?).then_some(pid)
+    }
+
+    /// Kills a part of the farm, which has no time to do anything about it.
+    pub fn kill(&self, part: Part) {
+        let pid = self.pid(part).unwrap_or_else(|| panic!("no {} runs", part.word()));
+        program::signal_process(pid, Signal::KILL);
+        wait::until("a killed process is gone", SOON, || self.pid(part).is_none().then_some(()));
+    }
+
+    /// Stops the farm, which must do so in good order.
+    pub fn down(&self) {
+        self.acre(&["down"]).ended(0);
+        for part in [Part::Agent, Part::Scheduler] {
+            assert_eq!(self.pid(part), None, "the {} runs on", part.word());
+        }
+    }
+
+    /// What the farm has on the engine: containers, networks, volumes.
+    pub fn on_engine(&self) -> Vec<String> {
+        let salt = self.salt.borrow();
+        let Some(salt) = salt.as_deref() else { return Vec::new() };
+        let own = engine::labelled().into_iter().filter(|(run, _)| salt_of(run) == salt);
+        own.map(|(run, what)| format!("{run}: {what}")).collect()
+    }
+
+    /// Demands that the engine soon has nothing of the farm, but for one network that may be kept to spare.
+    #[track_caller]
+    pub fn is_clean_within(&self, limit: Duration) {
+        let is_clean = |left: &[String]| left.len() <= 1 && left.iter().all(|what| what.contains(": network "));
+        let clean = wait::within(limit, || is_clean(&self.on_engine()).then_some(()));
+        assert!(clean.is_some(), "left on the engine after {limit:?}: {:#?}", self.on_engine());
+    }
+
+    /// The last lines of what scheduler and agent have told their log files.
+    pub fn messages(&self) -> String {
+        let tail = |part: Part| {
+            let text = fs::read_to_string(self.state().join(format!("{}.log", part.word()))).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines[lines.len().saturating_sub(30)..].join("\n");
+            format!("--- {} says\n{last}\n", part.word())
+        };
+        tail(Part::Scheduler) + &tail(Part::Agent)
+    }
+
+    /// `acre` with these words, in a fresh environment that names this home and this engine.
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(binary("acre"));
+        command.args(words.iter().map(|word| self.text(word))).env_clear().current_dir(self.home());
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("HOME", self.home()).env("DOCKER_HOST", &self.engine);
+        command
+    }
+
+    fn learn(&self, output: Output) -> Output {
+        if let Some(run) = program::run_id(&format!("{}{}", output.stdout, output.stderr)) {
+            self.knows(&run);
+        }
+        output
+    }
+
+    /// Remembers the farm by one of its runs.
+    fn knows(&self, run: &str) {
+        self.salt.replace(Some(salt_of(run).to_owned()));
+    }
+
+    #[allow(clippy::print_stderr, reason = "whoever looks at a failed test wants to know")]
+    fn remove_by_force(&self) {
+        eprintln!("{}", self.messages());
+        for part in [Part::Agent, Part::Scheduler] {
+            if let Some(pid) = self.pid(part) {
+                program::signal_process(pid, Signal::KILL);
+            }
+        }
+        for what in self.on_engine() {
+            let words: Vec<&str> = what.split(' ').skip(1).collect();
+            let force: &[&str] = if words[0] == "network" { &[] } else { &["--force"] };
+            engine::docker(&[&[words[0], "rm"], force, &[words[1]]].concat());
+        }
+    }
+}
+
+impl Default for Farm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        let is_failing = thread::panicking();
+        let checked = panic::catch_unwind(AssertUnwindSafe(|| {
+            if !is_failing {
+                self.down();
+                self.is_clean_within(CLEAN);
+            }
+        }));
+        if is_failing || checked.is_err() {
+            self.remove_by_force();
+        }
+        engine::remove_images(&format!("{}/", self.repository));
+        if let (false, Err(fault)) = (is_failing, checked) {
+            panic::resume_unwind(fault);
+        }
+    }
+}
+
+/// Digits 7 and 8 of a run's id, which differ between farms (`acre_model::ids::RunId::new`).
+fn salt_of(run: &str) -> &str {
+    run.get(6..8).unwrap_or(run)
+}

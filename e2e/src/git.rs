@@ -1,0 +1,62 @@
+//! Git repositories, and `infra/lib/git-server`, which serves them over HTTP.
+
+use crate::{program::Running, source::Source};
+use std::{path::Path, process::Command};
+use tempfile::TempDir;
+
+/// A server with one repository, `repo.git`. It ends when this is dropped.
+pub struct GitServer {
+    folder: TempDir,
+    address: String,
+    _server: Running,
+}
+
+impl GitServer {
+    /// Serves an empty repository.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        git(folder.path(), &["init", "--quiet", "--bare", "--initial-branch=main", "repo.git"]);
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/lib/git-server");
+        let mut command = Command::new(program);
+        command.arg(folder.path());
+        let mut server = Running::start(command);
+        let said = server.wait_for("\n");
+        let address = said.trim().strip_prefix("listening on ").expect("it says where").to_owned();
+        Self { folder, address, _server: server }
+    }
+
+    /// Commits these files, and no others, to a branch; the commit.
+    pub fn commit(&self, branch: &str, files: &[(&str, &str)]) -> String {
+        let work = Source::new(files);
+        let repository = self.folder.path().join("repo.git");
+        let repository = repository.to_str().expect("temporary folders have plain names");
+        git(work.path(), &["init", "--quiet", "--initial-branch=work"]);
+        git(work.path(), &["add", "--all", "--force"]);
+        git(work.path(), &["commit", "--quiet", "--message=files"]);
+        git(work.path(), &["push", "--quiet", "--force", repository, &format!("work:refs/heads/{branch}")]);
+        git(work.path(), &["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// The address of the repository, without a reference.
+    pub fn url(&self) -> String {
+        format!("http://{}/repo.git", self.address)
+    }
+}
+
+impl Default for GitServer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs git, without the user's configuration, in a folder; what it prints.
+fn git(folder: &Path, words: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.args(words).current_dir(folder).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "Test").env(format!("GIT_{role}_EMAIL"), "test@example.com");
+    }
+    let output = Running::start(command).end();
+    assert_eq!(output.code, 0, "{output}");
+    output.stdout
+}

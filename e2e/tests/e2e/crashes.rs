@@ -1,0 +1,155 @@
+//! Client, agent and scheduler are killed in mid-run: the run ends with a recorded outcome and a log without gap or
+//! repeat, and the engine is clean.
+
+use acre_e2e::{
+    farm::{CLEAN, Farm, Part, SOON},
+    program::{Running, is_notice},
+    source::Source,
+    wait,
+};
+
+/// Lines that the step prints, in about 3 s.
+const LINES: usize = 60;
+
+const TASK: &str = "
+steps:
+  - id: service
+    detach: true
+    cmd: {base} sh -c 'trap exit TERM; sleep 1000 & wait'
+  - id: counts
+    cmd: {base} sh -c 'i=0; while [ $i -lt 60 ]; do i=$((i+1)); echo line $i; sleep 0.05; done'
+";
+
+/// A client that follows a run of [`TASK`], which has come to line 10.
+fn counting(farm: &Farm) -> (Running, String) {
+    let mut client = farm.start_task(TASK, &[]);
+    let run = farm.comes_to(&mut client, "line 10\n");
+    (client, run)
+}
+
+/// Demands that every line is there once, in its order.
+#[track_caller]
+fn is_complete(log: &str) {
+    let expected: Vec<String> = (1..=LINES).map(|number| format!("line {number}")).collect();
+    let printed: Vec<&str> = log.lines().filter(|line| !is_notice(line)).collect();
+    assert_eq!(printed, expected, "{log}");
+}
+
+/// Demands that the run succeeds, its log is complete, and nothing of it stays.
+#[track_caller]
+fn ends_well(farm: &Farm, run: &str) {
+    let report = farm.report(run, SOON);
+    assert_eq!(report["status"], "Succeeded", "{report:#}");
+    assert!(
+        report["units"].as_array().is_some_and(|units| units.iter().all(|unit| unit["attempt"] == 1)),
+        "{report:#}"
+    );
+    is_complete(&farm.log(run, "counts"));
+    farm.is_clean_within(CLEAN);
+}
+
+#[test]
+fn the_client_is_killed() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    client.kill();
+    is_complete(&farm.acre(&["logs", "-f", "--step", "counts", &run]).ended(0).stdout);
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn the_agent_is_killed_and_started_again() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0).says("started the agent of this machine's farm again");
+    is_complete(&client.end().ended(0).stdout);
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn the_scheduler_is_killed_and_the_client_brings_it_up() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    farm.kill(Part::Scheduler);
+    let output = client.end();
+    output
+        .ended(0)
+        .says("acre: started the scheduler of this machine's farm again")
+        .says("acre: the farm answers again");
+    is_complete(&output.stdout);
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn client_and_scheduler_are_killed() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    client.kill();
+    farm.kill(Part::Scheduler);
+    farm.acre(&["up"]).ended(0).says("started the scheduler of this machine's farm again");
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn everything_is_killed() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    client.kill();
+    farm.kill(Part::Scheduler);
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0);
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn everything_is_killed_and_the_step_ends_meanwhile() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    client.kill();
+    farm.kill(Part::Scheduler);
+    farm.kill(Part::Agent);
+    wait::until("the step ends by itself", SOON, || (acre_e2e::engine::containers(&run).len() == 1).then_some(()));
+    farm.acre(&["up"]).ended(0);
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn each_part_is_killed_again_and_again() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    client.kill();
+    for part in [Part::Agent, Part::Scheduler, Part::Agent, Part::Scheduler] {
+        farm.kill(part);
+        farm.acre(&["up"]).ended(0);
+    }
+    ends_well(&farm, &run);
+}
+
+#[test]
+fn a_killed_agent_that_does_not_come_back_loses_its_command() {
+    let farm = Farm::new();
+    let (client, run) = counting(&farm);
+    farm.kill(Part::Agent);
+    // Noticed within 16 s (promises S1); a command may not run twice.
+    let output = client.end_within(SOON);
+    output.ended(4).says("line 10\n").says("lost: its agent is gone");
+    let report = farm.show(&run);
+    assert_eq!(report["status"], "Error", "{report:#}");
+    farm.acre(&["up"]).ended(0).says("started the agent of this machine's farm again");
+    farm.is_clean_within(CLEAN);
+    farm.shell("echo works again").ended(0).says("works again");
+}
+
+#[test]
+fn an_agent_that_is_killed_in_a_build_builds_again() {
+    let farm = Farm::new();
+    let dockerfile = "FROM {base}\nRUN echo begins {{.}} && sleep 2\n".replace("{{.}}", &farm.image("x"));
+    let source = Source::new(&[("Dockerfile", &farm.text(&dockerfile))]);
+    let mut client = farm.start(&["build", "-t", "{repo}/built:1", source.arg()]);
+    farm.comes_to(&mut client, "begins");
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0);
+    client.end().ended(0).says("Successfully pushed image");
+    farm.is_clean_within(CLEAN);
+}

@@ -1,0 +1,16 @@
+//! End-to-end tests: real binaries, a real engine, a real registry. `infra/test --env` starts what they need.
+
+mod bad_engine;
+mod bad_home;
+mod bad_registry;
+mod bad_step;
+mod bad_task;
+mod check;
+mod clean_engine;
+mod crashes;
+mod first_run;
+mod git_source;
+mod language;
+mod log_resume;
+mod report;
+mod two_runs;
