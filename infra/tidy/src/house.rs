@@ -122,6 +122,9 @@ pub const UNFINISHED: &[&str] = &["dbg", "todo", "unimplemented"];
 /// What blocks a thread to let time pass.
 pub const THREAD_SLEEP: &[&str] = &["std", "thread", "sleep"];
 
+/// The one place that looks again and again, under a deadline: other processes tell tests of nothing.
+pub const WAITS: &[&str] = &["e2e/src/wait"];
+
 /// What lets time pass in a task.
 pub const TASK_SLEEPS: &[&[&str]] = &[&["tokio", "time", "sleep"], &["tokio", "time", "sleep_until"]];
 
