@@ -34,20 +34,47 @@ fn listed(words: &[&str]) -> Vec<String> {
     output.stdout.lines().map(str::to_owned).collect()
 }
 
-/// Containers, networks and volumes that carry the label of a run: its id and what it is, for each.
-pub fn labelled() -> Vec<(String, String)> {
-    let format = |name: &str| format!("{{{{.Label \"acre.run\"}}}} {name}");
-    let kinds: [(&str, &[&str]); 3] = [
-        ("container {{.ID}} {{.Names}} {{.Status}}", &["container", "ls", "--all"]),
-        ("network {{.ID}} {{.Name}}", &["network", "ls"]),
-        ("volume {{.Name}}", &["volume", "ls"]),
+/// A container, network or volume of a farm.
+#[derive(Clone, Debug)]
+pub struct Thing {
+    /// The farm.
+    pub farm: String,
+    /// The run; empty for what no run has at the moment.
+    pub run: String,
+    /// `container`, `network` or `volume`.
+    pub kind: &'static str,
+    /// What it is removed by.
+    pub id: String,
+    /// Its name and state.
+    pub about: String,
+}
+
+/// Everything on the engine that is a farm's.
+pub fn things() -> Vec<Thing> {
+    let kinds: [(&'static str, &str, &[&str]); 3] = [
+        ("container", "{{.ID}} {{.Names}} {{.Status}}", &["--all"]),
+        ("network", "{{.ID}} {{.Name}}", &[]),
+        ("volume", "{{.Name}} ", &[]),
     ];
-    let of_kind = |(name, words): (&str, &[&str])| {
-        let format = format(name);
-        listed(&[words, &["--filter", "label=acre.run", "--format", &format]].concat())
-    };
-    let lines = kinds.into_iter().flat_map(of_kind);
-    lines.filter_map(|line| line.split_once(' ').map(|(run, what)| (run.to_owned(), what.to_owned()))).collect()
+    let mut things = Vec::new();
+    for (kind, shown, more) in kinds {
+        let format = format!("{{{{.Label \"acre.farm\"}}}} {{{{.Label \"acre.run\"}}}} {shown}");
+        let words = [&[kind, "ls", "--filter", "label=acre.farm", "--format", &format], more].concat();
+        for line in listed(&words) {
+            let mut words = line.splitn(4, ' ').map(str::to_owned);
+            let mut next = || words.next().unwrap_or_default();
+            things.push(Thing { farm: next(), run: next(), kind, id: next(), about: next() });
+        }
+    }
+    things
+}
+
+impl Thing {
+    /// Removes it, whoever uses it.
+    pub fn remove(&self) {
+        let force: &[&str] = if self.kind == "network" { &[] } else { &["--force"] };
+        docker(&[&[self.kind, "rm"], force, &[&self.id]].concat());
+    }
 }
 
 /// Ids of running containers of a run.

@@ -1,14 +1,14 @@
 //! A farm of a test's own: `acre` with a home of its own, which starts scheduler and agent itself.
 
 use crate::{
-    engine,
+    engine::{self, Thing},
     program::{self, Output, Running, binary},
     registry, wait,
 };
 use rustix::process::Signal;
 use serde_json::Value;
 use std::{
-    cell::RefCell,
+    cell::OnceCell,
     fs, io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -47,8 +47,7 @@ pub struct Farm {
     home: TempDir,
     engine: String,
     repository: String,
-    /// The part of its run ids that tells it from other farms, once it is known.
-    salt: RefCell<Option<String>>,
+    identity: OnceCell<String>,
 }
 
 impl Farm {
@@ -72,8 +71,8 @@ impl Farm {
         Self {
             home: home.expect("a temporary folder can be made"),
             engine: engine.to_owned(),
+            identity: OnceCell::new(),
             repository: format!("{}/e2e-{:x}-{nanos:x}", registry::address(), std::process::id()),
-            salt: RefCell::new(None),
         }
     }
 
@@ -108,12 +107,12 @@ impl Farm {
     pub fn acre_in(&self, folder: &Path, words: &[&str]) -> Output {
         let mut command = self.command(words);
         command.current_dir(folder);
-        self.learn(Running::start(command).end())
+        Running::start(command).end()
     }
 
     /// Runs `acre` to its end.
     pub fn acre(&self, words: &[&str]) -> Output {
-        self.learn(self.start(words).end())
+        self.start(words).end()
     }
 
     /// Runs a task file without a source to its end.
@@ -123,7 +122,7 @@ impl Farm {
 
     /// The same, with more words on the command line.
     pub fn task_with(&self, yaml: &str, words: &[&str]) -> Output {
-        self.learn(self.start_task(yaml, words).end())
+        self.start_task(yaml, words).end()
     }
 
     /// Starts `acre run` for a task file without a source.
@@ -135,16 +134,12 @@ impl Farm {
     /// Waits until a run that a client follows has come so far that `text` is said; the run's id.
     pub fn comes_to(&self, client: &mut Running, text: &str) -> String {
         let said = client.wait_for(text);
-        let run = program::run_id(&said).unwrap_or_else(|| panic!("no run was handed in: {said}"));
-        self.knows(&run);
-        run
+        program::run_id(&said).unwrap_or_else(|| panic!("no run was handed in: {said}"))
     }
 
     /// Hands in a task without a source and does not wait for it; the run's id.
     pub fn hand_in(&self, yaml: &str) -> String {
-        let run = self.task_with(yaml, &["--no-wait"]).ended(0).stdout.trim().to_owned();
-        self.knows(&run);
-        run
+        self.task_with(yaml, &["--no-wait"]).ended(0).stdout.trim().to_owned()
     }
 
     /// Runs one shell script as a step.
@@ -187,26 +182,32 @@ impl Farm {
         wait::until("a killed process is gone", SOON, || self.pid(part).is_none().then_some(()));
     }
 
-    /// Stops the farm, which must do so in good order.
+    /// Stops the farm, which must do so in good order and take everything with it.
     pub fn down(&self) {
         self.acre(&["down"]).ended(0);
+        self.is_gone();
+    }
+
+    /// Demands that nothing of the farm runs or is on the engine.
+    pub fn is_gone(&self) {
         for part in [Part::Agent, Part::Scheduler] {
             assert_eq!(self.pid(part), None, "the {} runs on", part.word());
         }
+        let left = self.on_engine();
+        assert!(left.is_empty(), "left on the engine by a farm that is down: {left:#?}");
     }
 
     /// What the farm has on the engine: containers, networks, volumes.
-    pub fn on_engine(&self) -> Vec<String> {
-        let salt = self.salt.borrow();
-        let Some(salt) = salt.as_deref() else { return Vec::new() };
-        let own = engine::labelled().into_iter().filter(|(run, _)| salt_of(run) == salt);
-        own.map(|(run, what)| format!("{run}: {what}")).collect()
+    pub fn on_engine(&self) -> Vec<Thing> {
+        let Some(identity) = self.identity() else { return Vec::new() };
+        engine::things().into_iter().filter(|thing| thing.farm == identity).collect()
     }
 
-    /// Demands that the engine soon has nothing of the farm, but for one network that may be kept to spare.
+    /// Demands that the engine soon has nothing of the farm, but for one network that is kept to spare.
     #[track_caller]
     pub fn is_clean_within(&self, limit: Duration) {
-        let is_clean = |left: &[String]| left.len() <= 1 && left.iter().all(|what| what.contains(": network "));
+        let is_spare = |thing: &Thing| thing.kind == "network" && thing.run.is_empty();
+        let is_clean = |left: &[Thing]| left.len() <= 1 && left.iter().all(is_spare);
         let clean = wait::within(limit, || is_clean(&self.on_engine()).then_some(()));
         assert!(clean.is_some(), "left on the engine after {limit:?}: {:#?}", self.on_engine());
     }
@@ -231,16 +232,22 @@ impl Farm {
         command
     }
 
-    fn learn(&self, output: Output) -> Output {
-        if let Some(run) = program::run_id(&format!("{}{}", output.stdout, output.stderr)) {
-            self.knows(&run);
+    /// Who the farm is, as its things on the engine are labelled; `None` before it has come up for the first time.
+    ///
+    /// It is in its store, one file, as `"identity":NUMBER` (the scheduler's `FarmRecord`).
+    fn identity(&self) -> Option<&str> {
+        if self.identity.get().is_none() {
+            drop(self.identity.set(self.stored_identity()?));
         }
-        output
+        self.identity.get().map(String::as_str)
     }
 
-    /// Remembers the farm by one of its runs.
-    fn knows(&self, run: &str) {
-        self.salt.replace(Some(salt_of(run).to_owned()));
+    fn stored_identity(&self) -> Option<String> {
+        let store = fs::read(self.state().join("scheduler/farm.redb")).ok()?;
+        let mark = b"\"identity\":";
+        let start = store.windows(mark.len()).position(|window| window == mark)? + mark.len();
+        let digits: String = store[start..].iter().copied().take_while(u8::is_ascii_digit).map(char::from).collect();
+        digits.parse().ok().map(|identity: u64| format!("{identity:016x}"))
     }
 
     #[allow(clippy::print_stderr, reason = "whoever looks at a failed test wants to know")]
@@ -251,11 +258,7 @@ impl Farm {
                 program::signal_process(pid, Signal::KILL);
             }
         }
-        for what in self.on_engine() {
-            let words: Vec<&str> = what.split(' ').skip(1).collect();
-            let force: &[&str] = if words[0] == "network" { &[] } else { &["--force"] };
-            engine::docker(&[&[words[0], "rm"], force, &[words[1]]].concat());
-        }
+        self.on_engine().iter().for_each(Thing::remove);
     }
 }
 
@@ -271,7 +274,6 @@ impl Drop for Farm {
         let checked = panic::catch_unwind(AssertUnwindSafe(|| {
             if !is_failing {
                 self.down();
-                self.is_clean_within(CLEAN);
             }
         }));
         if is_failing || checked.is_err() {
@@ -282,9 +284,4 @@ impl Drop for Farm {
             panic::resume_unwind(fault);
         }
     }
-}
-
-/// Digits 7 and 8 of a run's id, which differ between farms (`acre_model::ids::RunId::new`).
-fn salt_of(run: &str) -> &str {
-    run.get(6..8).unwrap_or(run)
 }

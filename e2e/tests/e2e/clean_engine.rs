@@ -1,6 +1,7 @@
 //! However a run ends, within 5 s the engine has nothing of it any more, and the exit code says how it ended.
 
 use acre_e2e::{
+    engine::Thing,
     farm::{CLEAN, Farm},
     program::Running,
     wait,
@@ -31,6 +32,16 @@ fn after_success() {
     let (client, _) = at_work(&farm, "exit 0", &[]);
     client.end().ended(0).says("was successful after");
     farm.is_clean_within(CLEAN);
+}
+
+#[test]
+fn a_spare_network_that_somebody_removes_is_not_missed() {
+    let farm = Farm::new();
+    let run = || at_work(&farm, "exit 0", &[]).0.end();
+    run().ended(0);
+    farm.is_clean_within(CLEAN);
+    farm.on_engine().iter().for_each(Thing::remove);
+    run().ended(0);
 }
 
 #[test]
@@ -105,7 +116,7 @@ fn after_a_farm_that_is_told_to_stop_at_once() {
     let farm = Farm::new();
     let (client, run) = at_work(&farm, "sleep 1000 & wait", &[]);
     farm.acre(&["down", "--now"]).ended(0).says("1 runs were canceled");
-    assert_eq!(farm.on_engine(), Vec::<String>::new());
+    farm.is_gone();
     drop(client);
     farm.acre(&["up"]).ended(0);
     assert_eq!(farm.show(&run)["status"], "Canceled");
