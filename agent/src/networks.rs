@@ -45,15 +45,14 @@ impl Networks {
 
     /// The group's network. `agent` are the labels of everything the agent makes.
     pub(crate) async fn lend(&self, agent: &Labels, group: &GroupKey) -> Result<String, EngineError> {
-        let (number, is_there) = self.lock().lend(&group.to_string());
+        let number = self.lock().lend(&group.to_string());
         let labels = of_network(agent, number);
         let name = name(&labels);
         // Noted before it is used: a later process must not lend it to somebody else.
         fs::write(self.marker(group), number.to_string())
             .map_err(|why| EngineError::Refused(format!("the agent's folder cannot be written: {why}")))?;
-        if !is_there {
-            self.runtime.make_network(&name, &labels).await?;
-        }
+        // Also where it should be there: somebody may have pruned the engine's networks meanwhile.
+        self.runtime.make_network(&name, &labels).await?;
         Ok(name)
     }
 
@@ -109,16 +108,15 @@ fn name(labels: &Labels) -> String {
 }
 
 impl State {
-    /// The group's number, and whether its network is there already.
-    fn lend(&mut self, group: &str) -> (u32, bool) {
+    /// The group's number: the one it has, else the spare's, else a free one.
+    fn lend(&mut self, group: &str) -> u32 {
         if let Some(number) = self.lent.get(group) {
-            return (*number, false);
+            return *number;
         }
         let is_free = |number: &u32| self.lent.values().all(|lent| lent != number);
-        let spare = self.spare.take();
-        let number = spare.or_else(|| (1..).find(is_free)).unwrap_or(1);
+        let number = self.spare.take().or_else(|| (1..).find(is_free)).unwrap_or(1);
         self.lent.insert(group.to_owned(), number);
-        (number, spare.is_some())
+        number
     }
 
     /// The number that is to be removed, if another is kept already.
@@ -156,9 +154,9 @@ mod tests {
     #[test]
     fn a_network_that_is_given_back_serves_the_next_group() {
         let mut state = State::default();
-        assert_eq!((state.lend("a"), state.lend("b"), state.lend("a")), ((1, false), (2, false), (1, false)));
+        assert_eq!((state.lend("a"), state.lend("b"), state.lend("a")), (1, 2, 1));
         assert_eq!((state.give_back("b"), state.give_back("a")), (None, Some(1)));
-        assert_eq!((state.lend("c"), state.lend("d")), ((2, true), (1, false)));
+        assert_eq!((state.lend("c"), state.lend("d")), (2, 1));
     }
 
     #[test]

@@ -16,6 +16,8 @@ use tonic::{Status, transport::Channel};
 
 /// Waits between two attempts to connect, in milliseconds: doubling up to the limit, with jitter.
 const RETRY_MS: (u64, u64) = (50, 2_000);
+/// Wait before logs are sent again that the farm did not take, in milliseconds.
+const LOGS_RETRY_MS: u64 = 1_000;
 /// Messages on their way up.
 const QUEUE: usize = 8;
 
@@ -80,8 +82,7 @@ impl Session {
             Hello { agent: self.config.id.clone(), epoch: self.epoch, capability: self.capability.borrow().clone() };
         say(&up, agent_message::Kind::Hello(hello.into())).await?;
         let mut down = client.session(ReceiverStream::new(receiver)).await?.into_inner();
-        let roster = self.roster.clone();
-        let logs = crate::logs::push(client, self.spools.clone(), move |attempt| roster.fence(attempt));
+        let logs = push_logs(client, self.spools.clone(), self.roster.clone());
         tokio::pin!(logs);
         let mut heartbeat = tokio::time::interval(Duration::from_millis(self.config.isolation.heartbeat_ms));
         let mut state = self.roster.state();
@@ -101,7 +102,7 @@ impl Session {
                     self.capability.borrow_and_update();
                     say(&up, agent_message::Kind::State(self.state().into())).await?;
                 }
-                ended = &mut logs => ended?,
+                () = &mut logs => {}
             }
         }
     }
@@ -125,6 +126,18 @@ impl Session {
     fn state(&self) -> AgentState {
         let (attempts, groups) = self.roster.state().borrow().clone();
         AgentState { capability: self.capability.borrow().clone(), attempts, groups }
+    }
+}
+
+/// Sends logs for as long as the session lasts. That the farm takes none now (its disk is full, say) does not end it.
+async fn push_logs(client: AgentsClient<Channel>, spools: Arc<Spools>, roster: RosterHandle) {
+    loop {
+        let fences = roster.clone();
+        if let Err(why) = crate::logs::push(client.clone(), spools.clone(), move |attempt| fences.fence(attempt)).await
+        {
+            tracing::info!(why = why.message(), "the farm takes no logs now");
+        }
+        tokio::time::sleep(Duration::from_millis(LOGS_RETRY_MS)).await;
     }
 }
 

@@ -5,7 +5,6 @@
 //! under the word [`WORD`]; that process makes the session and then becomes the program.
 
 use super::process::Identity;
-use acre_model::text::clip;
 use std::{
     env,
     ffi::OsString,
@@ -74,7 +73,7 @@ impl Launched {
         }
         match String::from_utf8_lossy(&answer).lines().next() {
             Some("ready") => Ok(()),
-            Some(answer) => Err(clip(answer.strip_prefix("error: ").unwrap_or(answer))),
+            Some(answer) => Err(printable(answer.strip_prefix("error: ").unwrap_or(answer))),
             None => Err("it ended at once".to_owned()),
         }
     }
@@ -107,4 +106,8 @@ fn become_program(program: &OsString, arguments: impl Iterator<Item = OsString>)
             .exec(),
         Err(why) => why,
     }
+}
+/// What a part says of itself, on one line. It is a program of acre's own, so all of it is shown.
+fn printable(text: &str) -> String {
+    text.chars().filter(|character| !character.is_control()).collect()
 }
