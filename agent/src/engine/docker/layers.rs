@@ -109,10 +109,13 @@ fn bytes(detail: ProgressDetail) -> Option<(u64, u64)> {
 mod tests {
     use super::*;
 
-    /// What is said of steps: an id, a remark, and bytes.
-    fn said(what: &'static str, steps: &[(&str, &str, Option<(i64, i64)>)]) -> Vec<String> {
+    /// An id, a remark, and bytes.
+    type Step = (&'static str, &'static str, Option<(i64, i64)>);
+
+    /// What is said of steps.
+    fn said(what: &'static str, steps: &[Step]) -> Vec<String> {
         let mut layers = Layers::new(what);
-        let step = |(id, status, bytes): &(&str, &str, Option<(i64, i64)>)| {
+        let step = |(id, status, bytes): &Step| {
             let detail = ProgressDetail { current: bytes.map(|b| b.0), total: bytes.map(|b| b.1) };
             layers.take(Some((*id).to_owned()), (*status).to_owned(), Some(detail))
         };
