@@ -24,6 +24,8 @@ pub(crate) struct Networks {
 #[derive(Default)]
 struct State {
     lent: BTreeMap<String, u32>,
+    /// Groups of an earlier process; which of them go on is known once the farm has said so.
+    inherited: BTreeSet<String>,
     spare: Option<u32>,
 }
 
@@ -35,7 +37,8 @@ impl Networks {
             let number = fs::read_to_string(entry.path()).ok()?.parse().ok()?;
             Some((entry.file_name().into_string().ok()?, number))
         });
-        let state = State { lent: lent.collect(), spare: None };
+        let lent: BTreeMap<String, u32> = lent.collect();
+        let state = State { inherited: lent.keys().cloned().collect(), lent, spare: None };
         Ok(Self { runtime, folder, state: Mutex::new(state) })
     }
 
@@ -133,7 +136,9 @@ impl State {
 
     /// The numbers that are to be removed, and the groups that are not wanted any more.
     fn take_stock(&mut self, found: &BTreeSet<u32>, wanted: &BTreeSet<String>) -> (Vec<u32>, Vec<String>) {
-        let forgotten: Vec<String> = self.lent.keys().filter(|group| !wanted.contains(*group)).cloned().collect();
+        // What was lent meanwhile is none of an earlier process.
+        let inherited = std::mem::take(&mut self.inherited);
+        let forgotten: Vec<String> = inherited.difference(wanted).cloned().collect();
         for group in &forgotten {
             self.lent.remove(group);
         }
@@ -161,10 +166,12 @@ mod tests {
 
     #[test]
     fn of_what_an_earlier_process_left_one_is_kept() {
-        let lent = [("a".to_owned(), 1), ("b".to_owned(), 2)].into();
-        let mut state = State { lent, spare: None };
+        let lent: BTreeMap<String, u32> = [("a".to_owned(), 1), ("b".to_owned(), 2)].into();
+        let mut state = State { inherited: lent.keys().cloned().collect(), lent, spare: None };
+        assert_eq!(state.lend("new"), 3);
         let wanted = ["a".to_owned()].into();
-        let (surplus, forgotten) = state.take_stock(&[1, 2, 5].into(), &wanted);
+        let (surplus, forgotten) = state.take_stock(&[1, 2, 3, 5].into(), &wanted);
         assert_eq!((surplus, forgotten, state.spare), (vec![5], vec!["b".to_owned()], Some(2)));
+        assert_eq!(state.lend("new"), 3);
     }
 }
