@@ -179,7 +179,8 @@ impl Farm {
     pub fn kill(&self, part: Part) {
         let pid = self.pid(part).unwrap_or_else(|| panic!("no {} runs", part.word()));
         program::signal_process(pid, Signal::KILL);
-        wait::until("a killed process is gone", SOON, || self.pid(part).is_none().then_some(()));
+        // Not by `pid`: a process has lost its command line before it counts as ended.
+        wait::until("a killed process is gone", SOON, || program::has_ended(pid).then_some(()));
     }
 
     /// Stops the farm, which must do so in good order and take everything with it.

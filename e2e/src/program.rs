@@ -255,6 +255,13 @@ pub fn signal_process(pid: u32, signal: Signal) {
     let _ = kill_process(pid, signal);
 }
 
+/// Whether a process has ended, waited for by its parent or not.
+pub fn has_ended(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    // The state stands behind the name, which is in brackets and may hold anything (proc_pid_stat(5)).
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+}
+
 fn clipped(text: &str) -> String {
     let count = text.chars().count();
     if count <= SHOWN {
