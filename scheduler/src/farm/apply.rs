@@ -249,7 +249,7 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
         state.agents.remove(&id);
         effects.fleet_changed = true;
         for run in state.runs.values_mut() {
-            agent_lost(run, &id, now, effects);
+            agent_lost(run, &id, patience.isolation_ms, now, effects);
         }
     }
     for run in state.runs.values_mut() {
@@ -262,13 +262,20 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
 }
 
 /// What was on a lost agent starts anew elsewhere, or is lost with it.
-fn agent_lost(run: &mut Run, id: &AgentId, now: Now, effects: &mut Effects) {
+fn agent_lost(run: &mut Run, id: &AgentId, isolation_ms: u64, now: Now, effects: &mut Effects) {
     let groups: Vec<GroupId> =
         run.groups().filter(|group| run.record.groups[group.index()].agent() == Some(id)).collect();
     for group in groups {
         effects.changed.insert(run.record.id.clone());
         if !run.record.state.is_ending() && group_may_run_again(run, group) {
+            // A command may still go on there until its agent finds itself cut off; builds and pushes are harmless twice.
+            let has_command = run.units_of(group).any(|unit| {
+                run.record.units[unit.index()].is_active() && run.plan.units[unit.index()].action.kind() == "cmd"
+            });
             start_anew(run, group, id, effects);
+            if has_command {
+                run.rests.insert(group, now.mono.plus_millis(isolation_ms));
+            }
             continue;
         }
         let active: Vec<UnitId> =

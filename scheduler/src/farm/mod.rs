@@ -42,6 +42,8 @@ pub struct State {
 pub struct Patience {
     /// With an agent that is silent or away, before it counts as lost (promises S1).
     pub agent_ms: u64,
+    /// How long an agent that is cut off may go on with a command, before it stops it (its `stop_after`).
+    pub isolation_ms: u64,
     /// With agents after a start of the scheduler, when none is declared lost.
     pub start_ms: u64,
     /// With a unit that no agent of the fleet could take.
@@ -54,7 +56,14 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { agent_ms: 15_000, start_ms: 75_000, placement_ms: 600_000, stop_grace_ms: 10_000, extra_attempts: 2 }
+        Self {
+            agent_ms: 15_000,
+            isolation_ms: 60_000,
+            start_ms: 75_000,
+            placement_ms: 600_000,
+            stop_grace_ms: 10_000,
+            extra_attempts: 2,
+        }
     }
 }
 
