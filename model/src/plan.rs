@@ -265,11 +265,6 @@ impl Plan {
     pub fn unit(&self, id: UnitId) -> Option<&Unit> {
         self.units.get(id.index())
     }
-
-    /// The platform and tree-independent fingerprint of what a unit builds or runs: step and platform.
-    pub fn affinity(unit: &Unit) -> String {
-        unit.name.clone()
-    }
 }
 
 /// A resolved source: the tree, and the commit it came from.

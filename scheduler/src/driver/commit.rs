@@ -7,7 +7,7 @@ use super::{
 use crate::{
     blobs::BlobError,
     farm::Effects,
-    store::{self, Change, Compare, Transaction, keys},
+    store::{self, Change, Transaction, keys},
 };
 use acre_model::{
     attempt::{Assignment, Fence},
@@ -72,8 +72,7 @@ impl Driver {
         while !changes.is_empty() {
             let rest = changes.split_off(changes.len().min(Transaction::LIMIT));
             let put: Vec<Change> = std::mem::replace(&mut changes, rest);
-            let compares: Vec<Compare> = Vec::new();
-            let revision = self.store.commit(Transaction { compares, changes: put.clone() }).await?;
+            let revision = self.store.commit(Transaction { compares: Vec::new(), changes: put.clone() }).await?;
             self.take_fences(effects, &put, Fence(revision.0));
         }
         Ok(())
