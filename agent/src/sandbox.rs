@@ -94,16 +94,19 @@ impl Sandbox {
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
     }
 
-    /// Makes it ready for containers: its network, and its workspace with the files of the source. Returns it as a
-    /// container needs to know it.
-    pub(crate) async fn ready(&self) -> Result<SandboxSpec, EngineError> {
+    /// Opens it for containers to be created in: its network is there. Returns it as a container needs to know it.
+    pub(crate) async fn open(&self) -> Result<SandboxSpec, EngineError> {
         let lend = || self.works.networks.lend(&self.agent, &self.key);
         let network = match self.wants_network {
             true => Some(self.network.get_or_try_init(lend).await?.clone()),
             false => None,
         };
-        self.filled.get_or_try_init(|| self.fill()).await?;
         Ok(SandboxSpec { network, ..self.spec.clone() })
+    }
+
+    /// Makes it ready for containers to be started in: its workspace has the files of the source.
+    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
+        self.filled.get_or_try_init(|| self.fill()).await.map(drop)
     }
 
     /// What its network is called in logs.

@@ -1,7 +1,7 @@
 //! Putting the agent together, and working until it is told to stop.
 
 use crate::{
-    attempt::{Starting, Works},
+    attempt::{Traffic, Works},
     capability,
     config::Config,
     contact::Contact,
@@ -67,7 +67,7 @@ pub async fn run(
         cache,
         contact: contact.clone(),
         networks,
-        starting: Starting::default(),
+        traffic: Traffic::default(),
         names: tokio::sync::Mutex::default(),
     });
     let (roster, handle) = Roster::new(works.clone());

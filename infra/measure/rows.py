@@ -78,6 +78,23 @@ def five_parallel(tools: Tools) -> Round:
     )
 
 
+def five_parallel_alike(tools: Tools) -> Round:
+    """The other side gets what acre's steps have: a network with names, a shared workspace, a shared home."""
+    source = task_source(tools, "parallel-alike", PARALLEL)
+    shared = ["--network", "bench-alike", "-v", "bench-workspace:/workspace", "-v", "bench-home:/acb/home"]
+    command = [tools.docker, "run", "--rm", *shared, tools.base, "true"]
+
+    def docker(_: int) -> float:
+        tools.run_docker("network", "create", "bench-alike")
+        try:
+            return elapsed(lambda: tools.run_together(command, 5))
+        finally:
+            tools.run_docker("network", "rm", "bench-alike")
+            tools.run_docker("volume", "rm", "bench-workspace", "bench-home")
+
+    return interleaved(lambda _: elapsed(lambda: tools.run_acre("run", "-f", "acb.yaml", source)), docker)
+
+
 def build_and_push(name: str, cold: bool = False, change: bool = False) -> Callable[[Tools], Round]:
     """Build and push of a tree per side, prepared before each measurement as the row wants it."""
 
@@ -166,6 +183,7 @@ ROWS = [
     Row("cmd", "docker run --rm", Bound(Kind.RATIO, 1.15), one_cmd),
     Row("chained", "5 docker run in turn", Bound(Kind.RATIO), five_chained),
     Row("parallel", "5 docker run at once", Bound(Kind.RATIO, 1.0), five_parallel),
+    Row("parallel-alike", "the same on a network", Bound(Kind.RATIO, 1.0), five_parallel_alike),
     Row("build-cold", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("cold", cold=True)),
     Row("build-unchanged", "buildx --push", Bound(Kind.RATIO, 0.75), build_and_push("unchanged")),
     Row("build-one-file", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("one-file", change=True)),

@@ -11,25 +11,26 @@ use acre_model::{
     plan::Cmd,
     reference::Reference,
 };
-use futures::StreamExt;
+use futures::{StreamExt as _, TryFutureExt as _};
 
 pub(super) async fn run(job: &Job, cmd: &Cmd, try_number: u32, deadline: Deadline) -> Done {
-    let starting = job.works.starting.begin();
+    let arriving = job.works.traffic.arrive();
     let container = job.unless_interrupted(deadline, prepare(job, cmd, try_number)).await??;
-    let running = match container.running {
+    let mut running = match container.running {
         Some(running) => running,
         None => {
             job.unless_interrupted(deadline, job.works.contact.fresh()).await?;
+            job.works.traffic.may_start().await;
             job.started()?;
             job.works.parts.runtime.start(&container.id).await?
         }
     };
-    drop(starting);
+    drop(arriving);
     if cmd.detach {
         return Ok(detach(job, running));
     }
-    let done = finish(job, &container.id, running, deadline).await;
-    discard(job, container.id);
+    let done = finish(job, &container.id, &mut running, deadline).await;
+    discard(job, container.id, running);
     done
 }
 
@@ -46,22 +47,28 @@ async fn prepare(job: &Job, cmd: &Cmd, try_number: u32) -> Result<Container, Fai
         tracing::info!(attempt = %job.attempt.id, %started, "looking for the container of an earlier process");
         return adopt(job).await;
     }
-    let sandbox = job.attempt.sandbox.ready().await?;
+    let sandbox = job.attempt.sandbox.open().await?;
     let step = &job.attempt.unit.step;
     job.notice(&format!("Launching container with name: {step}"))?;
     let spec = spec(job, cmd, try_number, sandbox);
+    let filled = job.attempt.sandbox.ready().map_err(Failure::from);
+    let (id, ()) = futures::try_join!(create(job, cmd, &spec), filled)?;
+    Ok(Container { id, running: None })
+}
+
+/// Creates the container, with its image pulled if it is not there.
+async fn create(job: &Job, cmd: &Cmd, spec: &ContainerSpec) -> Result<String, Failure> {
     if cmd.pull {
         pull(job, cmd).await?;
     }
     let runtime = &job.works.parts.runtime;
-    let id = match runtime.create(&spec).await {
+    match runtime.create(spec).await {
         Err(EngineError::NoImage(_)) if !cmd.pull => {
             pull(job, cmd).await?;
-            runtime.create(&spec).await?
+            Ok(runtime.create(spec).await?)
         }
-        created => created?,
-    };
-    Ok(Container { id, running: None })
+        created => Ok(created?),
+    }
 }
 
 /// The container that an earlier process started. If it is gone, nobody knows how the command went.
@@ -135,9 +142,9 @@ fn detach(job: &Job, running: Running) -> UnitResult {
 }
 
 /// Waits for the container's end and takes its output meanwhile. One that must stop gets TERM, then KILL.
-async fn finish(job: &Job, id: &str, mut running: Running, deadline: Deadline) -> Done {
+async fn finish(job: &Job, id: &str, running: &mut Running, deadline: Deadline) -> Done {
     let runtime = &job.works.parts.runtime;
-    let output = copy_output(job, &mut running);
+    let output = copy_output(job, running);
     let interrupted = match job.unless_interrupted(deadline, output).await {
         Ok(copied) => {
             copied?;
@@ -145,13 +152,13 @@ async fn finish(job: &Job, id: &str, mut running: Running, deadline: Deadline) -
         }
         Err(interrupted) => {
             let stop = runtime.stop(id, interrupted.grace_ms());
-            let (stopped, copied) = tokio::join!(stop, copy_output(job, &mut running));
+            let (stopped, copied) = tokio::join!(stop, copy_output(job, running));
             stopped?;
             copied?;
             Some(interrupted)
         }
     };
-    let exit_code = running.exit.await?;
+    let exit_code = (&mut running.exit).await?;
     let result = UnitResult { exit_code: Some(exit_code), ..junit::collect(job).await };
     let step = &job.attempt.unit.step;
     match interrupted {
@@ -189,14 +196,12 @@ async fn copy_output(job: &Job, running: &mut Running) -> Result<(), Failure> {
 }
 
 /// A container that has ended is removed while the run goes on; its group's end removes it in any case.
-fn discard(job: &Job, id: String) {
-    if matches!(&job.attempt.unit.action, acre_model::plan::Action::Cmd(cmd) if cmd.detach) {
-        return;
-    }
-    let (runtime, starting) = (job.works.parts.runtime.clone(), job.works.starting.clone());
+fn discard(job: &Job, id: String, running: Running) {
+    let (runtime, traffic) = (job.works.parts.runtime.clone(), job.works.traffic.clone());
+    let left = traffic.leave(running.released);
     job.works.tasks.spawn("remove container", async move {
-        // An engine does one thing after another: removing must not delay what starts.
-        starting.none().await;
+        left.await;
+        traffic.may_remove().await;
         if let Err(why) = runtime.remove(&id).await {
             tracing::debug!(id, %why, "a container was not removed yet");
         }

@@ -4,7 +4,10 @@ mod build;
 mod cmd;
 mod junit;
 mod push;
+mod traffic;
 mod tries;
+
+pub(crate) use traffic::Traffic;
 
 use crate::{
     config::Config,
@@ -46,37 +49,10 @@ pub(crate) struct Works {
     pub contact: Contact,
     /// Networks that groups borrow.
     pub(crate) networks: Networks,
-    /// Containers that are on their way to their start.
-    pub(crate) starting: Starting,
+    /// Containers on their way in and out.
+    pub(crate) traffic: Traffic,
     /// Held while a name on the engine is moved and used: two runs may give one name to different images.
     pub names: tokio::sync::Mutex<()>,
-}
-
-/// Counts containers that are on their way to their start.
-#[derive(Clone, Default)]
-pub(crate) struct Starting(Arc<watch::Sender<usize>>);
-
-/// One container on its way to its start; dropped, it has arrived.
-pub(crate) struct OnItsWay(Starting);
-
-impl Starting {
-    /// One more.
-    fn begin(&self) -> OnItsWay {
-        self.0.send_modify(|count| *count += 1);
-        OnItsWay(self.clone())
-    }
-
-    /// Resolves while there are none.
-    async fn none(&self) {
-        // The sender lives in `self`: it cannot be gone.
-        drop(self.0.subscribe().wait_for(|count| *count == 0).await);
-    }
-}
-
-impl Drop for OnItsWay {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|count| *count -= 1);
-    }
 }
 
 /// An attempt to carry out.

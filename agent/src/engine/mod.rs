@@ -95,8 +95,10 @@ pub struct ContainerSpec {
 pub struct Running {
     /// Its output from the first byte, in order per stream; ends when the container has ended.
     pub output: BoxStream<'static, Result<(Stream, Bytes), EngineError>>,
-    /// Its exit code.
+    /// Its exit code, once its process has ended.
     pub exit: BoxFuture<'static, Result<i64, EngineError>>,
+    /// Resolves once the engine has also taken it off its network and volumes, or cannot be asked.
+    pub released: BoxFuture<'static, ()>,
 }
 
 /// Output that has been stored already, and is left out when a container is attached to again.

@@ -166,7 +166,7 @@ impl Bed {
 
 /// All that a running container says, and how it ends.
 pub(crate) async fn left(running: Running) -> Left {
-    let Running { mut output, exit } = running;
+    let Running { mut output, exit, released: _ } = running;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(piece) = output.next().await {
         let (stream, bytes) = piece.expect("output");

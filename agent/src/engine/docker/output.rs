@@ -6,7 +6,9 @@ use acre_model::log::Stream;
 use bollard::{
     container::LogOutput,
     errors::Error,
-    query_parameters::{AttachContainerOptions, LogsOptions, StartContainerOptions, WaitContainerOptions},
+    query_parameters::{
+        AttachContainerOptions, EventsOptions, LogsOptions, StartContainerOptions, WaitContainerOptions,
+    },
 };
 use bytes::Bytes;
 use futures::{
@@ -46,8 +48,8 @@ impl Docker {
     pub(super) fn attach_again(&self, id: &str, seen: Seen) -> Running {
         let options = LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
         let log = self.client.logs(id, Some(options)).boxed();
-        let Running { output, exit } = self.running(id, log);
-        Running { output: unseen(mended(output), seen), exit }
+        let running = self.running(id, log);
+        Running { output: unseen(mended(running.output), seen), ..running }
     }
 
     fn running(
@@ -57,16 +59,43 @@ impl Docker {
     ) -> Running {
         let host = self.host.clone();
         let output = output.map(move |item| item.map(piece).map_err(|error| failure::of_call(&host, error))).boxed();
-        let waiting = AbortOnDropHandle::new(tokio::spawn(self.exit(id)));
-        let stopped = |_| Err(EngineError::BrokenOff("waiting for the container was given up".to_owned()));
-        let exit = waiting.map(move |joined| joined.unwrap_or_else(stopped)).boxed().shared();
-        Running { output: ending_with(output, exit.clone()), exit: exit.boxed() }
+        let end = in_background(self.end(id));
+        let released = end.clone().map(drop).boxed();
+        let exit = in_background(self.exit(id, end));
+        Running { output: ending_with(output, exit.clone()), exit: exit.boxed(), released }
     }
 
-    /// The exit code once the container does not run any more. Asked after the start, so that the answer cannot be
-    /// missed (a container that has ended answers at once), and in the background, so that it is not missed either when
-    /// the container is removed before anybody looks.
-    fn exit(&self, id: &str) -> BoxFuture<'static, Result<i64, EngineError>> {
+    /// The exit code once the container's process has ended: as the event of its death tells it, or its `end`,
+    /// whichever comes first. The event does not wait for the engine to take the container off its network and volumes
+    /// (moby `daemon/monitor.go`), which is a sixth of the life of a short one; the end comes also if the event is missed.
+    fn exit(&self, id: &str, end: Exit) -> BoxFuture<'static, Result<i64, EngineError>> {
+        let died = self.death(id);
+        async move {
+            tokio::select! {
+                Some(code) = died => Ok(code),
+                ended = end => ended,
+            }
+        }
+        .boxed()
+    }
+
+    /// The exit code that the event of the container's death tells; `None` if the engine's events end before.
+    fn death(&self, id: &str) -> BoxFuture<'static, Option<i64>> {
+        let filters = [("type", "container"), ("event", "die"), ("container", id)];
+        let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
+        // From the beginning of what the engine remembers: the container may be dead already.
+        let options = EventsOptions { since: Some("1".to_owned()), until: None, filters: Some(filters) };
+        let mut events = self.patient.events(Some(options)).boxed();
+        async move {
+            let death = events.next().await?.ok()?;
+            death.actor?.attributes?.get("exitCode")?.parse().ok()
+        }
+        .boxed()
+    }
+
+    /// The exit code once the engine is done with the container. Asked after the start, so that the answer cannot be
+    /// missed: a container that has ended answers at once.
+    fn end(&self, id: &str) -> BoxFuture<'static, Result<i64, EngineError>> {
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
         let mut answers = self.client.wait_container(id, Some(options)).boxed();
         let host = self.host.clone();
@@ -84,6 +113,13 @@ impl Docker {
         }
         .boxed()
     }
+}
+
+/// Asks at once, and in the background, so that the answer is not missed when the container is removed before anybody
+/// looks.
+fn in_background(asked: BoxFuture<'static, Result<i64, EngineError>>) -> Exit {
+    let stopped = |_| Err(EngineError::BrokenOff("waiting for the container was given up".to_owned()));
+    AbortOnDropHandle::new(tokio::spawn(asked)).map(move |joined| joined.unwrap_or_else(stopped)).boxed().shared()
 }
 
 fn piece(output: LogOutput) -> (Stream, Bytes) {
