@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Background processes that a script started: recorded by pid, start time and program, so that a pid that was given
-# to somebody else in the meantime is never taken for ours.
+# Background processes that a script started: recorded by pid, start time and boot, so that a pid that was given to
+# somebody else in the meantime is never taken for ours. Not by name or command line: those read as empty, or as the
+# shell's, while the process is about to execute its program.
 
 # process_wait SECONDS COMMAND...: until the command succeeds; fails after the deadline.
 process_wait() {
@@ -21,6 +22,9 @@ process_start_time() {
   [[ $1 != Z ]] && printf '%s\n' "${20}"
 }
 
+# Start times count from the boot, which this names.
+process_boot() { cat /proc/sys/kernel/random/boot_id; }
+
 # process_start NAME PROGRAM ARGUMENT...: as root, in a session of its own, output to STATE/NAME.log.
 process_start() {
   local name=$1 pid start
@@ -28,16 +32,15 @@ process_start() {
   # shellcheck disable=SC2016 # expanded by the inner shell
   pid=$(as_root bash -c 'setsid "${@:2}" >"$1" 2>&1 </dev/null 8>&- 9>&- & echo $!' - "$STATE/$name.log" "$@")
   start=$(process_start_time "$pid") || start=gone
-  printf '%s %s %s\n' "$pid" "$start" "$1" >"$STATE/processes/$name"
+  printf '%s %s %s\n' "$pid" "$start" "$(process_boot)" >"$STATE/processes/$name"
 }
 
 # The pid that was recorded under a name, if it still is that process.
 process_pid() {
-  local pid start program
+  local pid start boot
   [[ -f $STATE/processes/$1 ]] || return 1
-  read -r pid start program <"$STATE/processes/$1"
-  [[ $(process_start_time "$pid") == "$start" ]] || return 1
-  as_root grep -qzF -- "${program##*/}" "/proc/$pid/cmdline" && printf '%s\n' "$pid"
+  read -r pid start boot <"$STATE/processes/$1"
+  [[ $boot == "$(process_boot)" && $(process_start_time "$pid") == "$start" ]] && printf '%s\n' "$pid"
 }
 
 process_alive() { process_pid "$1" >/dev/null; }
