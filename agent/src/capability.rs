@@ -46,6 +46,7 @@ pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
         memory: 0,
         engine: Engine::Down(why.to_string()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        allows: config.allows,
     }
 }
 
@@ -64,6 +65,7 @@ fn ready(config: &Config, info: &EngineInfo) -> Capability {
             containerd_store: info.containerd_store,
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        allows: config.allows,
     }
 }
 

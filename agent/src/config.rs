@@ -1,6 +1,9 @@
 //! How an agent is set up.
 
-use acre_model::ids::{AgentId, PoolName};
+use acre_model::{
+    capability::Privileges,
+    ids::{AgentId, PoolName},
+};
 use std::path::PathBuf;
 
 /// How an agent is set up.
@@ -20,6 +23,8 @@ pub struct Config {
     pub log_cap: u64,
     /// Bytes of the cache of source files.
     pub cache: u64,
+    /// What steps that ask for it get of the host.
+    pub allows: Privileges,
     /// How it behaves when it does not hear its farm.
     pub isolation: Isolation,
 }
@@ -52,6 +57,7 @@ impl Config {
             exit_with_farm: false,
             log_cap: 64 * 1024 * 1024,
             cache: 4 * 1024 * 1024 * 1024,
+            allows: Privileges::default(),
             isolation: Isolation::default(),
         }
     }

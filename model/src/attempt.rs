@@ -6,7 +6,7 @@ use crate::{
     outcome::Outcome,
     plan::ResolvedSource,
     reference::Reference,
-    report::TestSummary,
+    report::{Artifact, Coverage, TestSummary},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,12 @@ pub struct UnitResult {
     pub exit_code: Option<i64>,
     /// Test results found in its reports.
     pub tests: Option<TestSummary>,
+    /// Coverage found in its reports.
+    pub coverage: Option<Coverage>,
+    /// Files that are kept with the run.
+    pub artifacts: Vec<Artifact>,
+    /// Of a detached `cmd`: how its container ended or ailed later, which does not change the unit's outcome.
+    pub afterwards: Option<String>,
     /// What went wrong without failing the unit.
     pub warnings: Vec<String>,
 }

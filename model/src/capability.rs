@@ -20,6 +20,24 @@ pub struct Capability {
     pub engine: Engine,
     /// Version of the agent.
     pub version: String,
+    /// What its configuration gives to steps that ask for it.
+    pub allows: Privileges,
+}
+
+/// What a step gets of the host only where the agent's own configuration allows it, and what a group asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Privileges {
+    /// Privileged containers.
+    pub privileged: bool,
+    /// The engine's socket.
+    pub engine_socket: bool,
+}
+
+impl Privileges {
+    /// Whether these are enough for what is asked.
+    pub const fn cover(self, asked: Self) -> bool {
+        (self.privileged || !asked.privileged) && (self.engine_socket || !asked.engine_socket)
+    }
 }
 
 /// A platform that an engine serves.
@@ -79,4 +97,6 @@ pub struct Requirement {
     pub platform: Option<Platform>,
     /// The pool.
     pub pool: PoolName,
+    /// What its steps ask for of the host.
+    pub asks: Privileges,
 }

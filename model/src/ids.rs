@@ -117,6 +117,20 @@ impl Default for PoolName {
     }
 }
 
+name! {
+    /// The id of a secret, in its task, its submission or its project.
+    SecretId, "a secret id", "1 to 127 of A-Z, a-z, 0-9, _ . and -", |text| {
+        (1..=127).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    }
+}
+
+impl SecretId {
+    /// The id under which the value of `--set-secret NAME=…` goes, which `.Values.NAME` stands for.
+    pub fn of_set(name: &str) -> Result<Self, BadName> {
+        format!("set.{name}").parse()
+    }
+}
+
 /// Crockford's base 32 in lower case: sorts as the numbers do, and has no i, l, o, u.
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 

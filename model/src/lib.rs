@@ -15,6 +15,7 @@ pub mod platform;
 pub mod reference;
 pub mod report;
 pub mod run;
+pub mod secret;
 pub mod session;
 pub mod submission;
 pub mod text;

@@ -64,6 +64,8 @@ pub enum Skip {
     RunEnded,
     /// What it waits for did not succeed.
     Predecessor(String),
+    /// The exit codes of what it waits for are not those of its condition; what waits for it goes on.
+    Condition,
 }
 
 impl Outcome {
@@ -105,6 +107,9 @@ impl fmt::Display for Outcome {
                 f.write_str("lost: its agent is gone, and a command may not run twice unless it is `idempotent`")
             }
             Self::Skipped(Skip::RunEnded) => f.write_str("skipped: the run ended before its turn"),
+            Self::Skipped(Skip::Condition) => {
+                f.write_str("skipped: nothing it waits for exited as its `exitedWith` or `exitedWithout` asks")
+            }
             Self::Skipped(Skip::Predecessor(name)) => write!(f, "skipped: {name} did not succeed"),
         }
     }

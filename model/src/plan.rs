@@ -5,6 +5,7 @@ use crate::{
     ids::{GroupId, StepId, UnitId},
     platform::Platform,
     reference::Reference,
+    secret::{Nonce, SecretDecl},
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +18,38 @@ pub struct Plan {
     pub units: Vec<Unit>,
     /// So that a group's place is its [`GroupId`].
     pub groups: Vec<Group>,
+    /// Networks that the task declares.
+    pub networks: Vec<Network>,
+    /// Volumes that the task declares.
+    pub volumes: Vec<Volume>,
+    /// The secrets whose tokens its texts may hold.
+    pub secrets: Vec<SecretDecl>,
+    /// Under which they hold them.
+    pub nonce: Nonce,
     /// What `acre check` and the client show: diagnostics that do not stop the run, ready to print.
     pub warnings: Vec<String>,
+}
+
+/// A network that a task declares. Each group has one of its own under this name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// Its name in the task.
+    pub name: String,
+    /// The engine's driver: `bridge` unless said.
+    pub driver: String,
+    /// Whether it has IPv6.
+    pub ipv6: bool,
+    /// It is on the engine already, under this very name, and is neither made nor removed.
+    pub skip_creation: bool,
+}
+
+/// A volume that a task declares, in memory. Each group has one of its own under this name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Its name in the task.
+    pub name: String,
+    /// Its files: names, and contents in base64; texts with tokens.
+    pub files: Vec<(String, String)>,
 }
 
 /// Units that must share one engine.
@@ -55,6 +86,20 @@ pub struct Unit {
     pub rules: Rules,
     /// Files it leaves in the workspace that the run's report is made of.
     pub reports: Reports,
+    /// Globs below the workspace: files that are kept with the run.
+    pub artifacts: Vec<String>,
+    /// What the exit codes of the units it waits for must be like, or it is skipped.
+    pub condition: Condition,
+}
+
+/// Conditions on exit codes (task language §3, `exitedWith`). A unit whose condition does not hold is skipped, and what
+/// waits for it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// A unit it waits for must have exited with one of these; empty: no condition.
+    pub exited_with: Vec<i64>,
+    /// A unit it waits for must have exited with none of these; empty: no condition.
+    pub exited_without: Vec<i64>,
 }
 
 /// How long a unit may take, how often it tries, and what its failure means.
@@ -85,6 +130,8 @@ pub struct Rules {
 pub struct Reports {
     /// JUnit XML.
     pub junit: Vec<String>,
+    /// Cobertura XML and lcov.
+    pub coverage: Vec<String>,
 }
 
 /// What a unit does.
@@ -118,12 +165,33 @@ impl Action {
 
 /// A source unit: fetch an address in a sandbox, keep it as a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fetch {
-    /// The git repository, without `#ref:subdir`.
+#[serde(rename_all = "kebab-case")]
+pub enum Fetch {
+    /// A git repository.
+    Git(GitAddress),
+    /// A tar archive, plain or compressed, by http.
+    Tar(TarAddress),
+    /// An OCI artifact, whose layers are unpacked over each other: its reference, tag or digest included.
+    Oci(Reference),
+}
+
+/// A folder of a commit of a git repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitAddress {
+    /// The repository, without `#ref:subdir`.
     pub repository: String,
-    /// Branch, tag, commit or ref; `None`: the remote's HEAD.
+    /// Branch, tag, commit or ref (`pull/N/head`); `None`: the remote's HEAD.
     pub reference: Option<String>,
     /// Folder in the repository that becomes the root of the tree.
+    pub subdirectory: Option<String>,
+}
+
+/// A folder of an archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TarAddress {
+    /// The archive, without `#:subdir`.
+    pub url: String,
+    /// Folder in the archive that becomes the root of the tree.
     pub subdirectory: Option<String>,
 }
 
@@ -135,6 +203,13 @@ pub enum Context {
     Tree(String),
     /// The workspace as the `cmd` steps before left it, or a folder of it.
     Workspace(String),
+    /// The tree that a source unit of the plan fetched, or a folder of it.
+    Fetched {
+        /// The source unit.
+        source: UnitId,
+        /// Relative, no `..`; empty: the root.
+        folder: String,
+    },
     /// Nothing but the Dockerfile.
     Empty,
 }
@@ -164,6 +239,14 @@ pub struct Build {
     pub network: Option<String>,
     /// `--shm-size`, in bytes.
     pub shm_size: Option<u64>,
+    /// Secrets for `RUN --mount=type=secret`: the id there, and a text with tokens.
+    pub secrets: Vec<(String, String)>,
+    /// Keys for `RUN --mount=type=ssh`: the id there, and a private key in OpenSSH or PEM form; a text with tokens.
+    pub ssh: Vec<(String, String)>,
+    /// `--cache-from`: references of images, or `type=registry,ref=…`.
+    pub cache_from: Vec<String>,
+    /// `--cache-to`: `type=inline` or `type=registry,ref=…[,mode=max]`.
+    pub cache_to: Vec<String>,
     /// What the Dockerfile builds on; `None` where it cannot be read before the build.
     pub dependencies: Option<Vec<Dependency>>,
 }
@@ -238,7 +321,7 @@ pub struct Cmd {
     pub shm_size: Option<u64>,
     /// `--tmpfs path[:options]`.
     pub tmpfs: Vec<String>,
-    /// `-v name:path[:ro]`; named volumes of the run only.
+    /// `-v name:path[:ro]` and `volumeMounts`; named volumes of the run only, those that the task declares among them.
     pub volumes: Vec<(String, String)>,
     /// `--read-only`.
     pub read_only: bool,
@@ -256,8 +339,46 @@ pub struct Cmd {
     pub cap_drop: Vec<String>,
     /// Pull the image first.
     pub pull: bool,
+    /// Further tries of that pull after a failure.
+    pub pull_retries: u32,
+    /// Wait before each of them, in milliseconds.
+    pub pull_retry_delay_ms: u64,
     /// Wants privileges: only where the agent's policy allows it.
     pub privileged: bool,
+    /// Wants the engine's socket: only where the agent's policy allows it.
+    pub engine_socket: bool,
+    /// Its container is not removed before the run ends.
+    pub keep: bool,
+    /// Gets the run's registry logins as `$HOME/.docker/config.json`, in memory, for itself.
+    pub registry_auth: bool,
+    /// `process` or `hyperv`, on Windows; `None`: the engine's default.
+    pub isolation: Option<String>,
+}
+
+impl Cmd {
+    /// Every text that may hold tokens.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        self.arguments.iter_mut().chain(self.env.iter_mut().map(|(_, value)| value))
+    }
+}
+
+impl Build {
+    /// Every text that may hold tokens.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let pairs = [&mut self.arguments, &mut self.secrets, &mut self.ssh];
+        pairs.into_iter().flatten().map(|(_, value)| value)
+    }
+}
+
+impl Action {
+    /// Every text that may hold tokens; no other text of a plan does, but for the files of volumes.
+    pub fn texts_mut(&mut self) -> Box<dyn Iterator<Item = &mut String> + '_> {
+        match self {
+            Self::Cmd(cmd) => Box::new(cmd.texts_mut()),
+            Self::Build(build) => Box::new(build.texts_mut()),
+            Self::Source(_) | Self::Push(_) | Self::Index(_) => Box::new(std::iter::empty()),
+        }
+    }
 }
 
 impl Plan {

@@ -37,6 +37,50 @@ pub struct Report {
     /// Test results of all units together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestSummary>,
+    /// Coverage of all units together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Coverage>,
+    /// Files that were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
+}
+
+/// Lines and branches that tests went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Coverage {
+    /// Lines that count.
+    pub lines: u64,
+    /// Of them, those that were gone through.
+    pub lines_covered: u64,
+    /// Branches that count.
+    pub branches: u64,
+    /// Of them, those that were taken.
+    pub branches_covered: u64,
+}
+
+impl Coverage {
+    /// Adds what another report counted.
+    pub const fn add(&mut self, other: &Self) {
+        self.lines = self.lines.saturating_add(other.lines);
+        self.lines_covered = self.lines_covered.saturating_add(other.lines_covered);
+        self.branches = self.branches.saturating_add(other.branches);
+        self.branches_covered = self.branches_covered.saturating_add(other.branches_covered);
+    }
+}
+
+/// A file of the workspace that is kept with the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Artifact {
+    /// `step@os/arch` that left it.
+    pub unit: String,
+    /// Relative to the workspace.
+    pub path: String,
+    /// Of its content, which is a blob of the farm.
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// An image that was built, and what it depends on (task language §10).
@@ -121,6 +165,9 @@ pub struct UnitReport {
     /// Of a push or index: the reference and its digest in the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
+    /// What went wrong without failing it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Counts of test cases, and the cases that failed.

@@ -4,10 +4,11 @@ use crate::{
     attempt::{AttemptId, Fence, Progress},
     capability::Capability,
     digest::Digest,
-    ids::{AgentId, GroupId, ProjectName, RunId, StepId},
-    plan::{Action, Reports, Rules, Unit},
+    ids::{AgentId, GroupId, ProjectName, RunId, StepId, UnitId},
+    plan::{Action, Network, Reports, Rules, Unit, Volume},
     platform::Platform,
     reference::Reference,
+    secret::{Login, SecretValue},
 };
 use std::fmt;
 
@@ -83,10 +84,27 @@ pub struct DesiredGroup {
     pub tree: Option<Digest>,
     /// Identifies the source across runs, so that builders re-use what they kept of it.
     pub source_key: String,
+    /// Trees that source units of the plan have fetched, for builds of this group.
+    pub fetched: Vec<(UnitId, Digest)>,
+    /// Networks that the task declares.
+    pub networks: Vec<Network>,
+    /// Volumes that the task declares.
+    pub volumes: Vec<Volume>,
+    /// What only the run's agents may know. Empty until the session opens it, right before it is sent.
+    pub confidential: Opened,
     /// Images that earlier units of the group built, by their names.
     pub images: Vec<(Reference, Digest)>,
     /// Attempts that should run, or end.
     pub attempts: Vec<DesiredAttempt>,
+}
+
+/// What an agent needs of a run's secrets besides the opened texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Opened {
+    /// Logins to registries.
+    pub logins: Vec<Login>,
+    /// Values that are masked in everything that leaves the agent: raw, and as filtered.
+    pub masks: Vec<SecretValue>,
 }
 
 /// An attempt that should run, or end.
@@ -129,6 +147,8 @@ pub struct UnitSpec {
     pub rules: Rules,
     /// Files it leaves that the run's report is made of.
     pub reports: Reports,
+    /// Globs of files it leaves that are kept with the run.
+    pub artifacts: Vec<String>,
 }
 
 impl From<&Unit> for UnitSpec {
@@ -140,6 +160,7 @@ impl From<&Unit> for UnitSpec {
             action: unit.action.clone(),
             rules: unit.rules.clone(),
             reports: unit.reports.clone(),
+            artifacts: unit.artifacts.clone(),
         }
     }
 }

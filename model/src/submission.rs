@@ -23,6 +23,8 @@ pub struct Submission {
     pub values: Vec<NamedText>,
     /// `--set k=v`, in order; wins over [`Submission::values`].
     pub sets: Vec<(String, String)>,
+    /// Names of `--set-secret`: `.Values.NAME` is a secret, whose value is none of the submission's.
+    pub secret_sets: Vec<String>,
     /// Platforms of the run; empty: the task's, else linux/amd64.
     pub platforms: Vec<Platform>,
     /// The registry that names without one get in front: `host[:port][/path]`.
@@ -46,8 +48,8 @@ pub enum Source {
     None,
     /// A tree whose blobs the client has put.
     Tree(Digest),
-    /// A git address: `https://….git#ref:subdir`.
-    Git(String),
+    /// An address that an agent fetches: git, tar by http, OCI artifact (task language §9).
+    Address(String),
 }
 
 /// Where the steps of a run come from.

@@ -5,6 +5,7 @@ use acre_model::{
     digest::Digest,
     ids::RunId,
     plan::{Fetch, Plan, ResolvedSource},
+    secret::Nonce,
     submission::{NamedText, Source, Submission, TaskSource},
     text::clip,
     time::Timestamp,
@@ -85,16 +86,18 @@ fn compile_with(
         now: submitted_at,
         commit: resolved.and_then(|source| source.commit.clone()),
         branch: resolved.and_then(|source| source.reference.clone()),
-        repository: fetch.as_ref().map(|fetch| acre_task::address::shown(&fetch.repository)),
+        repository: fetch.as_ref().and_then(repository),
         git_tag: None,
         triggered_by: "Manual".to_owned(),
         task_name: None,
+        nonce: Nonce::default(),
     };
     let input = Input {
         file: &task.name,
         text: &task.text,
         values: &submission.values,
         sets: &submission.sets,
+        secret_sets: &submission.secret_sets,
         platforms: &submission.platforms,
         registry: submission.registry.as_deref(),
         facts: &facts,
@@ -106,10 +109,18 @@ fn compile_with(
     Ok(Compiled { plan: compiled.plan, task_shown: task.name })
 }
 
-/// The git address of a submission, taken apart.
+/// The repository of a source, without its secrets.
+fn repository(fetch: &Fetch) -> Option<String> {
+    match fetch {
+        Fetch::Git(git) => Some(acre_task::address::shown(&git.repository)),
+        Fetch::Tar(_) | Fetch::Oci(_) => None,
+    }
+}
+
+/// The address of a submission, taken apart.
 fn fetch(submission: &Submission) -> Result<Option<Fetch>, NotCompiled> {
     match &submission.source {
-        Source::Git(address) => {
+        Source::Address(address) => {
             let parsed = acre_task::address::parse(address);
             parsed.map(Some).map_err(|why| NotCompiled::Faults(why.to_string()))
         }

@@ -2,7 +2,10 @@
 //! anything but fetch, and shown without their secrets.
 
 use crate::paths;
-use acre_model::{plan::Fetch, text::clip};
+use acre_model::{
+    plan::{Fetch, GitAddress},
+    text::clip,
+};
 
 /// Why an address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,7 +85,8 @@ pub fn parse(text: &str) -> Result<Fetch, BadAddress> {
         return Err(BadAddress::Reference(clip(reference)));
     }
     let subdirectory = subdirectory.map(folder).transpose()?.filter(|folder| !folder.is_empty());
-    Ok(Fetch { repository: repository.to_owned(), reference: reference.map(str::to_owned), subdirectory })
+    let reference = reference.map(str::to_owned);
+    Ok(Fetch::Git(GitAddress { repository: repository.to_owned(), reference, subdirectory }))
 }
 
 /// The address with what may be a secret (anything before `@` of an http address, a password elsewhere) left out.

@@ -42,6 +42,7 @@ use acre_model::{
     ids::{GroupId, RunId, UnitId},
     plan::{Fetch, Group, Plan},
     platform::Platform,
+    secret::Nonce,
     submission::NamedText,
     time::Timestamp,
 };
@@ -65,6 +66,8 @@ pub struct Input<'a> {
     pub values: &'a [NamedText],
     /// `--set` pairs, which win over values files; a dot in a name goes into a map.
     pub sets: &'a [(String, String)],
+    /// Names of `--set-secret`, which win over `sets`: `.Values.NAME` is the secret `set.NAME`.
+    pub secret_sets: &'a [String],
     /// Platforms of the submission; where neither it nor the task lists any, linux/amd64.
     pub platforms: &'a [Platform],
     /// What `.Run.Registry` is; `None`: using it is an error that says how to set one.
@@ -98,6 +101,8 @@ pub struct RunFacts {
     pub triggered_by: String,
     /// The name of the stored task, if it is one.
     pub task_name: Option<String>,
+    /// What makes tokens of secrets impossible to forge.
+    pub nonce: Nonce,
 }
 
 /// Files of the source, by path relative to its root, with `/`.
@@ -188,7 +193,7 @@ pub fn source_plan(fetch: &Fetch) -> Plan {
     let unit = plan::source_unit(fetch);
     let group = Group { platform: unit.platform.clone(), units: vec![UnitId(0)], network: false };
     debug_assert_eq!(unit.group, GroupId(0));
-    Plan { platforms: vec![unit.platform.clone()], units: vec![unit], groups: vec![group], warnings: Vec::new() }
+    Plan { platforms: vec![unit.platform.clone()], units: vec![unit], groups: vec![group], ..Plan::default() }
 }
 
 fn all(listing: &Listing, found: Vec<Diagnostic>) -> Diagnostics {

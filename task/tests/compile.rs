@@ -7,7 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-use acre_model::{ids::RunId, plan::Fetch, platform::Platform, submission::NamedText, time::Timestamp};
+use acre_model::{ids::RunId, plan::Fetch, platform::Platform, secret::Nonce, submission::NamedText, time::Timestamp};
 use acre_task::{Files, Input, RunFacts, compile, plan};
 use std::{
     fs,
@@ -27,6 +27,7 @@ fn facts() -> RunFacts {
         git_tag: None,
         triggered_by: "manual".to_owned(),
         task_name: None,
+        nonce: Nonce::default(),
     }
 }
 
@@ -71,6 +72,8 @@ fn outcome(case: &Path) -> String {
         text: &text,
         values: std::slice::from_ref(&values),
         sets: &sets,
+        secret_sets: &[],
+        secret_sets: &[],
         platforms: &platforms,
         registry: option(&options, "registry"),
         facts: &facts,
@@ -153,6 +156,7 @@ fn introduction(name: &str) -> Result<String, String> {
         text: &text,
         values: &[],
         sets: &[],
+        secret_sets: &[],
         platforms: &[],
         registry: Some("myregistry.example"),
         facts: &facts,
@@ -205,6 +209,7 @@ fn compiles(text: &str) -> bool {
         text,
         values: &values,
         sets: &[],
+        secret_sets: &[],
         platforms: &[],
         registry: Some("r.example"),
         facts: &facts,

@@ -63,7 +63,9 @@ async fn files(job: &Job, build: &Build) -> Result<(Files, String), Failure> {
             (Files::of_tree(&job.works, &sandbox.project, tree).await?, folder.clone())
         }
         (Context::Workspace(folder), _) => (workspace(job).await?, folder.clone()),
-        (Context::Tree(_), None) | (Context::Empty, _) => (Files::none(), String::new()),
+        (Context::Fetched { .. } | Context::Tree(_), None) | (Context::Empty, _) | (Context::Fetched { .. }, _) => {
+            (Files::none(), String::new())
+        }
     };
     if files.has_folder(&folder) {
         return Ok((files, folder));

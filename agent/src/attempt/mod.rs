@@ -24,7 +24,7 @@ use acre_model::{
     attempt::{AttemptId, Ended, UnitResult},
     ids::ProjectName,
     outcome::{Cause, Outcome},
-    plan::Action,
+    plan::{Action, Fetch},
     session::UnitSpec,
     time::Timestamp,
 };
@@ -259,7 +259,11 @@ impl Job {
     /// One try of the unit's work.
     async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
         match &self.attempt.unit.action {
-            Action::Source(fetch) => self.unless_interrupted(deadline, source::git::run(self, fetch)).await?,
+            Action::Source(Fetch::Git(git)) => self.unless_interrupted(deadline, source::git::run(self, git)).await?,
+            Action::Source(Fetch::Tar(_) | Fetch::Oci(_)) => {
+                Err(Outcome::Failed { exit_code: None, message: "this agent fetches git addresses only".to_owned() }
+                    .into())
+            }
             Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build)).await?,
             Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
             // A container does not end because nobody waits for it: the step sees to its own end.

@@ -5,7 +5,7 @@ use crate::attempt::{Done, Failure, Job};
 use acre_model::{
     attempt::UnitResult,
     outcome::{Cause, Outcome},
-    plan::{Fetch, ResolvedSource},
+    plan::{GitAddress, ResolvedSource},
     text::clip,
 };
 use acre_proto::v1::blobs_client::BlobsClient;
@@ -28,7 +28,7 @@ struct Checkout {
 }
 
 /// Fetches the address, packs what it holds, and puts it into the farm.
-pub(crate) async fn run(job: &Job, fetch: &Fetch) -> Done {
+pub(crate) async fn run(job: &Job, fetch: &GitAddress) -> Done {
     job.started()?;
     let repository = shown(&fetch.repository);
     job.notice(&format!("Fetching {repository}"))?;
@@ -71,7 +71,7 @@ fn failed(message: String) -> Failure {
 }
 
 impl Checkout {
-    fn make(folder: &Path, fetch: &Fetch) -> std::io::Result<Self> {
+    fn make(folder: &Path, fetch: &GitAddress) -> std::io::Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = tempfile::Builder::new().prefix("git-").tempdir_in(folder)?;
         let checkout = Self { folder };
@@ -97,7 +97,7 @@ impl Checkout {
     }
 
     /// Fetches the commit and checks it out; returns its 40 digits.
-    async fn fetch(&self, fetch: &Fetch) -> Result<String, Failure> {
+    async fn fetch(&self, fetch: &GitAddress) -> Result<String, Failure> {
         let reference = fetch.reference.as_deref().unwrap_or("HEAD");
         let fetching = ["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", "origin", reference];
         self.git(&fetching).await.map_err(|why| {
@@ -137,7 +137,7 @@ impl Checkout {
     }
 
     /// The folder that becomes the root of the tree. It must lie in the repository, links followed.
-    fn root(&self, fetch: &Fetch) -> Result<PathBuf, Failure> {
+    fn root(&self, fetch: &GitAddress) -> Result<PathBuf, Failure> {
         let Some(subdirectory) = &fetch.subdirectory else { return Ok(self.work()) };
         let missing = |_| failed(format!("the repository has no folder `{}`", clip(subdirectory)));
         let root = self.work().join(subdirectory).canonicalize().map_err(missing)?;
@@ -154,7 +154,7 @@ impl Checkout {
 
 /// The repository's configuration. User and password of the address go into a header, so that they stand on no command
 /// line of git's own helpers either.
-fn configuration(fetch: &Fetch) -> String {
+fn configuration(fetch: &GitAddress) -> String {
     let (address, login) = split_login(&fetch.repository);
     let mut text = String::from("[core]\n\trepositoryformatversion = 0\n\tbare = false\n\thooksPath = /dev/null\n");
     text.push_str("\tfsmonitor = false\n\tsymlinks = true\n[protocol \"file\"]\n\tallow = never\n");

@@ -10,6 +10,7 @@ use crate::{
 };
 use acre_model::{
     ids::RunId,
+    secret::Nonce,
     submission::{NamedText, TaskSource},
 };
 use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, compile, plan};
@@ -52,12 +53,14 @@ fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> 
         git_tag: None,
         triggered_by: "manual".to_owned(),
         task_name: None,
+        nonce: Nonce::default(),
     };
     let input = Input {
         file: &task.name,
         text: &task.text,
         values: &request.submission.values,
         sets: &request.submission.sets,
+        secret_sets: &request.submission.secret_sets,
         platforms: &request.submission.platforms,
         registry: request.submission.registry.as_deref(),
         facts: &facts,

@@ -17,6 +17,7 @@ use crate::{
 use acre_model::{
     report::Report,
     run::RunView,
+    secret::Confidential,
     submission::{Source, Submission},
 };
 use acre_tree::Packed;
@@ -43,7 +44,7 @@ pub(super) async fn hand_in(wish: &Wish, request: Request, view: &mut View) -> R
         send(&farm, tree, registry.as_deref(), view).await?;
     }
     let source = match (&request.source, &tree) {
-        (Choice::Git(address), _) => Source::Git(address.clone()),
+        (Choice::Git(address), _) => Source::Address(address.clone()),
         (_, Some(tree)) => Source::Tree(tree.root()),
         (_, None) => Source::None,
     };
@@ -63,7 +64,7 @@ async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &m
 async fn submit(farm: &FarmClient, submission: &Submission, view: &View) -> Result<RunView, Error> {
     let mut patience = Patience::of(SUBMIT);
     loop {
-        let error = match farm.submit(submission.clone()).await {
+        let error = match farm.submit(submission.clone(), Confidential::default()).await {
             Err(error @ Error::Unreachable { .. }) => error,
             answered => return answered,
         };

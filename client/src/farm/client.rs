@@ -12,6 +12,7 @@ use acre_model::{
     log::{Cursor, Followed},
     report::Report,
     run::RunView,
+    secret::Confidential,
     submission::Submission,
 };
 use acre_proto::{
@@ -106,8 +107,8 @@ impl FarmClient {
     }
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
-    pub async fn submit(&self, submission: Submission) -> Result<RunView, Error> {
-        let answer = self.ask(self.runs().submit(limited(submission.into(), ANSWER))).await;
+    pub async fn submit(&self, submission: Submission, confidential: Confidential) -> Result<RunView, Error> {
+        let answer = self.ask(self.runs().submit(limited((submission, confidential).into(), ANSWER))).await;
         let answer = answer.map_err(|error| match error {
             Error::Refused(diagnostics) if diagnostics.contains('\n') => Error::Task(diagnostics),
             error => error,

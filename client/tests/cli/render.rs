@@ -7,7 +7,7 @@ use acre_client::render::{
     plain, report, run,
 };
 use acre_model::{
-    capability::{Capability, Engine, Mode, Served},
+    capability::{Capability, Engine, Mode, Privileges, Served},
     fleet::{AgentView, Readiness},
     ids::UnitId,
     outcome::Outcome,
@@ -122,6 +122,7 @@ fn agents_in_a_table() {
                 containerd_store: false,
             },
             version: "0.1.0".to_owned(),
+            allows: Privileges::default(),
         },
         readiness: Readiness::Ready,
         busy: 1,

@@ -1,12 +1,18 @@
 //! `agents.proto`: the session between agent and scheduler.
 
-use super::{Invalid, common, parsed, parsed_or_default, parsed_or_none, shown};
+use super::{
+    Invalid, common, parsed, parsed_or_default, parsed_or_none,
+    plan::{pairs, settings},
+    shown,
+};
 use crate::v1::{self, attempt_state, engine};
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress},
-    capability::{Capability, Engine, Mode, Served},
-    ids::GroupId,
-    session::{AgentState, AttemptState, Desired, DesiredAttempt, DesiredGroup, GroupKey, Hello, Intent},
+    capability::{Capability, Engine, Mode, Privileges, Served},
+    ids::{GroupId, UnitId},
+    plan::{Network, Volume},
+    secret::SecretValue,
+    session::{AgentState, AttemptState, Desired, DesiredAttempt, DesiredGroup, GroupKey, Hello, Intent, Opened},
 };
 
 /// Converts a list, ending at its first fault.
@@ -33,7 +39,8 @@ impl TryFrom<v1::Hello> for Hello {
 
 impl From<Capability> for v1::Capability {
     fn from(capability: Capability) -> Self {
-        let Capability { platforms, pool, slots, cpus, memory, engine, version } = capability;
+        let Capability { platforms, pool, slots, cpus, memory, engine, version, allows } = capability;
+        let Privileges { privileged, engine_socket } = allows;
         let platforms = platforms.into_iter().map(|served| v1::Served {
             platform: served.platform.to_string(),
             emulated: served.mode == Mode::Emulated,
@@ -52,6 +59,8 @@ impl From<Capability> for v1::Capability {
             memory,
             engine: Some(v1::Engine { kind: Some(kind) }),
             version,
+            allows_privileged: privileged,
+            allows_engine_socket: engine_socket,
         }
     }
 }
@@ -60,7 +69,18 @@ impl TryFrom<v1::Capability> for Capability {
     type Error = Invalid;
 
     fn try_from(wire: v1::Capability) -> Result<Self, Invalid> {
-        let v1::Capability { platforms, pool, slots, cpus, memory, engine, version } = wire;
+        let v1::Capability {
+            platforms,
+            pool,
+            slots,
+            cpus,
+            memory,
+            engine,
+            version,
+            allows_privileged,
+            allows_engine_socket,
+        } = wire;
+        let allows = Privileges { privileged: allows_privileged, engine_socket: allows_engine_socket };
         let engine = engine.and_then(|engine| engine.kind).ok_or_else(|| Invalid::missing("capability.engine"))?;
         let engine = match engine {
             engine::Kind::Ready(engine::Ready { name, version, buildkit, containerd_store }) => {
@@ -69,7 +89,7 @@ impl TryFrom<v1::Capability> for Capability {
             engine::Kind::Down(why) => Engine::Down(why),
         };
         let pool = parsed_or_default("capability.pool", &pool)?;
-        Ok(Self { platforms: all(platforms)?, pool, slots, cpus, memory, engine, version })
+        Ok(Self { platforms: all(platforms)?, pool, slots, cpus, memory, engine, version, allows })
     }
 }
 
@@ -189,7 +209,21 @@ impl TryFrom<v1::Desired> for Desired {
 
 impl From<DesiredGroup> for v1::DesiredGroup {
     fn from(group: DesiredGroup) -> Self {
-        let DesiredGroup { key, project, platform, network, tree, source_key, images, attempts } = group;
+        let DesiredGroup {
+            key,
+            project,
+            platform,
+            network,
+            tree,
+            source_key,
+            fetched,
+            networks,
+            volumes,
+            confidential: Opened { logins, masks },
+            images,
+            attempts,
+        } = group;
+        let fetched = fetched.into_iter().map(|(unit, tree)| v1::FetchedTree { unit: unit.0, tree: tree.to_string() });
         let images = images
             .into_iter()
             .map(|(reference, id)| v1::BuiltImage { reference: reference.to_string(), id: id.to_string() });
@@ -202,7 +236,40 @@ impl From<DesiredGroup> for v1::DesiredGroup {
             source_key,
             images: images.collect(),
             attempts: attempts.into_iter().map(Into::into).collect(),
+            fetched: fetched.collect(),
+            networks: networks.into_iter().map(Into::into).collect(),
+            volumes: volumes.into_iter().map(Into::into).collect(),
+            logins: logins.into_iter().map(Into::into).collect(),
+            masks: masks.iter().map(|mask| mask.expose().to_vec()).collect(),
         }
+    }
+}
+
+impl From<Network> for v1::Network {
+    fn from(network: Network) -> Self {
+        let Network { name, driver, ipv6, skip_creation } = network;
+        Self { name, driver, ipv6, skip_creation }
+    }
+}
+
+impl From<v1::Network> for Network {
+    fn from(wire: v1::Network) -> Self {
+        let v1::Network { name, driver, ipv6, skip_creation } = wire;
+        Self { name, driver, ipv6, skip_creation }
+    }
+}
+
+impl From<Volume> for v1::Volume {
+    fn from(volume: Volume) -> Self {
+        let Volume { name, files } = volume;
+        Self { name, files: settings(files) }
+    }
+}
+
+impl From<v1::Volume> for Volume {
+    fn from(wire: v1::Volume) -> Self {
+        let v1::Volume { name, files } = wire;
+        Self { name, files: pairs(files) }
     }
 }
 
@@ -210,7 +277,23 @@ impl TryFrom<v1::DesiredGroup> for DesiredGroup {
     type Error = Invalid;
 
     fn try_from(wire: v1::DesiredGroup) -> Result<Self, Invalid> {
-        let v1::DesiredGroup { key, project, platform, network, tree, source_key, images, attempts } = wire;
+        let v1::DesiredGroup {
+            key,
+            project,
+            platform,
+            network,
+            tree,
+            source_key,
+            images,
+            attempts,
+            fetched,
+            networks,
+            volumes,
+            logins,
+            masks,
+        } = wire;
+        let fetched =
+            fetched.iter().map(|fetched| Ok((UnitId(fetched.unit), parsed("group.fetched.tree", &fetched.tree)?)));
         let images = images.iter().map(|image| {
             Ok((parsed("group.images.reference", &image.reference)?, parsed("group.images.id", &image.id)?))
         });
@@ -221,6 +304,13 @@ impl TryFrom<v1::DesiredGroup> for DesiredGroup {
             network,
             tree: parsed_or_none("group.tree", &tree)?,
             source_key,
+            fetched: fetched.collect::<Result<_, Invalid>>()?,
+            networks: networks.into_iter().map(Into::into).collect(),
+            volumes: volumes.into_iter().map(Into::into).collect(),
+            confidential: Opened {
+                logins: logins.into_iter().map(Into::into).collect(),
+                masks: masks.into_iter().map(SecretValue::new).collect(),
+            },
             images: images.collect::<Result<_, Invalid>>()?,
             attempts: all(attempts)?,
         })

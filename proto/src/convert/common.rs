@@ -7,7 +7,8 @@ use acre_model::{
     ids::UnitId,
     outcome::{Cause, Outcome, Skip},
     plan::ResolvedSource,
-    report::{FailedCase, TestSummary},
+    report::{Artifact, Coverage, FailedCase, TestSummary},
+    secret::{Login, SecretValue},
 };
 
 impl From<&AttemptId> for v1::AttemptId {
@@ -42,8 +43,11 @@ impl From<&Outcome> for v1::Outcome {
             Outcome::Canceled => Kind::Canceled(Canceled {}),
             Outcome::TimedOut { limit_ms } => Kind::TimedOut(TimedOut { limit_ms }),
             Outcome::Lost => Kind::Lost(Lost {}),
-            Outcome::Skipped(Skip::RunEnded) => Kind::Skipped(Skipped { predecessor: String::new() }),
-            Outcome::Skipped(Skip::Predecessor(predecessor)) => Kind::Skipped(Skipped { predecessor }),
+            Outcome::Skipped(Skip::RunEnded) => Kind::Skipped(Skipped::default()),
+            Outcome::Skipped(Skip::Predecessor(predecessor)) => {
+                Kind::Skipped(Skipped { predecessor, condition: false })
+            }
+            Outcome::Skipped(Skip::Condition) => Kind::Skipped(Skipped { predecessor: String::new(), condition: true }),
         };
         Self { kind: Some(kind) }
     }
@@ -62,6 +66,7 @@ impl TryFrom<v1::Outcome> for Outcome {
             Kind::Canceled(_) => Self::Canceled,
             Kind::TimedOut(timed_out) => Self::TimedOut { limit_ms: timed_out.limit_ms },
             Kind::Lost(_) => Self::Lost,
+            Kind::Skipped(v1::outcome::Skipped { condition: true, .. }) => Self::Skipped(Skip::Condition),
             Kind::Skipped(skipped) => {
                 Self::Skipped(some(skipped.predecessor).map_or(Skip::RunEnded, Skip::Predecessor))
             }
@@ -102,7 +107,19 @@ impl TryFrom<v1::Cause> for Cause {
 
 impl From<&UnitResult> for v1::UnitResult {
     fn from(result: &UnitResult) -> Self {
-        let UnitResult { source, image, used, dockerfile, pushed, exit_code, tests, warnings } = result.clone();
+        let UnitResult {
+            source,
+            image,
+            used,
+            dockerfile,
+            pushed,
+            exit_code,
+            tests,
+            coverage,
+            artifacts,
+            afterwards,
+            warnings,
+        } = result.clone();
         Self {
             source: source.map(Into::into),
             image: shown(image.as_ref()),
@@ -112,6 +129,9 @@ impl From<&UnitResult> for v1::UnitResult {
             exit_code,
             tests: tests.map(Into::into),
             warnings,
+            coverage: coverage.map(Into::into),
+            artifacts: artifacts.into_iter().map(Into::into).collect(),
+            afterwards: afterwards.unwrap_or_default(),
         }
     }
 }
@@ -120,7 +140,19 @@ impl TryFrom<v1::UnitResult> for UnitResult {
     type Error = Invalid;
 
     fn try_from(wire: v1::UnitResult) -> Result<Self, Invalid> {
-        let v1::UnitResult { source, image, used, dockerfile, pushed, exit_code, tests, warnings } = wire;
+        let v1::UnitResult {
+            source,
+            image,
+            used,
+            dockerfile,
+            pushed,
+            exit_code,
+            tests,
+            warnings,
+            coverage,
+            artifacts,
+            afterwards,
+        } = wire;
         Ok(Self {
             source: source.map(TryInto::try_into).transpose()?,
             image: parsed_or_none("result.image", &image)?,
@@ -129,8 +161,55 @@ impl TryFrom<v1::UnitResult> for UnitResult {
             pushed: parsed_or_none("result.pushed", &pushed)?,
             exit_code,
             tests: tests.map(Into::into),
+            coverage: coverage.map(Into::into),
+            artifacts: artifacts.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            afterwards: some(afterwards),
             warnings,
         })
+    }
+}
+
+impl From<Coverage> for v1::Coverage {
+    fn from(coverage: Coverage) -> Self {
+        let Coverage { lines, lines_covered, branches, branches_covered } = coverage;
+        Self { lines, lines_covered, branches, branches_covered }
+    }
+}
+
+impl From<v1::Coverage> for Coverage {
+    fn from(wire: v1::Coverage) -> Self {
+        let v1::Coverage { lines, lines_covered, branches, branches_covered } = wire;
+        Self { lines, lines_covered, branches, branches_covered }
+    }
+}
+
+impl From<Artifact> for v1::Artifact {
+    fn from(artifact: Artifact) -> Self {
+        let Artifact { unit, path, digest, size } = artifact;
+        Self { unit, path, digest: digest.to_string(), size }
+    }
+}
+
+impl TryFrom<v1::Artifact> for Artifact {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Artifact) -> Result<Self, Invalid> {
+        let v1::Artifact { unit, path, digest, size } = wire;
+        Ok(Self { unit, path, digest: parsed("result.artifacts.digest", &digest)?, size })
+    }
+}
+
+impl From<Login> for v1::Login {
+    fn from(login: Login) -> Self {
+        let Login { registry, username, password } = login;
+        Self { registry, username, password: password.expose().to_vec() }
+    }
+}
+
+impl From<v1::Login> for Login {
+    fn from(wire: v1::Login) -> Self {
+        let v1::Login { registry, username, password } = wire;
+        Self { registry, username, password: SecretValue::new(password) }
     }
 }
 

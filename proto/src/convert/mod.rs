@@ -7,6 +7,8 @@ mod logs;
 mod plan;
 mod runs;
 
+pub use runs::secret;
+
 use acre_model::time::Timestamp;
 use std::{fmt::Display, str::FromStr};
 

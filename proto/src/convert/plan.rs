@@ -1,24 +1,26 @@
 //! Units as they travel to agents (`agents.proto`, `UnitSpec`).
 
 use super::{Invalid, parsed};
-use crate::v1::{self, build, unit_spec};
+use crate::v1::{self, build, fetch, unit_spec};
 use acre_model::{
     ids::UnitId,
-    plan::{Action, Build, Cmd, Context, Dependency, Fetch, Index, Push, Reports, Role, Rules},
+    plan::{Action, Build, Cmd, Context, Dependency, Fetch, GitAddress, Index, Push, Reports, Role, Rules, TarAddress},
     session::UnitSpec,
 };
 
-fn settings(pairs: Vec<(String, String)>) -> Vec<v1::Setting> {
+/// Names and values for the wire.
+pub(super) fn settings(pairs: Vec<(String, String)>) -> Vec<v1::Setting> {
     pairs.into_iter().map(|(name, value)| v1::Setting { name, value }).collect()
 }
 
-fn pairs(settings: Vec<v1::Setting>) -> Vec<(String, String)> {
+/// Names and values off the wire.
+pub(super) fn pairs(settings: Vec<v1::Setting>) -> Vec<(String, String)> {
     settings.into_iter().map(|setting| (setting.name, setting.value)).collect()
 }
 
 impl From<UnitSpec> for v1::UnitSpec {
     fn from(unit: UnitSpec) -> Self {
-        let UnitSpec { name, step, platform, action, rules, reports: Reports { junit } } = unit;
+        let UnitSpec { name, step, platform, action, rules, reports: Reports { junit, coverage }, artifacts } = unit;
         let action = match action {
             Action::Source(fetch) => unit_spec::Action::Source(fetch.into()),
             Action::Build(build) => unit_spec::Action::Build(build.into()),
@@ -27,7 +29,7 @@ impl From<UnitSpec> for v1::UnitSpec {
             Action::Cmd(cmd) => unit_spec::Action::Cmd(cmd.into()),
         };
         let (step, platform) = (step.to_string(), platform.to_string());
-        Self { name, step, platform, rules: Some(rules.into()), junit, action: Some(action) }
+        Self { name, step, platform, rules: Some(rules.into()), junit, action: Some(action), coverage, artifacts }
     }
 }
 
@@ -35,9 +37,9 @@ impl TryFrom<v1::UnitSpec> for UnitSpec {
     type Error = Invalid;
 
     fn try_from(wire: v1::UnitSpec) -> Result<Self, Invalid> {
-        let v1::UnitSpec { name, step, platform, rules, junit, action } = wire;
+        let v1::UnitSpec { name, step, platform, rules, junit, action, coverage, artifacts } = wire;
         let action = match action.ok_or_else(|| Invalid::missing("unit.action"))? {
-            unit_spec::Action::Source(fetch) => Action::Source(fetch.into()),
+            unit_spec::Action::Source(fetch) => Action::Source(fetch.try_into()?),
             unit_spec::Action::Build(build) => Action::Build(build.try_into()?),
             unit_spec::Action::Push(push) => Action::Push(push.try_into()?),
             unit_spec::Action::Index(index) => Action::Index(index.try_into()?),
@@ -49,7 +51,8 @@ impl TryFrom<v1::UnitSpec> for UnitSpec {
             platform: parsed("unit.platform", &platform)?,
             action,
             rules: rules.ok_or_else(|| Invalid::missing("unit.rules"))?.into(),
-            reports: Reports { junit },
+            reports: Reports { junit, coverage },
+            artifacts,
         })
     }
 }
@@ -110,15 +113,28 @@ impl From<v1::Rules> for Rules {
 
 impl From<Fetch> for v1::Fetch {
     fn from(fetch: Fetch) -> Self {
-        let Fetch { repository, reference, subdirectory } = fetch;
-        Self { repository, reference, subdirectory }
+        let kind = match fetch {
+            Fetch::Git(GitAddress { repository, reference, subdirectory }) => {
+                fetch::Kind::Git(fetch::Git { repository, reference, subdirectory })
+            }
+            Fetch::Tar(TarAddress { url, subdirectory }) => fetch::Kind::Tar(fetch::Tar { url, subdirectory }),
+            Fetch::Oci(reference) => fetch::Kind::Oci(reference.to_string()),
+        };
+        Self { kind: Some(kind) }
     }
 }
 
-impl From<v1::Fetch> for Fetch {
-    fn from(wire: v1::Fetch) -> Self {
-        let v1::Fetch { repository, reference, subdirectory } = wire;
-        Self { repository, reference, subdirectory }
+impl TryFrom<v1::Fetch> for Fetch {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Fetch) -> Result<Self, Invalid> {
+        Ok(match wire.kind.ok_or_else(|| Invalid::missing("source.kind"))? {
+            fetch::Kind::Git(fetch::Git { repository, reference, subdirectory }) => {
+                Self::Git(GitAddress { repository, reference, subdirectory })
+            }
+            fetch::Kind::Tar(fetch::Tar { url, subdirectory }) => Self::Tar(TarAddress { url, subdirectory }),
+            fetch::Kind::Oci(reference) => Self::Oci(parsed("source.oci", &reference)?),
+        })
     }
 }
 
@@ -136,11 +152,16 @@ impl From<Build> for v1::Build {
             add_hosts,
             network,
             shm_size,
+            secrets,
+            ssh,
+            cache_from,
+            cache_to,
             dependencies,
         } = build;
         let context = match context {
             Context::Tree(folder) => build::Context::Tree(folder),
             Context::Workspace(folder) => build::Context::Workspace(folder),
+            Context::Fetched { source, folder } => build::Context::Fetched(build::Fetched { source: source.0, folder }),
             Context::Empty => build::Context::Empty(build::Empty {}),
         };
         let dependencies = dependencies.map(|images| v1::Dependencies {
@@ -165,6 +186,10 @@ impl From<Build> for v1::Build {
             network,
             shm_size,
             dependencies,
+            secrets: settings(secrets),
+            ssh: settings(ssh),
+            cache_from,
+            cache_to,
         }
     }
 }
@@ -186,10 +211,17 @@ impl TryFrom<v1::Build> for Build {
             network,
             shm_size,
             dependencies,
+            secrets,
+            ssh,
+            cache_from,
+            cache_to,
         } = wire;
         let context = match context.ok_or_else(|| Invalid::missing("build.context"))? {
             build::Context::Tree(folder) => Context::Tree(folder),
             build::Context::Workspace(folder) => Context::Workspace(folder),
+            build::Context::Fetched(build::Fetched { source, folder }) => {
+                Context::Fetched { source: UnitId(source), folder }
+            }
             build::Context::Empty(_) => Context::Empty,
         };
         let dependency = |wire: v1::Dependency| {
@@ -209,6 +241,10 @@ impl TryFrom<v1::Build> for Build {
             add_hosts,
             network,
             shm_size,
+            secrets: pairs(secrets),
+            ssh: pairs(ssh),
+            cache_from,
+            cache_to,
             dependencies: dependencies.transpose()?,
         })
     }
@@ -271,7 +307,13 @@ impl From<Cmd> for v1::Cmd {
             ulimits,
             cap_drop,
             pull,
+            pull_retries,
+            pull_retry_delay_ms,
             privileged,
+            engine_socket,
+            keep,
+            registry_auth,
+            isolation,
         } = cmd;
         let entry_point = entry_point.map(|words| v1::cmd::EntryPoint { words });
         Self {
@@ -299,7 +341,13 @@ impl From<Cmd> for v1::Cmd {
             ulimits,
             cap_drop,
             pull,
+            pull_retries,
+            pull_retry_delay_ms,
             privileged,
+            engine_socket,
+            keep,
+            registry_auth,
+            isolation,
         }
     }
 }
@@ -331,7 +379,13 @@ impl From<v1::Cmd> for Cmd {
             ulimits,
             cap_drop,
             pull,
+            pull_retries,
+            pull_retry_delay_ms,
             privileged,
+            engine_socket,
+            keep,
+            registry_auth,
+            isolation,
         } = wire;
         let entry_point = entry_point.map(|entry_point| entry_point.words);
         Self {
@@ -359,7 +413,13 @@ impl From<v1::Cmd> for Cmd {
             ulimits,
             cap_drop,
             pull,
+            pull_retries,
+            pull_retry_delay_ms,
             privileged,
+            engine_socket,
+            keep,
+            registry_auth,
+            isolation,
         }
     }
 }

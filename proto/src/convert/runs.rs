@@ -3,14 +3,18 @@
 use super::{Invalid, common, field, parsed, parsed_or_default, parsed_or_none, shown, some};
 use crate::v1::{self, source, task_source, unit_phase};
 use acre_model::{
-    ids::UnitId,
+    ids::{SecretId, UnitId},
     platform::Platform,
     run::{RunStatus, RunView, UnitPhase, UnitView},
+    secret::{Confidential, SECRET_SIZE, SecretValue},
     submission::{Emulation, NamedText, Source, Submission, TaskSource},
 };
 
-impl From<Submission> for v1::SubmitRequest {
-    fn from(submission: Submission) -> Self {
+impl From<(Submission, Confidential)> for v1::SubmitRequest {
+    fn from((submission, confidential): (Submission, Confidential)) -> Self {
+        let Confidential { secrets, logins } = confidential;
+        let secrets =
+            secrets.iter().map(|(id, value)| v1::Secret { id: id.to_string(), value: value.expose().to_vec() });
         let Submission {
             project,
             source,
@@ -18,6 +22,7 @@ impl From<Submission> for v1::SubmitRequest {
             task,
             values,
             sets,
+            secret_sets,
             platforms,
             registry,
             timeout_ms,
@@ -28,7 +33,7 @@ impl From<Submission> for v1::SubmitRequest {
         let source = match source {
             Source::None => source::Kind::None(source::None {}),
             Source::Tree(digest) => source::Kind::Tree(digest.to_string()),
-            Source::Git(address) => source::Kind::Git(address),
+            Source::Address(address) => source::Kind::Address(address),
         };
         let task = match task {
             TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
@@ -52,11 +57,14 @@ impl From<Submission> for v1::SubmitRequest {
             pool: pool.to_string(),
             emulation: emulation.into(),
             idempotency_key: idempotency_key.unwrap_or_default(),
+            secret_sets,
+            secrets: secrets.collect(),
+            logins: logins.into_iter().map(Into::into).collect(),
         }
     }
 }
 
-impl TryFrom<v1::SubmitRequest> for Submission {
+impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
     type Error = Invalid;
 
     fn try_from(wire: v1::SubmitRequest) -> Result<Self, Invalid> {
@@ -68,7 +76,7 @@ impl TryFrom<v1::SubmitRequest> for Submission {
         let source = match wire.source.and_then(|source| source.kind).ok_or_else(|| Invalid::missing("source"))? {
             source::Kind::None(_) => Source::None,
             source::Kind::Tree(digest) => Source::Tree(parsed("source.tree", &digest)?),
-            source::Kind::Git(address) => Source::Git(address),
+            source::Kind::Address(address) => Source::Address(address),
         };
         let task = match wire.task.and_then(|task| task.kind).ok_or_else(|| Invalid::missing("task"))? {
             task_source::Kind::File(name) => TaskSource::File(some(name)),
@@ -78,21 +86,36 @@ impl TryFrom<v1::SubmitRequest> for Submission {
             return Err(Invalid::new("source_shown", "is longer than 1 KiB"));
         }
         let platforms = wire.platforms.iter().map(|text| parsed("platforms", text)).collect::<Result<_, _>>()?;
-        Ok(Self {
+        let confidential = Confidential {
+            secrets: wire.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
+            logins: wire.logins.into_iter().map(Into::into).collect(),
+        };
+        let submission = Submission {
             project: parsed_or_default("project", &wire.project)?,
             source,
             source_shown: wire.source_shown,
             task,
             values: wire.values.into_iter().map(Into::into).collect(),
             sets: wire.sets.into_iter().map(|pair| (pair.key, pair.value)).collect(),
+            secret_sets: wire.secret_sets,
             platforms,
             registry: some(wire.registry),
             timeout_ms: (wire.timeout_ms > 0).then_some(wire.timeout_ms),
             pool: parsed_or_default("pool", &wire.pool)?,
             emulation,
             idempotency_key: some(wire.idempotency_key),
-        })
+        };
+        Ok((submission, confidential))
     }
+}
+
+/// A secret within its limit.
+pub fn secret(wire: v1::Secret) -> Result<(SecretId, SecretValue), Invalid> {
+    let v1::Secret { id, value } = wire;
+    if value.len() > SECRET_SIZE {
+        return Err(Invalid::new("secrets.value", format!("`{id}` is longer than {} KiB", SECRET_SIZE >> 10)));
+    }
+    Ok((parsed("secrets.id", &id)?, SecretValue::new(value)))
 }
 
 impl From<NamedText> for v1::NamedText {

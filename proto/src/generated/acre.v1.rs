@@ -64,6 +64,9 @@ pub mod outcome {
         /// Name of the unit it waited for, which did not succeed; empty: the run ended before its turn.
         #[prost(string, tag = "1")]
         pub predecessor: ::prost::alloc::string::String,
+        /// Its condition on exit codes did not hold; what waits for it goes on.
+        #[prost(bool, tag = "2")]
+        pub condition: bool,
     }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
@@ -110,6 +113,63 @@ pub struct UnitResult {
     /// What went wrong without failing the unit.
     #[prost(string, repeated, tag = "8")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Coverage found in its reports.
+    #[prost(message, optional, tag = "9")]
+    pub coverage: ::core::option::Option<Coverage>,
+    /// Files that are kept with the run.
+    #[prost(message, repeated, tag = "10")]
+    pub artifacts: ::prost::alloc::vec::Vec<Artifact>,
+    /// Of a detached cmd: how its container ended or ailed later; empty: nothing to tell.
+    #[prost(string, tag = "11")]
+    pub afterwards: ::prost::alloc::string::String,
+}
+/// Lines and branches that count, and how many of them tests went through.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Coverage {
+    #[prost(uint64, tag = "1")]
+    pub lines: u64,
+    #[prost(uint64, tag = "2")]
+    pub lines_covered: u64,
+    #[prost(uint64, tag = "3")]
+    pub branches: u64,
+    #[prost(uint64, tag = "4")]
+    pub branches_covered: u64,
+}
+/// A file of the workspace that is kept with the run; its content is a blob of kind file.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Artifact {
+    /// `step@os/arch` that left it.
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    /// Relative to the workspace.
+    #[prost(string, tag = "2")]
+    pub path: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub digest: ::prost::alloc::string::String,
+    /// Bytes.
+    #[prost(uint64, tag = "4")]
+    pub size: u64,
+}
+/// The login to one registry. Never stored but sealed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Login {
+    /// `host\[:port\]`; Docker Hub is `docker.io`.
+    #[prost(string, tag = "1")]
+    pub registry: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub username: ::prost::alloc::string::String,
+    /// Password or token.
+    #[prost(bytes = "vec", tag = "3")]
+    pub password: ::prost::alloc::vec::Vec<u8>,
+}
+/// A secret's value under its id. Never stored but sealed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Secret {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// At most 64 KiB.
+    #[prost(bytes = "vec", tag = "2")]
+    pub value: ::prost::alloc::vec::Vec<u8>,
 }
 /// A resolved source: the tree, and the commit it came from.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -242,6 +302,15 @@ pub struct SubmitRequest {
     /// A second submission with the same key and body is the same run; empty: none.
     #[prost(string, tag = "12")]
     pub idempotency_key: ::prost::alloc::string::String,
+    /// Names of --set-secret: `.Values.NAME` is the secret `set.NAME`.
+    #[prost(string, repeated, tag = "13")]
+    pub secret_sets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Values of secrets that the client knows: of --set-secret, of variables and files of its machine.
+    #[prost(message, repeated, tag = "14")]
+    pub secrets: ::prost::alloc::vec::Vec<Secret>,
+    /// Logins that the client knows for registries that the run uses.
+    #[prost(message, repeated, tag = "15")]
+    pub logins: ::prost::alloc::vec::Vec<Login>,
 }
 /// Where the files come from.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -261,9 +330,9 @@ pub mod source {
         /// Digest of the root directory of a tree that was put before.
         #[prost(string, tag = "2")]
         Tree(::prost::alloc::string::String),
-        /// Git address, `<https://….git#ref:subdir`.>
+        /// What an agent fetches: git (`<https://….git#ref:subdir`>), tar by http, `oci://registry/repository:tag`.
         #[prost(string, tag = "3")]
-        Git(::prost::alloc::string::String),
+        Address(::prost::alloc::string::String),
     }
 }
 /// Where the steps come from.
@@ -2280,6 +2349,50 @@ pub struct DesiredGroup {
     /// Attempts that should run, or end.
     #[prost(message, repeated, tag = "8")]
     pub attempts: ::prost::alloc::vec::Vec<DesiredAttempt>,
+    /// Trees that source units of the plan have fetched, for builds of this group.
+    #[prost(message, repeated, tag = "9")]
+    pub fetched: ::prost::alloc::vec::Vec<FetchedTree>,
+    /// Networks and volumes that the task declares.
+    #[prost(message, repeated, tag = "10")]
+    pub networks: ::prost::alloc::vec::Vec<Network>,
+    #[prost(message, repeated, tag = "11")]
+    pub volumes: ::prost::alloc::vec::Vec<Volume>,
+    /// Logins to registries.
+    #[prost(message, repeated, tag = "12")]
+    pub logins: ::prost::alloc::vec::Vec<Login>,
+    /// Values that are masked in everything that leaves the agent.
+    #[prost(bytes = "vec", repeated, tag = "13")]
+    pub masks: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FetchedTree {
+    /// Place of the source unit in the plan.
+    #[prost(uint32, tag = "1")]
+    pub unit: u32,
+    /// Digest of the tree's root directory.
+    #[prost(string, tag = "2")]
+    pub tree: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Network {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub driver: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub ipv6: bool,
+    /// It is on the engine already, and is neither made nor removed.
+    #[prost(bool, tag = "4")]
+    pub skip_creation: bool,
+}
+/// A volume in memory.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Volume {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// File name and content in base64.
+    #[prost(message, repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<Setting>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BuiltImage {
@@ -2321,6 +2434,11 @@ pub struct UnitSpec {
     pub rules: ::core::option::Option<Rules>,
     #[prost(string, repeated, tag = "5")]
     pub junit: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "11")]
+    pub coverage: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Globs of files that are kept with the run.
+    #[prost(string, repeated, tag = "12")]
+    pub artifacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(oneof = "unit_spec::Action", tags = "6, 7, 8, 9, 10")]
     pub action: ::core::option::Option<unit_spec::Action>,
 }
@@ -2364,12 +2482,37 @@ pub struct Rules {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fetch {
-    #[prost(string, tag = "1")]
-    pub repository: ::prost::alloc::string::String,
-    #[prost(string, optional, tag = "2")]
-    pub reference: ::core::option::Option<::prost::alloc::string::String>,
-    #[prost(string, optional, tag = "3")]
-    pub subdirectory: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(oneof = "fetch::Kind", tags = "1, 2, 3")]
+    pub kind: ::core::option::Option<fetch::Kind>,
+}
+/// Nested message and enum types in `Fetch`.
+pub mod fetch {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Git {
+        #[prost(string, tag = "1")]
+        pub repository: ::prost::alloc::string::String,
+        #[prost(string, optional, tag = "2")]
+        pub reference: ::core::option::Option<::prost::alloc::string::String>,
+        #[prost(string, optional, tag = "3")]
+        pub subdirectory: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Tar {
+        #[prost(string, tag = "1")]
+        pub url: ::prost::alloc::string::String,
+        #[prost(string, optional, tag = "2")]
+        pub subdirectory: ::core::option::Option<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "1")]
+        Git(Git),
+        #[prost(message, tag = "2")]
+        Tar(Tar),
+        /// Reference of an OCI artifact.
+        #[prost(string, tag = "3")]
+        Oci(::prost::alloc::string::String),
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Build {
@@ -2397,13 +2540,31 @@ pub struct Build {
     /// Absent: the Dockerfile could not be read at submission.
     #[prost(message, optional, tag = "14")]
     pub dependencies: ::core::option::Option<Dependencies>,
-    #[prost(oneof = "build::Context", tags = "1, 2, 3")]
+    /// Id in the Dockerfile and value, for `RUN --mount=type=secret`.
+    #[prost(message, repeated, tag = "16")]
+    pub secrets: ::prost::alloc::vec::Vec<Setting>,
+    /// Id in the Dockerfile and private key, for `RUN --mount=type=ssh`.
+    #[prost(message, repeated, tag = "17")]
+    pub ssh: ::prost::alloc::vec::Vec<Setting>,
+    #[prost(string, repeated, tag = "18")]
+    pub cache_from: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "19")]
+    pub cache_to: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(oneof = "build::Context", tags = "1, 2, 3, 15")]
     pub context: ::core::option::Option<build::Context>,
 }
 /// Nested message and enum types in `Build`.
 pub mod build {
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
     pub struct Empty {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Fetched {
+        /// Place of the source unit in the plan.
+        #[prost(uint32, tag = "1")]
+        pub source: u32,
+        #[prost(string, tag = "2")]
+        pub folder: ::prost::alloc::string::String,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Context {
         /// Folder of the source tree; empty: its root.
@@ -2415,6 +2576,9 @@ pub mod build {
         /// Nothing but the Dockerfile.
         #[prost(message, tag = "3")]
         Empty(Empty),
+        /// Folder of the tree that a source unit fetched.
+        #[prost(message, tag = "15")]
+        Fetched(Fetched),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2511,6 +2675,20 @@ pub struct Cmd {
     pub pull: bool,
     #[prost(bool, tag = "25")]
     pub privileged: bool,
+    /// Further tries of the pull, and the wait before each.
+    #[prost(uint32, tag = "26")]
+    pub pull_retries: u32,
+    #[prost(uint64, tag = "27")]
+    pub pull_retry_delay_ms: u64,
+    #[prost(bool, tag = "28")]
+    pub engine_socket: bool,
+    #[prost(bool, tag = "29")]
+    pub keep: bool,
+    #[prost(bool, tag = "30")]
+    pub registry_auth: bool,
+    /// `process` or `hyperv`.
+    #[prost(string, optional, tag = "31")]
+    pub isolation: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Nested message and enum types in `Cmd`.
 pub mod cmd {
@@ -2537,6 +2715,11 @@ pub struct Capability {
     pub engine: ::core::option::Option<Engine>,
     #[prost(string, tag = "7")]
     pub version: ::prost::alloc::string::String,
+    /// What its configuration gives to steps that ask for it.
+    #[prost(bool, tag = "8")]
+    pub allows_privileged: bool,
+    #[prost(bool, tag = "9")]
+    pub allows_engine_socket: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Served {
@@ -3531,6 +3714,767 @@ pub mod fleet_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "acre.v1.Fleet";
     impl<T> tonic::server::NamedService for FleetServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetSecretRequest {
+    /// Empty: `default`.
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub secret: ::core::option::Option<Secret>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetSecretResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSecretsRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSecretsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub secrets: ::prost::alloc::vec::Vec<SecretView>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SecretView {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub set_at: ::core::option::Option<Instant>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecretRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecretResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLoginRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub login: ::core::option::Option<Login>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLoginResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLoginsRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLoginsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub logins: ::prost::alloc::vec::Vec<LoginView>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LoginView {
+    #[prost(string, tag = "1")]
+    pub registry: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub username: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub set_at: ::core::option::Option<Instant>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLoginRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub registry: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLoginResponse {}
+/// Generated client implementations.
+pub mod projects_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct ProjectsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl ProjectsClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> ProjectsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ProjectsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ProjectsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Stores a secret, in place of one with the same id. INVALID_ARGUMENT: a bad id, or a value over 64 KiB.
+        pub async fn set_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/SetSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("acre.v1.Projects", "SetSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The project's secrets, by id, without their values.
+        pub async fn list_secrets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSecretsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSecretsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/ListSecrets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("acre.v1.Projects", "ListSecrets"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a secret. NOT_FOUND: there is none with this id.
+        pub async fn delete_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/DeleteSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("acre.v1.Projects", "DeleteSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stores the login to a registry, in place of an earlier one.
+        pub async fn set_login(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLoginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/SetLogin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Projects", "SetLogin"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The project's logins, by registry, without their passwords.
+        pub async fn list_logins(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLoginsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLoginsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/ListLogins",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("acre.v1.Projects", "ListLogins"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes a login. NOT_FOUND: there is none for this registry.
+        pub async fn delete_login(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLoginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/acre.v1.Projects/DeleteLogin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("acre.v1.Projects", "DeleteLogin"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod projects_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ProjectsServer.
+    #[async_trait]
+    pub trait Projects: std::marker::Send + std::marker::Sync + 'static {
+        /// Stores a secret, in place of one with the same id. INVALID_ARGUMENT: a bad id, or a value over 64 KiB.
+        async fn set_secret(
+            &self,
+            request: tonic::Request<super::SetSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetSecretResponse>,
+            tonic::Status,
+        >;
+        /// The project's secrets, by id, without their values.
+        async fn list_secrets(
+            &self,
+            request: tonic::Request<super::ListSecretsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSecretsResponse>,
+            tonic::Status,
+        >;
+        /// Removes a secret. NOT_FOUND: there is none with this id.
+        async fn delete_secret(
+            &self,
+            request: tonic::Request<super::DeleteSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteSecretResponse>,
+            tonic::Status,
+        >;
+        /// Stores the login to a registry, in place of an earlier one.
+        async fn set_login(
+            &self,
+            request: tonic::Request<super::SetLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLoginResponse>,
+            tonic::Status,
+        >;
+        /// The project's logins, by registry, without their passwords.
+        async fn list_logins(
+            &self,
+            request: tonic::Request<super::ListLoginsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLoginsResponse>,
+            tonic::Status,
+        >;
+        /// Removes a login. NOT_FOUND: there is none for this registry.
+        async fn delete_login(
+            &self,
+            request: tonic::Request<super::DeleteLoginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLoginResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct ProjectsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ProjectsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ProjectsServer<T>
+    where
+        T: Projects,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/acre.v1.Projects/SetSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetSecretSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::SetSecretRequest>
+                    for SetSecretSvc<T> {
+                        type Response = super::SetSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::set_secret(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/ListSecrets" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSecretsSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::ListSecretsRequest>
+                    for ListSecretsSvc<T> {
+                        type Response = super::ListSecretsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSecretsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::list_secrets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSecretsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/DeleteSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSecretSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::DeleteSecretRequest>
+                    for DeleteSecretSvc<T> {
+                        type Response = super::DeleteSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::delete_secret(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSecretSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/SetLogin" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetLoginSvc<T: Projects>(pub Arc<T>);
+                    impl<T: Projects> tonic::server::UnaryService<super::SetLoginRequest>
+                    for SetLoginSvc<T> {
+                        type Response = super::SetLoginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetLoginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::set_login(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetLoginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/ListLogins" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLoginsSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::ListLoginsRequest>
+                    for ListLoginsSvc<T> {
+                        type Response = super::ListLoginsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLoginsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::list_logins(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLoginsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/DeleteLogin" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteLoginSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::DeleteLoginRequest>
+                    for DeleteLoginSvc<T> {
+                        type Response = super::DeleteLoginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteLoginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::delete_login(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteLoginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ProjectsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "acre.v1.Projects";
+    impl<T> tonic::server::NamedService for ProjectsServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

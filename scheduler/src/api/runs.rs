@@ -15,6 +15,7 @@ use acre_model::{
     ids::{ProjectName, RunId},
     plan::ResolvedSource,
     run::RunView,
+    secret::Confidential,
     submission::{Source, Submission, TaskSource},
 };
 use acre_proto::{
@@ -36,7 +37,7 @@ impl Runs for Services {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
         self.board.note_asked();
         check_room(&self.data)?;
-        let submission: Submission = request.into_inner().try_into()?;
+        let (submission, _confidential): (Submission, Confidential) = request.into_inner().try_into()?;
         let run = self.accept(submission).await?;
         Ok(Response::new(v1::SubmitResponse { run: Some(run.into()) }))
     }
@@ -121,7 +122,7 @@ impl Services {
     ) -> Result<NewRun, Status> {
         let submission = Arc::new(submission);
         let (resolved, plan, task_shown) = match &submission.source {
-            Source::Git(_) => {
+            Source::Address(_) => {
                 let name = match &submission.task {
                     TaskSource::Text(text) => text.name.clone(),
                     TaskSource::File(name) => name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()),

@@ -2,7 +2,7 @@
 
 use super::{Mono, Patience};
 use acre_model::{
-    capability::{Capability, Engine},
+    capability::{Capability, Engine, Privileges},
     fleet::Readiness,
     ids::PoolName,
     time::Timestamp,
@@ -57,6 +57,7 @@ impl Agent {
             memory: 0,
             engine: Engine::Down("not connected since the scheduler started".to_owned()),
             version: String::new(),
+            allows: Privileges::default(),
         };
         Self { capability, session: Session::Unheard, draining: false, sandboxes: 0 }
     }

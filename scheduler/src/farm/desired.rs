@@ -8,7 +8,7 @@ use acre_model::{
     outcome::Outcome,
     plan::Action,
     reference::Reference,
-    session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, UnitSpec},
+    session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, Opened, UnitSpec},
 };
 
 impl State {
@@ -34,6 +34,10 @@ fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
         network: planned.network,
         tree: run.record.resolved.as_ref().and_then(|source| source.tree),
         source_key: format!("{}\n{}", run.record.project, run.record.source_shown),
+        fetched: Vec::new(),
+        networks: run.plan.networks.clone(),
+        volumes: run.plan.volumes.clone(),
+        confidential: Opened::default(),
         images: images(run, group),
         attempts: attempts.collect(),
     }

@@ -35,6 +35,8 @@ pub(super) fn report(run: &Run, at: Timestamp) -> Report {
         images: builds.flat_map(|(unit, build)| images(run, unit, build, git.as_ref())).collect(),
         units: run.plan.units.iter().map(|unit| unit_report(run, unit)).collect(),
         tests: (tests.suites > 0).then_some(tests),
+        coverage: None,
+        artifacts: Vec::new(),
         git,
     }
 }
@@ -113,6 +115,7 @@ fn unit_report(run: &Run, unit: &Unit) -> UnitReport {
         elapsed_ms: None,
         outcome: String::new(),
         exit_code: None,
+        warnings: Vec::new(),
         pushed: reference.and_then(|reference| Some(reference.at(pushed(run, unit.id)?).to_string())),
     };
     if let UnitState::Ended { agent, started_at, ended_at, outcome, result, .. } = &record.state {

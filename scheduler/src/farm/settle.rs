@@ -8,7 +8,7 @@ use super::{
 use crate::placement::{self, Candidate, Problem, Want};
 use acre_model::{
     attempt::{Assignment, AttemptId},
-    capability::Requirement,
+    capability::{Privileges, Requirement},
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
     plan::Action,
@@ -205,7 +205,7 @@ pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
     Want {
         key: (run.record.id.clone(), group),
         project: &run.record.project,
-        requirement: Requirement { platform, pool: run.record.pool.clone() },
+        requirement: Requirement { platform, pool: run.record.pool.clone(), asks: Privileges::default() },
         emulation: run.record.emulation,
         avoid: run.record.groups[group.index()].avoid.as_ref(),
     }

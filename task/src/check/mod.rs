@@ -168,7 +168,7 @@ fn reports(fields: &mut Fields<'_, '_>) -> Reports {
     let Some(entry) = fields.get("reports") else { return Reports::default() };
     let Some(mut inner) = Fields::new(&entry.value, "`reports`", fields.faults) else { return Reports::default() };
     inner.check_keys(&REPORTS);
-    Reports { junit: globs(&mut inner, "junit") }
+    Reports { junit: globs(&mut inner, "junit"), coverage: Vec::new() }
 }
 
 /// Globs below the workspace.

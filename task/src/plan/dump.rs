@@ -1,6 +1,6 @@
 //! A plan as text, one line per unit: what `acre check` shows, and what tests compare.
 
-use acre_model::plan::{Action, Context, Plan, Role, Unit};
+use acre_model::plan::{Action, Context, Fetch, Plan, Role, Unit};
 use std::fmt::Write;
 
 /// One line per unit: its name, what it does, what it waits for (`<-`), and its group (`#n`, `#n net` where the
@@ -34,7 +34,9 @@ fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {
 
 fn what(unit: &Unit) -> String {
     match &unit.action {
-        Action::Source(fetch) => crate::address::shown(&fetch.repository),
+        Action::Source(Fetch::Git(git)) => crate::address::shown(&git.repository),
+        Action::Source(Fetch::Tar(tar)) => crate::address::shown(&tar.url),
+        Action::Source(Fetch::Oci(reference)) => format!("oci://{reference}"),
         Action::Push(push) if push.as_child => format!("{} (child)", push.reference),
         Action::Push(push) => push.reference.to_string(),
         Action::Index(index) => format!("{} of {}", index.reference, index.children.len()),
@@ -50,6 +52,7 @@ fn what(unit: &Unit) -> String {
             let (place, folder) = match &build.context {
                 Context::Tree(folder) => ("", folder.as_str()),
                 Context::Workspace(folder) => ("workspace ", folder.as_str()),
+                Context::Fetched { folder, .. } => ("fetched ", folder.as_str()),
                 Context::Empty => ("nothing", ""),
             };
             let folder = if folder.is_empty() && build.context != Context::Empty { "." } else { folder };

@@ -48,7 +48,7 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
         }
         debug_assert!(group.units.iter().all(|unit| units[unit.index()].group.index() == index));
     }
-    Some(Plan { platforms, units, groups, warnings: Vec::new() })
+    Some(Plan { platforms, units, groups, ..Plan::default() })
 }
 
 /// Where every build takes its files from, and what its Dockerfile builds on.

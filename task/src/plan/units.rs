@@ -6,7 +6,7 @@ use crate::{
 };
 use acre_model::{
     ids::{GroupId, StepId, UnitId},
-    plan::{Action, Cmd, Fetch, Index, Push, Reports, Rules, Unit},
+    plan::{Action, Cmd, Condition, Fetch, Index, Push, Reports, Rules, Unit},
     platform::Platform,
     reference::Reference,
 };
@@ -42,6 +42,8 @@ pub(crate) fn source_unit(fetch: &Fetch) -> Unit {
         action: Action::Source(fetch.clone()),
         rules,
         reports: Reports::default(),
+        artifacts: Vec::new(),
+        condition: Condition::default(),
     }
 }
 
@@ -188,5 +190,7 @@ fn add(units: &mut Vec<Unit>, step: &Step, suffix: &str, platform: &Platform, ac
         action,
         rules: step.rules.clone(),
         reports: step.reports.clone(),
+        artifacts: Vec::new(),
+        condition: Condition::default(),
     });
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::RunFacts;
-use acre_model::{ids::RunId, platform::Platform, submission::NamedText};
+use acre_model::{ids::RunId, platform::Platform, secret::Nonce, submission::NamedText};
 
 fn rendered(text: &str) -> Result<Rendered, String> {
     let facts = RunFacts {
@@ -14,6 +14,7 @@ fn rendered(text: &str) -> Result<Rendered, String> {
         git_tag: Some("v1.0".to_owned()),
         triggered_by: "a b".to_owned(),
         task_name: None,
+        nonce: Nonce::default(),
     };
     let values = "m: {a: 1, b: [x, y]}\ns: text\nn: 7\nt: true\nempty: \"\"\nnil: ~\n";
     let values = NamedText { name: "v".to_owned(), text: values.to_owned() };

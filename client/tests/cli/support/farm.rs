@@ -6,6 +6,7 @@ use acre_model::{
     log::Followed,
     report::Report,
     run::{RunStatus, RunView},
+    secret::Confidential,
     submission::Submission,
 };
 use acre_proto::v1::{self, blobs_server, fleet_server, logs_server, runs_server};
@@ -146,7 +147,7 @@ impl runs_server::Runs for Service {
     type WatchStream = BoxStream<'static, Result<v1::Run, Status>>;
 
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
-        let submission: Submission = request.into_inner().try_into()?;
+        let (submission, _): (Submission, Confidential) = request.into_inner().try_into()?;
         self.note(|asked| asked.submissions.push(submission));
         if let Some(refusal) = &self.0.scenario.refusal {
             return Err(refusal.clone());

@@ -126,6 +126,7 @@ pub fn report(run: &RunView) -> Report {
         elapsed_ms: Some(3200),
         outcome: "succeeded".to_owned(),
         exit_code: None,
+        warnings: Vec::new(),
         pushed: unit.result.pushed.map(|digest| format!("myregistry.example/hello-world:1.10@{digest}")),
     };
     let failures =
@@ -141,6 +142,8 @@ pub fn report(run: &RunView) -> Report {
         images,
         units: run.units.iter().map(unit).collect(),
         tests: Some(TestSummary { suites: 1, passed: 12, failed: 1, skipped: 0, time_ms: 321, failures }),
+        coverage: None,
+        artifacts: Vec::new(),
     }
 }
 

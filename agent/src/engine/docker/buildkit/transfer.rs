@@ -16,6 +16,7 @@ use std::{
     task::{Context, Poll},
 };
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Status, Streaming};
 
@@ -48,6 +49,8 @@ pub(super) enum Source {
     Content(Digest),
 }
 
+type Requests = ReceiverStream<Result<u32, Stop>>;
+
 type Outgoing = mpsc::Sender<Result<Packet, Status>>;
 
 /// The packets of one transfer, which ends when they are dropped.
@@ -67,8 +70,12 @@ impl Stream for Packets {
 /// Sends files as they are asked for.
 pub(super) fn send(files: Vec<Sent>, content: Arc<dyn Content>, asked: Streaming<Packet>, fault: Fault) -> Packets {
     let (out, packets) = mpsc::channel(AHEAD);
+    // Each file is asked for once.
+    let (wanted, requests) = mpsc::channel(files.len().max(1));
+    let listening = AbortOnDropHandle::new(tokio::spawn(listen(asked, wanted)));
     let transfer = tokio::spawn(async move {
-        let answering = answer(&files, content.as_ref(), asked, &out);
+        let _listening = listening;
+        let answering = answer(&files, &content, ReceiverStream::new(requests), &out);
         if let Err(Stop::Failed(why)) = tokio::try_join!(tell(&files, &out), answering) {
             let status = Status::internal(why.clone());
             fault.set(EngineError::Transfer(why)).ok();
@@ -93,24 +100,35 @@ async fn tell(files: &[Sent], out: &Outgoing) -> Result<(), Stop> {
     put(out, packet(PacketType::PacketStat)).await
 }
 
-async fn answer(files: &[Sent], content: &dyn Content, asked: Streaming<Packet>, out: &Outgoing) -> Result<(), Stop> {
-    let requests = asked.map_err(|_| Stop::Deaf).try_take_while(|packet| {
-        std::future::ready(Ok(![PacketType::PacketFin, PacketType::PacketErr].contains(&packet.r#type())))
-    });
-    let requests = requests.try_filter(|packet| std::future::ready(packet.r#type() == PacketType::PacketReq));
-    requests
-        .try_for_each_concurrent(AT_ONCE, async |request| {
-            let file = usize::try_from(request.id).ok().and_then(|id| files.get(id));
-            let file = file.ok_or_else(|| {
-                Stop::Failed(format!("the engine asked for a file {} of {}", request.id, files.len()))
-            })?;
-            send_file(request.id, file, content, out).await
-        })
-        .await?;
+async fn answer(files: &[Sent], content: &Arc<dyn Content>, requests: Requests, out: &Outgoing) -> Result<(), Stop> {
+    requests.try_for_each_concurrent(AT_ONCE, |id| send_one(id, files, content, out)).await?;
     put(out, packet(PacketType::PacketFin)).await
 }
 
-async fn send_file(id: u32, file: &Sent, content: &dyn Content, out: &Outgoing) -> Result<(), Stop> {
+/// Takes requests off the connection as they come, also while others are answered: thousands that wait there are taken
+/// for an attack (h2's budget for small DATA frames), upon which the connection ends.
+async fn listen(mut asked: Streaming<Packet>, wanted: mpsc::Sender<Result<u32, Stop>>) {
+    loop {
+        let heard = match asked.message().await {
+            Ok(Some(packet)) if packet.r#type() == PacketType::PacketReq => Ok(packet.id),
+            Ok(Some(packet)) if [PacketType::PacketFin, PacketType::PacketErr].contains(&packet.r#type()) => return,
+            Ok(Some(_)) => continue,
+            Ok(None) => return,
+            Err(_) => Err(Stop::Deaf),
+        };
+        if wanted.send(heard).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn send_one(id: u32, files: &[Sent], content: &Arc<dyn Content>, out: &Outgoing) -> Result<(), Stop> {
+    let file = usize::try_from(id).ok().and_then(|id| files.get(id));
+    let file = file.ok_or_else(|| Stop::Failed(format!("the engine asked for file {id} of {}", files.len())))?;
+    send_file(id, file, content, out).await
+}
+
+async fn send_file(id: u32, file: &Sent, content: &Arc<dyn Content>, out: &Outgoing) -> Result<(), Stop> {
     match &file.source {
         Source::Nothing => {}
         Source::Bytes(bytes) => {
