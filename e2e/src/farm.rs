@@ -110,6 +110,13 @@ impl Farm {
         Running::start(command).end()
     }
 
+    /// Runs `acre` to its end with these variables in its environment, and `input` on its standard input.
+    pub fn acre_with(&self, environment: &[(&str, &str)], input: &str, words: &[&str]) -> Output {
+        let mut command = self.command(words);
+        command.envs(environment.iter().copied());
+        Running::start_with(command, &self.text(input)).end()
+    }
+
     /// Runs `acre` to its end.
     pub fn acre(&self, words: &[&str]) -> Output {
         self.start(words).end()

@@ -28,13 +28,40 @@ impl GitServer {
     /// Commits these files, and no others, to a branch; the commit.
     pub fn commit(&self, branch: &str, files: &[(&str, &str)]) -> String {
         let work = Source::new(files);
-        let repository = self.folder.path().join("repo.git");
-        let repository = repository.to_str().expect("temporary folders have plain names");
         git(work.path(), &["init", "--quiet", "--initial-branch=work"]);
         git(work.path(), &["add", "--all", "--force"]);
+        self.push(&work, branch)
+    }
+
+    /// Commits what is added in a repository, and puts it on a branch; the commit.
+    fn push(&self, work: &Source, branch: &str) -> String {
+        let repository = self.folder.path().join("repo.git");
+        let repository = repository.to_str().expect("temporary folders have plain names");
         git(work.path(), &["commit", "--quiet", "--message=files"]);
         git(work.path(), &["push", "--quiet", "--force", repository, &format!("work:refs/heads/{branch}")]);
         git(work.path(), &["rev-parse", "HEAD"]).trim().to_owned()
+    }
+
+    /// Commits these files, and no others, under any reference, such as `refs/pull/7/head`; the commit.
+    pub fn commit_to(&self, reference: &str, files: &[(&str, &str)]) -> String {
+        let commit = self.commit("passing", files);
+        let repository = self.folder.path().join("repo.git");
+        git(&repository, &["update-ref", reference, &commit]);
+        git(&repository, &["update-ref", "-d", "refs/heads/passing"]);
+        commit
+    }
+
+    /// Commits these files and a submodule at a folder to a branch; the commit.
+    pub fn commit_submodule(&self, branch: &str, files: &[(&str, &str)], folder: &str, url: &str) -> String {
+        let modules = format!("[submodule \"{folder}\"]\n\tpath = {folder}\n\turl = {url}\n");
+        let work = Source::new(files);
+        work.write(".gitmodules", &modules);
+        let commit = git(work.path(), &["ls-remote", url, "refs/heads/main"]);
+        let commit = commit.split_whitespace().next().expect("it has a branch `main`").to_owned();
+        git(work.path(), &["init", "--quiet", "--initial-branch=work"]);
+        git(work.path(), &["add", "--all", "--force"]);
+        git(work.path(), &["update-index", "--add", "--cacheinfo", &format!("160000,{commit},{folder}")]);
+        self.push(&work, branch)
     }
 
     /// The address of the repository, without a reference.

@@ -8,12 +8,14 @@
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
 //! | [`registry`] | the test registry, and registries that refuse |
 //! | [`git`] | repositories and a server for them |
+//! | [`files`] | files over HTTP |
 //! | [`wait`] | waiting, the one way it is done here |
 //!
 //! Everything here panics where a test cannot go on, with what was expected and what was there instead.
 
 pub mod engine;
 pub mod farm;
+pub mod files;
 pub mod git;
 pub mod program;
 pub mod registry;

@@ -59,4 +59,5 @@ machine_environment() {
   printf 'export DOCKER_HOST=%q\n' "$DOCKER_HOST"
   printf 'export ACRE_TEST_REGISTRY=%q\n' "$REGISTRY"
   printf 'export ACRE_TEST_BASE=%q\n' "$BASE"
+  printf 'export ACRE_TEST_REGISTRY_PROGRAM=%q\n' "$(registry_program)"
 }
