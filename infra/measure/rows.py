@@ -183,7 +183,8 @@ ROWS = [
     Row("cmd", "docker run --rm", Bound(Kind.RATIO, 1.15), one_cmd),
     Row("chained", "5 docker run in turn", Bound(Kind.RATIO), five_chained),
     Row("parallel", "5 docker run at once", Bound(Kind.RATIO, 1.0), five_parallel),
-    Row("parallel-alike", "the same on a network", Bound(Kind.RATIO, 1.0), five_parallel_alike),
+    # No bound: it says how much of `parallel` is the engine's price for what acre's steps have and those containers lack.
+    Row("parallel-alike", "the same on a network", Bound(Kind.RATIO), five_parallel_alike),
     Row("build-cold", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("cold", cold=True)),
     Row("build-unchanged", "buildx --push", Bound(Kind.RATIO, 0.75), build_and_push("unchanged")),
     Row("build-one-file", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("one-file", change=True)),
