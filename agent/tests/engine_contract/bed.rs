@@ -110,13 +110,20 @@ impl Bed {
     /// The traits do not remove images, so the engine is asked over its socket.
     async fn remove_images(&self) {
         let images = std::mem::take(&mut *self.images.lock().unwrap());
-        let Some(path) = self.host.strip_prefix("unix://") else { return };
         for image in images {
-            let mut socket = UnixStream::connect(path).await.unwrap();
-            let request = format!("DELETE /images/{image}?force=1 HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
-            socket.write_all(request.as_bytes()).await.unwrap();
-            socket.read_to_end(&mut Vec::new()).await.unwrap();
+            self.answer("DELETE", &format!("/images/{image}?force=1")).await;
         }
+    }
+
+    /// The engine's answer to a request of its API, head and all.
+    pub(crate) async fn answer(&self, method: &str, path: &str) -> String {
+        let socket = self.host.strip_prefix("unix://").expect("DOCKER_HOST is a socket");
+        let mut socket = UnixStream::connect(socket).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     pub(crate) fn runtime(&self) -> &dyn Runtime {

@@ -43,7 +43,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
     }
 }
 
-async fn built(bed: &Bed, builder: &dyn Builder, request: &BuildRequest) -> Built {
+pub(crate) async fn built(bed: &Bed, builder: &dyn Builder, request: &BuildRequest) -> Built {
     let (say, heard) = listener();
     let built = builder.build(request, &say).await;
     drop(say);
@@ -63,7 +63,7 @@ pub(crate) fn output(heard: &[Said]) -> String {
 }
 
 /// What a shell script says in a container of a built image.
-async fn said_in(bed: &Bed, built: &Built, script: &str) -> String {
+pub(crate) async fn said_in(bed: &Bed, built: &Built, script: &str) -> String {
     let spec = ContainerSpec { image: built.image.to_string(), ..bed.shell(script) };
     let left = bed.run(&spec).await;
     assert_eq!(left.exit, 0, "{script}: {left:?}");
@@ -205,6 +205,19 @@ pub(crate) async fn a_large_file_arrives(bed: &Bed, builder: &dyn Builder) {
     let built = built(bed, builder, &request).await;
     let sum = said_in(bed, &built, "sha256sum /c/large; stat -c %s /c/small /c/empty").await;
     assert_eq!(sum, format!("{}  /c/large\n1\n0\n", expected.hex()));
+}
+
+/// A folder of many small files is asked for faster than it is answered.
+pub(crate) async fn ten_thousand_small_files_arrive(bed: &Bed, builder: &dyn Builder) {
+    let path = |number: u32| format!("d{}/e{}/f{number}", number % 7, number % 61);
+    let folder =
+        (0..10_000).fold(Folder::default(), |folder, number| folder.file(&path(number), format!("{number}\n")));
+    let request = request(bed, "FROM BASE\nCOPY . /c/\n", folder);
+    let built = built(bed, builder, &request).await;
+    let sum = said_in(bed, &built, "cd /c; find . -type f | wc -l; cat */*/* | sort -n | uniq | tail -n 1").await;
+    assert_eq!(sum, "10000\n9999\n");
+    let all = said_in(bed, &built, "cd /c; cat */*/* | wc -c").await;
+    assert_eq!(all, format!("{}\n", (0..10_000).map(|number: u32| number.to_string().len() + 1).sum::<usize>()));
 }
 
 pub(crate) async fn modes_links_and_names_survive(bed: &Bed, builder: &dyn Builder) {

@@ -10,6 +10,7 @@ mod bed;
 mod builder;
 mod cut;
 mod folder;
+mod mounts;
 mod proxy;
 mod runtime;
 
@@ -43,6 +44,10 @@ on_docker! {
     runtime::a_push_tells_the_digest_the_registry_has,
     runtime::a_registry_that_is_away_may_come_back,
     runtime::a_login_is_used_and_a_wrong_one_refused,
+    mounts::a_secret_is_mounted_and_is_in_no_image,
+    mounts::a_secret_that_is_not_there_fails_the_build_that_requires_it,
+    mounts::a_key_is_listed_and_signs_in_the_build,
+    mounts::a_key_that_is_not_there_fails_the_build_that_mounts_it,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,
@@ -88,6 +93,7 @@ on_builders! {
     a_file_that_changes_and_keeps_its_size_is_seen,
     a_canceled_build_leaves_no_process,
     a_large_file_arrives,
+    ten_thousand_small_files_arrive,
     modes_links_and_names_survive,
     arguments_target_and_labels_are_taken_over,
     a_base_that_is_nowhere_cannot_be_pulled,

@@ -1,16 +1,18 @@
 //! Builds by the BuildKit inside the engine, over its gRPC endpoint: one code path for Docker Engine 20.10 to 28, with
 //! either image store.
 //!
-//! A build is three calls that run side by side: `Control.Session` (over which files and logins are asked for),
-//! `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
+//! A build is three calls that run side by side: `Control.Session` (over which files, logins, secrets
+//! and ssh keys are asked for), `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
 
 pub(super) mod channel;
 mod context;
 mod failed;
 mod progress;
 mod request;
+mod secrets;
 mod services;
 mod session;
+mod ssh;
 mod stat;
 mod transfer;
 mod used;
@@ -26,8 +28,10 @@ use bollard_buildkit_proto::moby::buildkit::v1::{
 };
 use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 use progress::Progress;
+use secrets::Secrets;
 use services::{Auth, Fault, Files};
-use session::Session;
+use session::{Served, Session};
+use ssh::Keys;
 use std::{sync::Arc, time::Duration};
 use tonic::{Response, Status, transport::Channel};
 
@@ -55,6 +59,8 @@ impl BuildKit {
     }
 
     async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
+        // Before anything is begun: they may be wrong.
+        let (secrets, keys) = (Secrets::new(&request.build.secrets)?, Keys::new(&request.build.ssh)?);
         let mut control =
             ControlClient::new(channel::dial(&self.docker.host).await?).max_decoding_message_size(LARGEST_STATUS);
         let fault = Fault::default();
@@ -63,8 +69,8 @@ impl BuildKit {
             dockerfile: request.dockerfile.clone(),
             fault: Arc::clone(&fault),
         };
-        let auth = Auth(request.logins.clone());
-        let mut session = Session::open(&mut control, files, auth, &request.shared_key).await?;
+        let served = Served { files, auth: Auth(request.logins.clone()), secrets, keys };
+        let mut session = Session::open(&mut control, served, &request.shared_key).await?;
         let solve = request::solve(request, &session::token(), session.id())?;
         let mut progress = Progress::default();
         let solved = tokio::select! {

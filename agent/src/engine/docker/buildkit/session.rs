@@ -1,14 +1,22 @@
 //! A session: the connection back, over which BuildKit asks for files and logins. It is opened by `Control.Session`, whose
 //! messages carry the bytes of an HTTP/2 connection in which we are the server (BuildKit, `session/session.go`).
 
-use super::services::{Auth, Files, Health};
+use super::{
+    secrets::{self, Secrets},
+    services::{Auth, Files, Health},
+    ssh::{self, Keys},
+};
 use crate::engine::EngineError;
 use acre_model::digest::Digest;
 use bollard_buildkit_proto::{
     health::health_server::HealthServer,
     moby::{
-        buildkit::v1::{BytesMessage, control_client::ControlClient},
+        buildkit::{
+            secrets::v1::secrets_server::SecretsServer,
+            v1::{BytesMessage, control_client::ControlClient},
+        },
         filesync::v1::{auth_server::AuthServer, file_sync_server::FileSyncServer},
+        sshforward::v1::ssh_server::SshServer,
     },
 };
 use hyper_util::{
@@ -35,9 +43,39 @@ const MESSAGE: usize = 128 << 10;
 /// Bytes of the largest message taken from BuildKit.
 const LARGEST_MESSAGE: usize = 16 << 20;
 
-/// What we serve, as BuildKit wants it announced.
+/// What every session serves, as BuildKit wants it announced.
 const METHODS: [&str; 3] =
     ["/grpc.health.v1.Health/Check", "/moby.filesync.v1.FileSync/DiffCopy", "/moby.filesync.v1.Auth/Credentials"];
+
+/// What a session serves to one build.
+pub(super) struct Served {
+    pub(super) files: Files,
+    pub(super) auth: Auth,
+    pub(super) secrets: Secrets,
+    pub(super) keys: Keys,
+}
+
+impl Served {
+    /// What is to be announced: of secrets and keys nothing where there are none.
+    fn methods(&self) -> Vec<&'static str> {
+        let secrets = (!self.secrets.is_empty()).then_some(secrets::METHOD);
+        let keys = (!self.keys.is_empty()).then_some(ssh::METHODS);
+        METHODS.into_iter().chain(secrets).chain(keys.into_iter().flatten()).collect()
+    }
+
+    fn routes(self) -> Routes {
+        let mut routes = Routes::new(HealthServer::new(Health))
+            .add_service(FileSyncServer::new(self.files).max_decoding_message_size(LARGEST_MESSAGE))
+            .add_service(AuthServer::new(self.auth));
+        if !self.secrets.is_empty() {
+            routes = routes.add_service(SecretsServer::new(self.secrets));
+        }
+        if !self.keys.is_empty() {
+            routes = routes.add_service(SshServer::new(self.keys));
+        }
+        routes.prepare()
+    }
+}
 
 /// An open session. Dropping it closes it.
 pub(super) struct Session {
@@ -52,15 +90,14 @@ impl Session {
     /// `shared_key` says which of the copies that BuildKit keeps of contexts is to be brought up to date.
     pub(super) async fn open(
         control: &mut ControlClient<Channel>,
-        files: Files,
-        auth: Auth,
+        served: Served,
         shared_key: &str,
     ) -> Result<Self, EngineError> {
         let id = token();
         let (ours, theirs) = tokio::io::duplex(BUFFER);
         let (from_us, to_us) = tokio::io::split(theirs);
-        let request = request(from_us, &id, shared_key)?;
-        let server = AbortOnDropHandle::new(tokio::spawn(serve(ours, files, auth)));
+        let request = request(from_us, &id, shared_key, &served.methods())?;
+        let server = AbortOnDropHandle::new(tokio::spawn(serve(ours, served)));
         let opened = control.session(request).await;
         let from_them = opened.map_err(|status| super::broken_off(&status))?.into_inner();
         let ended = tokio::spawn(async move {
@@ -93,6 +130,7 @@ fn request(
     from_us: ReadHalf<DuplexStream>,
     id: &str,
     shared_key: &str,
+    methods: &[&'static str],
 ) -> Result<Request<impl futures::Stream<Item = BytesMessage> + Send + 'static + use<>>, EngineError> {
     let pieces = ReaderStream::with_capacity(from_us, MESSAGE);
     // A pipe in memory has no errors but its end.
@@ -105,7 +143,7 @@ fn request(
     let metadata = request.metadata_mut();
     metadata.insert("x-docker-expose-session-uuid", value(id)?);
     metadata.insert("x-docker-expose-session-sharedkey", value(&shared_key)?);
-    for method in METHODS {
+    for method in methods {
         metadata.append("x-docker-expose-session-grpc-method", MetadataValue::from_static(method));
     }
     Ok(request)
@@ -120,11 +158,8 @@ async fn carry(mut from_them: Streaming<BytesMessage>, mut to_us: WriteHalf<Dupl
 }
 
 /// Serves one connection until it ends.
-async fn serve(ours: DuplexStream, files: Files, auth: Auth) -> Result<(), hyper::Error> {
-    let routes = Routes::new(HealthServer::new(Health))
-        .add_service(FileSyncServer::new(files).max_decoding_message_size(LARGEST_MESSAGE))
-        .add_service(AuthServer::new(auth));
-    let service = TowerToHyperService::new(routes.prepare());
+async fn serve(ours: DuplexStream, served: Served) -> Result<(), hyper::Error> {
+    let service = TowerToHyperService::new(served.routes());
     let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     server.initial_stream_window_size(1 << 20).initial_connection_window_size(4 << 20);
     server.serve_connection(TokioIo::new(ours), service).await

@@ -25,6 +25,7 @@ impl Classic {
     }
 
     async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
+        only_buildkit(&request.build)?;
         let fault = Fault::default();
         let context = bollard::body_try_stream(pack(request, Arc::clone(&fault)).await?);
         let options = options(request)?;
@@ -140,6 +141,23 @@ fn failed(host: &str, error: Error, seen: &Seen, dockerfile: Dockerfile<'_>) -> 
         }),
         None => EngineError::BuildFailed { message: dockerfile.failed(step, &text), exit_code: None },
     }
+}
+
+/// What this builder cannot do is refused, rather than left out without a word.
+fn only_buildkit(build: &Build) -> Result<(), EngineError> {
+    let wanted = [
+        ("build secrets", !build.secrets.is_empty()),
+        ("ssh keys", !build.ssh.is_empty()),
+        ("a cache in a registry", !build.cache_to.is_empty()),
+    ];
+    let wanted: Vec<&str> = wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(what, _)| *what).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::Refused(format!(
+        "only BuildKit has {}, and the agent's engine builds without; run the step on an engine with BuildKit",
+        wanted.join(", ")
+    )))
 }
 
 fn options(request: &BuildRequest) -> Result<BuildImageOptions, EngineError> {

@@ -1,0 +1,118 @@
+//! What a build of BuildKit's is given besides its files: secrets, and keys that sign.
+
+use crate::{
+    bed::{Bed, deaf, failed, listener, unique},
+    builder::{built, output, request, said_in},
+    folder::Folder,
+};
+use acre_agent::engine::{Builder as _, EngineError, docker::buildkit::BuildKit};
+use data_encoding::BASE64;
+use ring::signature::{ED25519, UnparsedPublicKey};
+use std::process::{Command, Stdio};
+
+/// Throw-away, with its public half.
+const KEY: &str = include_str!("../../src/engine/docker/buildkit/ssh/testdata/ed25519");
+const PUBLIC: &str = include_str!("../../src/engine/docker/buildkit/ssh/testdata/ed25519.pub");
+
+fn pair(id: &str, value: &str) -> Vec<(String, String)> {
+    vec![(id.to_owned(), value.to_owned())]
+}
+
+pub(crate) async fn a_secret_is_mounted_and_is_in_no_image(bed: &Bed) {
+    let secret = format!("hush {}\nand \"more\"", unique("secret"));
+    let dockerfile = "FROM BASE\n\
+        RUN --mount=type=secret,id=token stat -c '%a %u:%g' /run/secrets/token > /told && base64 -w 0 /run/secrets/token | rev >> /told && echo >> /told\n\
+        RUN --mount=type=secret,id=token,target=/etc/t,mode=0440,uid=7,gid=8 stat -c '%a %u:%g' /etc/t >> /told\n\
+        RUN --mount=type=secret,id=other test ! -e /run/secrets/other\n";
+    let mut request = request(bed, dockerfile, Folder::default());
+    request.build.no_cache = true;
+    request.build.secrets = pair("token", &secret);
+    let (say, heard) = listener();
+    let made = BuildKit::new(bed.docker.clone()).build(&request, &say).await.unwrap();
+    drop(say);
+    bed.forget(made.image);
+
+    let turned: String = BASE64.encode(secret.as_bytes()).chars().rev().collect();
+    let told = said_in(bed, &made, "cat /told").await;
+    assert_eq!(told, format!("400 0:0\n{turned}\n440 7:8\n"));
+
+    let mark = secret.lines().next().unwrap();
+    let search = format!("find / -xdev -type f -exec grep -l '{mark}' {{}} +; true");
+    assert_eq!(said_in(bed, &made, &search).await, "");
+    for what in ["history", "json"] {
+        let answer = bed.answer("GET", &format!("/images/{}/{what}", made.image)).await;
+        assert!(answer.contains("200 OK") && answer.contains("sha256"), "{answer}");
+        assert!(!answer.contains(mark), "{answer}");
+    }
+    let heard = output(&heard.await.unwrap());
+    assert!(heard.contains("RUN --mount=type=secret") && !heard.contains(mark), "{heard}");
+}
+
+pub(crate) async fn a_secret_that_is_not_there_fails_the_build_that_requires_it(bed: &Bed) {
+    let dockerfile = "FROM BASE\nRUN --mount=type=secret,id=nope,required echo never\n";
+    for secrets in [Vec::new(), pair("other", "x")] {
+        let mut request = request(bed, dockerfile, Folder::default());
+        request.build.secrets = secrets;
+        let error = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await);
+        let EngineError::BuildFailed { message, exit_code: None } = &error else { panic!("{error:?}") };
+        assert!(message.contains("secret nope") && message.contains("not found"), "{message}");
+    }
+}
+
+pub(crate) async fn a_key_is_listed_and_signs_in_the_build(bed: &Bed) {
+    let blob = BASE64.decode(PUBLIC.split(' ').nth(1).unwrap().as_bytes()).unwrap();
+    let sign = [&[13][..], &string(&blob), &string(b"to be signed"), &[0; 4]].concat();
+    let folder = Folder::default().mode("ask", asker(), 0o755).file("list", string(&[11])).file("sign", string(&sign));
+    let dockerfile = "FROM BASE\nCOPY . /c/\nRUN --mount=type=ssh,id=deploy /c/ask < /c/list > /listed && /c/ask < /c/sign > /signed\n\
+                      RUN test -z \"$SSH_AUTH_SOCK\"\n";
+    let mut request = request(bed, dockerfile, folder);
+    request.build.no_cache = true;
+    request.build.ssh = pair("deploy", KEY);
+    let made = built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
+    let said = said_in(bed, &made, "base64 -w 0 /listed; echo; base64 -w 0 /signed").await;
+    let answers: Vec<_> = said.lines().map(|line| BASE64.decode(line.as_bytes()).unwrap()).collect();
+
+    let listed = [&[12, 0, 0, 0, 1][..], &string(&blob), &string(b"acre")].concat();
+    assert_eq!(answers[0], string(&listed));
+    let signature = answers[1].strip_prefix(&string(&[&[14][..], &[0; 87]].concat())[..5]).unwrap();
+    let head = [&83_u32.to_be_bytes()[..], &string(b"ssh-ed25519"), &64_u32.to_be_bytes()].concat();
+    let signature = signature.strip_prefix(&head[..]).unwrap_or_else(|| panic!("{signature:?}"));
+    UnparsedPublicKey::new(&ED25519, &blob[19..]).verify(b"to be signed", signature).unwrap();
+
+    let key = KEY.lines().nth(1).unwrap();
+    let answer = bed.answer("GET", &format!("/images/{}/history", made.image)).await;
+    assert!(answer.contains("/c/ask < /c/sign") && !answer.contains(key), "{answer}");
+}
+
+pub(crate) async fn a_key_that_is_not_there_fails_the_build_that_mounts_it(bed: &Bed) {
+    let dockerfile = "FROM BASE\nRUN --mount=type=ssh,required echo never\n";
+    let table = [
+        (Vec::new(), "no ssh"),
+        (pair("other", KEY), "the build has no ssh key default"),
+        (pair("a", "b"), "ssh key `a`"),
+    ];
+    for (ssh, expected) in table {
+        let mut request = request(bed, dockerfile, Folder::default());
+        request.build.ssh = ssh;
+        let why = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await).to_string();
+        assert!(why.to_lowercase().contains(expected), "{why}");
+    }
+}
+
+fn string(bytes: &[u8]) -> Vec<u8> {
+    [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat()
+}
+
+/// A program that needs nothing of the image it runs in.
+fn asker() -> Vec<u8> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let program = folder.path().join("ask");
+    let mut compile = Command::new("cc");
+    compile
+        .args(["-static", "-O1", "-o"])
+        .arg(&program)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine_contract/ask.c"));
+    let done = compile.stdin(Stdio::null()).output().expect("this test needs a C compiler");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    std::fs::read(program).unwrap()
+}
