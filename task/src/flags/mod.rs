@@ -25,9 +25,6 @@ pub(crate) enum BadFlag {
     /// A flag with a meaning in Docker that acre does not honour, and what to write instead.
     #[error("`{0}` is not taken here: {1}")]
     Refused(String, &'static str),
-    /// A flag of the language that this version does not have.
-    #[error("`{0}` is not supported yet")]
-    NotYet(String),
     /// A flag at the end that wants a value.
     #[error("`{0}` needs a value")]
     NoValue(String),
@@ -73,8 +70,6 @@ pub(crate) struct Spec<K: 'static> {
 enum Takes {
     Value,
     Switch,
-    /// Known, takes a value, not done yet.
-    NotYet,
     /// Known, and refused with this remedy.
     Refused(&'static str),
 }
@@ -85,10 +80,6 @@ const fn value<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> {
 
 const fn switch<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> {
     Spec { long, short, takes: Takes::Switch, kind }
-}
-
-const fn not_yet<K>(long: &'static str, kind: K) -> Spec<K> {
-    Spec { long, short: None, takes: Takes::NotYet, kind }
 }
 
 const fn refused<K>(long: &'static str, remedy: &'static str, kind: K) -> Spec<K> {
@@ -189,12 +180,7 @@ fn finish<K: Copy>(
     let value = match spec.takes {
         Takes::Refused(remedy) => return Err(BadFlag::Refused(flag, remedy)),
         Takes::Switch => attached.unwrap_or_else(|| "true".to_owned()),
-        Takes::Value | Takes::NotYet => {
-            attached.or_else(|| rest.next().cloned()).ok_or_else(|| BadFlag::NoValue(flag.clone()))?
-        }
+        Takes::Value => attached.or_else(|| rest.next().cloned()).ok_or_else(|| BadFlag::NoValue(flag.clone()))?,
     };
-    if spec.takes == Takes::NotYet {
-        return Err(BadFlag::NotYet(flag));
-    }
     Ok(Given { kind: spec.kind, flag, value })
 }

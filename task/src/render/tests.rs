@@ -14,11 +14,12 @@ fn rendered(text: &str) -> Result<Rendered, String> {
         git_tag: Some("v1.0".to_owned()),
         triggered_by: "a b".to_owned(),
         task_name: None,
-        nonce: Nonce::default(),
+        nonce: Nonce::new(7),
     };
     let values = "m: {a: 1, b: [x, y]}\ns: text\nn: 7\nt: true\nempty: \"\"\nnil: ~\n";
     let values = NamedText { name: "v".to_owned(), text: values.to_owned() };
-    let values = Values::read(&[values], &[("set.deep".to_owned(), "1".to_owned())]).unwrap();
+    let sets = [("set.deep".to_owned(), "1".to_owned())];
+    let values = Values::read(&[values], &sets, &["pw".to_owned()], &facts.nonce).unwrap();
     let data = Data::new(&facts, None, &Platform::linux_amd64(), values);
     let errors =
         |found: Vec<Diagnostic>| found.iter().map(|found| found.message.clone()).collect::<Vec<_>>().join("; ");

@@ -4,9 +4,12 @@ mod dates;
 pub(super) mod json;
 mod lists;
 mod numbers;
+mod secrets;
 mod strings;
 
-use acre_model::time::Timestamp;
+pub(super) use secrets::is_filter;
+
+use acre_model::{ids::RunId, secret::Nonce, time::Timestamp};
 use gotmpl::{TemplateError, Value, ValueFunc};
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
 
@@ -33,12 +36,14 @@ pub(super) fn names() -> BTreeSet<&'static str> {
     tables().map(|(name, ..)| *name).chain(BUILT_IN).chain(["urlquery", "now"]).collect()
 }
 
-/// The functions beyond the engine's own; `now` is the instant that they take for the present.
-pub(super) fn all(now: Timestamp) -> Vec<(String, ValueFunc)> {
+/// The functions beyond the engine's own; `now` is the instant that they take for the present, the run's id the seed of
+/// their randomness, and tokens of secrets stand under `nonce`.
+pub(super) fn all(now: Timestamp, _run: &RunId, nonce: &Nonce) -> Vec<(String, ValueFunc)> {
     let rows = tables().map(|(name, arity, function)| {
+        let nonce = nonce.clone();
         let checked: ValueFunc = Arc::new(move |args: &[Value]| {
             check_arity(name, arity, args.len())?;
-            function(args)
+            secrets::filtered(name, args, &nonce).unwrap_or_else(|| function(args))
         });
         ((*name).to_owned(), checked)
     });
