@@ -2,7 +2,7 @@
 
 use super::*;
 use acre_model::{
-    capability::{Engine, Mode, Served},
+    capability::{Engine, Mode, Privileges, Served},
     platform::Platform,
 };
 
@@ -22,6 +22,7 @@ fn capability(pool: &str, slots: u32, platforms: &[(&str, Mode)]) -> Capability 
             containerd_store: false,
         },
         version: "0.1.0".into(),
+        allows: Privileges::default(),
     }
 }
 
@@ -56,7 +57,8 @@ impl Fleet {
 
 fn want<'a>(key: u32, project: &'a ProjectName, platform: &str, emulation: Emulation) -> Want<'a, u32> {
     let platform: Platform = platform.parse().unwrap();
-    let requirement = Requirement { platform: Some(platform), pool: "default".parse().unwrap() };
+    let requirement =
+        Requirement { platform: Some(platform), pool: "default".parse().unwrap(), asks: Privileges::default() };
     Want { key, project, requirement, emulation, avoid: None }
 }
 

@@ -3,11 +3,14 @@
 use crate::farm::{Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress, UnitResult},
-    capability::{Capability, Engine, Mode, Served},
+    capability::{Capability, Engine, Mode, Privileges, Served},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
     outcome::{Cause, Outcome},
-    plan::{Action, Build, Cmd, Context, Fetch, Group, Plan, Push, Reports, ResolvedSource, Rules, Unit},
+    plan::{
+        Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Plan, Push, Reports, ResolvedSource, Rules,
+        Unit,
+    },
     session::{AgentState, AttemptState, Intent},
     submission::Emulation,
     time::Timestamp,
@@ -252,6 +255,7 @@ fn capability(options: &[&str]) -> Capability {
             Engine::Ready { name: "simulated".into(), version: "1".into(), buildkit: true, containerd_store: false }
         },
         version: "0.1.0".to_owned(),
+        allows: Privileges::default(),
     }
 }
 
@@ -300,6 +304,8 @@ fn add_unit(plan: &mut Plan, line: &str) {
             may_run_again: kind != "cmd" || words.contains(&"again"),
         },
         reports: Reports::default(),
+        artifacts: Vec::new(),
+        condition: Condition::default(),
     });
     let platform = plan.units[id.index()].platform.clone();
     if group.index() == plan.groups.len() {
@@ -311,7 +317,8 @@ fn add_unit(plan: &mut Plan, line: &str) {
 fn action(kind: &str, name: &str) -> Action {
     match kind {
         "source" => {
-            Action::Source(Fetch { repository: "https://h.example/r.git".into(), reference: None, subdirectory: None })
+            let repository = "https://h.example/r.git".into();
+            Action::Source(Fetch::Git(GitAddress { repository, reference: None, subdirectory: None }))
         }
         "build" => Action::Build(Build {
             context: Context::Tree(String::new()),
@@ -325,6 +332,10 @@ fn action(kind: &str, name: &str) -> Action {
             add_hosts: Vec::new(),
             network: None,
             shm_size: None,
+            secrets: Vec::new(),
+            ssh: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
             dependencies: Some(Vec::new()),
         }),
         "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
