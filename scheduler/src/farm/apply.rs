@@ -210,6 +210,10 @@ fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effe
             record.state = UnitState::Waiting;
         }
     }
+    // Whether another group's unit is ready is found anew: it may wait for one that is to be done again.
+    for record in run.record.units.iter_mut().filter(|record| record.state == UnitState::Ready) {
+        record.state = UnitState::Waiting;
+    }
     let record = &mut run.record.groups[group.index()];
     record.incarnation += 1;
     record.avoid = Some(avoid.clone());
