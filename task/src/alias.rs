@@ -136,8 +136,12 @@ impl Own {
                 continue;
             };
             if path.contains("://") {
-                faults.error(item.at, "`src` of aliases is not fetched from an address: what a task means must lie in its source").help =
-                    Some("put the file into the source tree, and name its path".to_owned());
+                faults
+                    .error(
+                        item.at,
+                        "`src` of aliases is not fetched from an address: what a task means must lie in its source",
+                    )
+                    .help = Some("put the file into the source tree, and name its path".to_owned());
                 continue;
             }
             if let Err(message) = self.source(path, files) {

@@ -64,7 +64,8 @@ fn length(value: &Value) -> Result<i64, gotmpl::TemplateError> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
-    let (negative, mut rest) = text.strip_prefix('-').map_or((false, text.trim_start_matches('+')), |rest| (true, rest));
+    let (negative, mut rest) =
+        text.strip_prefix('-').map_or((false, text.trim_start_matches('+')), |rest| (true, rest));
     let mut total = 0.0;
     if rest.is_empty() {
         return Err(fault());
@@ -124,7 +125,8 @@ fn read_as(layout: &str, text: &str) -> Result<u64, gotmpl::TemplateError> {
                 continue;
             }
             "Jan" | "January" => {
-                let length = if *element == "Jan" { 3 } else { rest.bytes().take_while(u8::is_ascii_alphabetic).count() };
+                let length =
+                    if *element == "Jan" { 3 } else { rest.bytes().take_while(u8::is_ascii_alphabetic).count() };
                 let name = rest.get(..length).ok_or_else(fault)?;
                 let known = |month: &&str| *month == name || *element == "Jan" && month.starts_with(name);
                 let month = MONTHS.iter().position(|month| known(&month)).ok_or_else(fault)?;
@@ -151,7 +153,8 @@ fn read_as(layout: &str, text: &str) -> Result<u64, gotmpl::TemplateError> {
     if !rest.is_empty() || !valid || hour > 23 || minute > 59 || second > 59 {
         return Err(fault());
     }
-    read_instant(&format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC")).ok_or_else(fault)
+    read_instant(&format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC"))
+        .ok_or_else(fault)
 }
 
 const DEFAULT: &str = "2006-01-02 15:04:05 +0000 UTC";

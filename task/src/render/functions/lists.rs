@@ -32,7 +32,9 @@ pub(super) const TABLE: &[Row] = &[
     ("splitList", 2..=2, |a| Ok(Value::List(parts(a).into_iter().map(Value::from).collect()))),
     ("split", 2..=2, |a| Ok(numbered(parts(a)))),
     ("compact", 1..=1, |a| Ok(Value::List(items(a, 0)?.iter().filter(|item| item.is_truthy()).cloned().collect()))),
-    ("without", 1..=MANY, |a| Ok(Value::List(items(a, 0)?.iter().filter(|item| !a[1..].contains(item)).cloned().collect()))),
+    ("without", 1..=MANY, |a| {
+        Ok(Value::List(items(a, 0)?.iter().filter(|item| !a[1..].contains(item)).cloned().collect()))
+    }),
     ("push", 2..=2, |a| Ok(Value::List(items(a, 0)?.iter().chain([&a[1]]).cloned().collect()))),
     ("chunk", 2..=2, |a| {
         let chunks = items(a, 1)?.chunks(count(a, 0)?.max(1));

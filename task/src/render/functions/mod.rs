@@ -49,9 +49,35 @@ fn tables() -> impl Iterator<Item = &'static Row> {
 
 /// Functions that Sprig has twice: the `must` form tells its faults, and here both do.
 const MUST: [&str; 29] = [
-    "append", "prepend", "first", "rest", "last", "initial", "reverse", "uniq", "without", "has", "compact", "chunk", "push",
-    "merge", "mergeOverwrite", "deepCopy", "toJson", "toPrettyJson", "toRawJson", "fromJson", "toDate", "dateModify",
-    "regexMatch", "regexFind", "regexFindAll", "regexReplaceAll", "regexReplaceAllLiteral", "regexSplit", "toDuration",
+    "append",
+    "prepend",
+    "first",
+    "rest",
+    "last",
+    "initial",
+    "reverse",
+    "uniq",
+    "without",
+    "has",
+    "compact",
+    "chunk",
+    "push",
+    "merge",
+    "mergeOverwrite",
+    "deepCopy",
+    "toJson",
+    "toPrettyJson",
+    "toRawJson",
+    "fromJson",
+    "toDate",
+    "dateModify",
+    "regexMatch",
+    "regexFind",
+    "regexFindAll",
+    "regexReplaceAll",
+    "regexReplaceAllLiteral",
+    "regexSplit",
+    "toDuration",
 ];
 
 /// The `must` form of a name.

@@ -41,7 +41,8 @@ fn most(args: &[Value]) -> Result<usize, TemplateError> {
 
 fn find_all(args: &[Value]) -> Outcome {
     let text = arg(args, 1);
-    let found: Vec<Value> = regex(args)?.find_iter(&text).take(most(args)?).map(|found| Value::from(found.as_str())).collect();
+    let found: Vec<Value> =
+        regex(args)?.find_iter(&text).take(most(args)?).map(|found| Value::from(found.as_str())).collect();
     Ok(Value::List(found.into()))
 }
 

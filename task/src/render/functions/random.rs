@@ -35,7 +35,8 @@ const ALPHA: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const ALPHA_NUM: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const NUMERIC: &[u8] = b"0123456789";
 /// All of ASCII that prints, blanks aside.
-const ASCII: &[u8] = b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
+const ASCII: &[u8] =
+    b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~";
 
 const TABLE: [(&str, usize, Draw); 7] = [
     ("randAlpha", 1, |chance, a| drawn(chance, count(a, 0)?, ALPHA)),
@@ -74,7 +75,8 @@ fn drawn(chance: &mut Chance, count: usize, letters: &[u8]) -> Outcome {
 /// From `least` up to, not including, `limit`.
 fn between(chance: &mut Chance, least: i64, limit: i64) -> Outcome {
     let width = limit.checked_sub(least).and_then(|width| u64::try_from(width).ok()).filter(|width| *width > 0);
-    let width = width.ok_or_else(|| -> TemplateError { fail(format!("`randInt` has no number from {least} up to {limit}")) })?;
+    let width = width
+        .ok_or_else(|| -> TemplateError { fail(format!("`randInt` has no number from {least} up to {limit}")) })?;
     Ok(Value::Int(least + chance.below(width) as i64))
 }
 

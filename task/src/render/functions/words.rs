@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 pub(super) const TABLE: &[Row] = &[
     ("untitle", 1..=1, |a| string(recased(&arg(a, 0), |c| c.to_lowercase().collect()))),
     ("swapcase", 1..=1, |a| string(swapped(&arg(a, 0)))),
-    ("initials", 1..=1, |a| string(arg(a, 0).split_whitespace().filter_map(|word| word.chars().next()).collect::<String>())),
+    ("initials", 1..=1, |a| {
+        string(arg(a, 0).split_whitespace().filter_map(|word| word.chars().next()).collect::<String>())
+    }),
     ("snakecase", 1..=1, |a| string(parts(&arg(a, 0)).join("_"))),
     ("kebabcase", 1..=1, |a| string(parts(&arg(a, 0)).join("-"))),
     ("camelcase", 1..=1, |a| string(parts(&arg(a, 0)).iter().map(|part| capital(part)).collect::<String>())),
@@ -51,9 +53,8 @@ fn recased(text: &str, change: fn(char) -> String) -> String {
 }
 
 fn swapped(text: &str) -> String {
-    let swap = |c: char| -> String {
-        if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect() }
-    };
+    let swap =
+        |c: char| -> String { if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect() } };
     text.chars().map(swap).collect()
 }
 
