@@ -185,13 +185,10 @@ fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction
     let mounts = resources::mounts(fields, &inherited.names);
     let (at, mut words) = text_words(fields, "cmd", inherited)?;
     expand_image(&mut words, &inherited.images);
-    let text = match flags::cmd::parse(&words, &inherited.names) {
-        Ok(text) => text,
-        Err(bad) => {
-            report(fields, at, "cmd", bad);
-            return None;
-        }
-    };
+    // Where the text is wrong, the keys are read all the same, so that each fault is told.
+    let parsed = flags::cmd::parse(&words, &inherited.names).map_err(|bad| report(fields, at, "cmd", bad));
+    let failed = parsed.is_err();
+    let text = parsed.unwrap_or_default();
     let mut cmd = text.cmd;
     warn_of_docker(fields, at, &cmd);
     mount(fields, at, &mut cmd, mounts);
@@ -199,7 +196,7 @@ fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction
     cmd.env = merged(&merged(&inherited.env, env(fields, &inherited.names.nonce)), std::mem::take(&mut cmd.env));
     keys_of_cmd(fields, &mut cmd, inherited, text.names_network);
     working_directory(fields, &mut cmd, inherited);
-    Some((StepAction::Cmd(Box::new(cmd)), text.platforms))
+    (!failed).then(|| (StepAction::Cmd(Box::new(cmd)), text.platforms))
 }
 
 /// Says what to write instead of Docker's own command, which finds no engine in a step.

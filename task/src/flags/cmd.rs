@@ -1,6 +1,6 @@
 //! The text of a `cmd` step: flags of `docker run` that have a meaning for a step, the image, and its arguments.
 
-use super::{BadFlag, Spec, read, refused, switch, value, values};
+use super::{BadFlag, Spec, read, refused, refused_value, switch, value, values};
 use crate::{names::Names, paths, tokens};
 use acre_model::{plan::Cmd, platform::Platform, secret, text::clip};
 
@@ -60,17 +60,17 @@ const FLAGS: &[Spec<Kind>] = &[
     switch("interactive", Some('i'), Kind::Nothing),
     switch("tty", Some('t'), Kind::Nothing),
     refused("privileged", "write `privileged: true` in the step, where the agent's policy allows it", Kind::Nothing),
-    refused("expose", "write `expose` in the step", Kind::Nothing),
+    refused_value("expose", "write `expose` in the step", Kind::Nothing),
     refused("pull", "write `pull: true` in the step", Kind::Nothing),
-    refused("env-file", "write the variables in `env`", Kind::Nothing),
-    refused("cap-add", "a step gets no capabilities beyond the engine's default", Kind::Nothing),
-    refused("device", "a step gets no devices", Kind::Nothing),
-    refused("mount", "write `-v name:path` for a named volume", Kind::Nothing),
-    refused("security-opt", "a step keeps the engine's security options", Kind::Nothing),
+    refused_value("env-file", "write the variables in `env`", Kind::Nothing),
+    refused_value("cap-add", "a step gets no capabilities beyond the engine's default", Kind::Nothing),
+    refused_value("device", "a step gets no devices", Kind::Nothing),
+    refused_value("mount", "write `-v name:path` for a named volume", Kind::Nothing),
+    refused_value("security-opt", "a step keeps the engine's security options", Kind::Nothing),
 ];
 
 /// What a `cmd` step's text says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CmdText {
     /// The command; variables hold only those of the text.
     pub(crate) cmd: Cmd,

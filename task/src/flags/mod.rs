@@ -72,6 +72,8 @@ enum Takes {
     Switch,
     /// Known, and refused with this remedy.
     Refused(&'static str),
+    /// The same for a flag that takes a value, which is no image or context.
+    RefusedValue(&'static str),
 }
 
 const fn value<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> {
@@ -84,6 +86,10 @@ const fn switch<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> 
 
 const fn refused<K>(long: &'static str, remedy: &'static str, kind: K) -> Spec<K> {
     Spec { long, short: None, takes: Takes::Refused(remedy), kind }
+}
+
+const fn refused_value<K>(long: &'static str, remedy: &'static str, kind: K) -> Spec<K> {
+    Spec { long, short: None, takes: Takes::RefusedValue(remedy), kind }
 }
 
 /// A flag that was given.
@@ -179,6 +185,10 @@ fn finish<K: Copy>(
 ) -> Result<Given<K>, BadFlag> {
     let value = match spec.takes {
         Takes::Refused(remedy) => return Err(BadFlag::Refused(flag, remedy)),
+        Takes::RefusedValue(remedy) => {
+            attached.or_else(|| rest.next().cloned());
+            return Err(BadFlag::Refused(flag, remedy));
+        }
         Takes::Switch => attached.unwrap_or_else(|| "true".to_owned()),
         Takes::Value => attached.or_else(|| rest.next().cloned()).ok_or_else(|| BadFlag::NoValue(flag.clone()))?,
     };

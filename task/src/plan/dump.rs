@@ -33,7 +33,7 @@ fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {
     [unit.name.clone(), format!("{:6} {what}", unit.action.kind()), after]
 }
 
-fn what(plan: &Plan, unit: &Unit) -> String {
+pub(super) fn what(plan: &Plan, unit: &Unit) -> String {
     match &unit.action {
         Action::Source(Fetch::Git(git)) => crate::address::shown(&git.repository),
         Action::Source(Fetch::Tar(tar)) => crate::address::shown(&tar.url),

@@ -3,10 +3,12 @@
 
 mod dump;
 mod edges;
+mod graph;
 mod groups;
 mod units;
 
 pub use dump::dump;
+pub use graph::graph;
 pub(crate) use units::source_unit;
 
 use crate::{
@@ -21,6 +23,15 @@ use acre_model::{
     secret::{SecretDecl, SecretSource},
 };
 use edges::Reach;
+
+/// A plan for people: secrets by their names instead of as tokens.
+pub fn for_people(mut plan: Plan) -> Plan {
+    let nonce = std::mem::take(&mut plan.nonce);
+    let texts = plan.units.iter_mut().flat_map(|unit| unit.action.texts_mut());
+    let files = plan.volumes.iter_mut().flat_map(|volume| volume.files.iter_mut().map(|(_, content)| content));
+    texts.chain(files).for_each(|text| *text = crate::tokens::for_people(text, &nonce));
+    plan
+}
 
 /// Most units of a plan.
 const UNITS: usize = 4096;

@@ -18,31 +18,67 @@ use gotmpl::parse::{
 use std::collections::BTreeSet;
 
 /// Functions that are asked about missing values, and must see them.
-const LENIENT: [&str; 19] = [
+const LENIENT: [&str; 22] = [
     "and", "or", "not", "eq", "ne", "default", "empty", "coalesce", "ternary", "hasKey", "kindOf", "typeOf", "all",
-    "any", "toJson", "list", "dict", "len", "required",
+    "any", "toJson", "list", "dict", "len", "required", "kindIs", "typeIs", "compact",
 ];
 /// Functions that hand a secret on without looking at it.
-const PASSING: [&str; 29] = [
-    "and", "or", "not", "default", "empty", "coalesce", "ternary", "required", "index", "get", "hasKey", "keys",
-    "list", "tuple", "dict", "first", "last", "rest", "initial", "append", "prepend", "concat", "merge", "values",
-    "kindOf", "typeOf", "pick", "omit", "pluck",
+const PASSING: [&str; 32] = [
+    "and",
+    "or",
+    "not",
+    "default",
+    "empty",
+    "coalesce",
+    "ternary",
+    "required",
+    "index",
+    "get",
+    "hasKey",
+    "keys",
+    "list",
+    "tuple",
+    "dict",
+    "first",
+    "last",
+    "rest",
+    "initial",
+    "append",
+    "prepend",
+    "concat",
+    "merge",
+    "values",
+    "kindOf",
+    "typeOf",
+    "pick",
+    "omit",
+    "pluck",
+    "dig",
+    "mergeOverwrite",
+    "deepCopy",
 ];
 /// Functions that Sprig has and a task does not get: they read the machine, or make keys.
-const BARRED: [&str; 12] = [
+const BARRED: [&str; 17] = [
     "env",
     "expandenv",
     "getHostByName",
     "genPrivateKey",
     "genCA",
-    "genCAWithKey",
     "genSelfSignedCert",
     "genSignedCert",
     "derivePassword",
     "htpasswd",
     "bcrypt",
     "encryptAES",
+    "decryptAES",
+    "genCAWithKey",
+    "genSelfSignedCertWithKey",
+    "genSignedCertWithKey",
+    "buildCustomCert",
+    "randBytes",
 ];
+/// Functions that change a map in Sprig, where it is; values of a task's templates do not change.
+const CHANGING: [&str; 2] = ["set", "unset"];
 /// Most arguments of one call, so that what a call makes is bounded by its parts.
 const ARGUMENTS: usize = 64;
 
@@ -59,7 +95,7 @@ pub(super) struct Guard<'a> {
     source: &'a str,
     /// Byte offsets at which lines begin.
     lines: Vec<usize>,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
     has_registry: bool,
     places: Vec<Place>,
     faults: Vec<Fault>,
@@ -72,7 +108,7 @@ pub(super) struct Guard<'a> {
 
 impl<'a> Guard<'a> {
     /// `taint` is what an earlier pass found.
-    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool, taint: Taint) -> Self {
+    pub(super) fn new(source: &'a str, known: BTreeSet<String>, has_registry: bool, taint: Taint) -> Self {
         let begins = source.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(begins).collect();
         Self {
@@ -331,7 +367,11 @@ impl<'a> Guard<'a> {
             let message = format!("`{shown}` is not available: a task does not read the machine it is rendered on");
             return self.fault(pos, message, "give the value with `--set`");
         }
-        let help = match nearest(&shown, self.known.iter().copied()) {
+        if CHANGING.contains(&name) {
+            let message = format!("`{shown}` is not available: a value does not change once it is made");
+            return self.fault(pos, message, "make a new one: `$d := merge (dict \"k\" \"v\") $d`, or `omit $d \"k\"`");
+        }
+        let help = match nearest(&shown, self.known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "the functions are those of Go's text/template and most of Sprig's".to_owned(),
         };

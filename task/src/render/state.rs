@@ -220,7 +220,7 @@ fn index(args: &[Value]) -> usize {
 const DEPTH: usize = 128;
 
 /// Takes the size of a value from what is left; a list within a list counts as often as it is printed.
-fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
+pub(super) fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
     if depth > DEPTH {
         return Err(TemplateError::Exec(format!("a value is nested deeper than {DEPTH}")));
     }
