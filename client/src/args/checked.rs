@@ -3,11 +3,13 @@
 use super::{BuildArgs, RunArgs, Shared, Task};
 use crate::{
     error::Error,
+    secret::{self, Origin},
     source::{self, Choice},
 };
 use acre_model::{
-    ids::ProjectName,
+    ids::{ProjectName, SecretId},
     reference::Reference,
+    secret::{Confidential, SecretValue},
     submission::{NamedText, Source, Submission, TaskSource},
     text::clip,
 };
@@ -23,6 +25,8 @@ pub struct Request {
     pub dockerfile: String,
     /// All but project, source and key.
     pub submission: Submission,
+    /// The secrets of the command line.
+    pub confidential: Confidential,
 }
 
 /// A build, and what becomes of its image.
@@ -74,24 +78,30 @@ impl Request {
             emulation,
             ..Submission::default()
         };
-        Self { source, dockerfile: dockerfile.unwrap_or_else(|| "Dockerfile".to_owned()), submission }
+        let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
+        Self { source, dockerfile, submission, confidential: Confidential::default() }
     }
 }
 
 impl RunArgs {
-    /// What the command line asks for. Reads task and values files.
+    /// What the command line asks for. Reads task and values files, and secrets.
     pub fn check(self) -> Result<Request, Error> {
-        request(&self.source, self.task, self.shared)
+        requested(&self.source, self.task, self.shared, Origin::read)
     }
 }
 
-/// The request that `run` and `check` share.
+/// The same request, for `check`: no secret is read, and each has an empty value.
 pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Error> {
+    requested(source, task, shared, |_| Ok(SecretValue::default()))
+}
+
+/// How the value of a secret is had.
+type Read = fn(Origin) -> Result<SecretValue, String>;
+
+fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Request, Error> {
     let mut faults = Faults::default();
     let Task { file, cmd, values, set, set_secret } = task;
-    if !set_secret.is_empty() {
-        faults.say("--set-secret is not supported yet");
-    }
+    let secrets = secret_sets(&set_secret, read, &mut faults);
     check_registry(shared.registry.as_deref(), &mut faults);
     let sets = pairs("--set", set, &mut faults);
     let values: Vec<NamedText> = values.iter().filter_map(|path| faults.note(values_file(path))).collect();
@@ -102,7 +112,23 @@ pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Erro
     let mut request = Request::new(source.unwrap_or(Choice::None), task.unwrap_or_default(), None, shared);
     request.submission.values = values;
     request.submission.sets = sets;
+    request.submission.secret_sets = secrets.iter().map(|(name, ..)| name.clone()).collect();
+    request.confidential.secrets = secrets.into_iter().map(|(_, id, value)| (id, value)).collect();
     Ok(request)
+}
+
+/// The names of `--set-secret` words with their ids and values; of one that is there twice, the last.
+fn secret_sets(words: &[String], read: Read, faults: &mut Faults) -> Vec<(String, SecretId, SecretValue)> {
+    let mut sets: Vec<(String, SecretId, SecretValue)> = Vec::new();
+    for word in words {
+        let Some((name, origin)) = faults.note(secret::set(word)) else { continue };
+        let value = read(origin).map_err(|why| faults.say(format!("--set-secret `{}`: {why}", clip(&name))));
+        if let (Ok(value), Ok(id)) = (value, SecretId::of_set(&name)) {
+            sets.retain(|(known, ..)| *known != name);
+            sets.push((name, id, value));
+        }
+    }
+    sets
 }
 
 impl BuildArgs {
@@ -112,6 +138,8 @@ impl BuildArgs {
         self.refuse_unsupported(local, &mut faults);
         check_registry(self.shared.registry.as_deref(), &mut faults);
         let kept = self.names_without_registry(&mut faults);
+        let secrets = read_build("--secret", &self.secret, secret::of_build, &mut faults);
+        let keys = read_build("--ssh", &self.ssh, secret::of_ssh, &mut faults);
         let push = !self.no_push && !self.images.is_empty() && (self.push || kept.is_empty());
         let source = faults.note(Choice::parse(&self.source));
         if let (Some(Choice::Folder(folder)), Some(file)) = (&source, &self.file) {
@@ -124,6 +152,8 @@ impl BuildArgs {
             platforms: Vec::new(),
             build_args: checked_pairs("--build-arg", self.build_arg, &mut faults),
             labels: checked_pairs("--label", self.label, &mut faults),
+            secrets: ids(&secrets),
+            ssh: ids(&keys),
             target: self.target,
             no_cache: self.no_cache,
             pull: self.pull,
@@ -134,18 +164,12 @@ impl BuildArgs {
         let task = NamedText { name: "acre build".to_owned(), text: synth::build_task(&request) };
         // Without a fault it is there.
         let source = source.unwrap_or(Choice::None);
-        Ok(BuildWish {
-            request: Request::new(source, TaskSource::Text(task), self.file, self.shared),
-            kept,
-            metadata_file: self.metadata_file,
-            load: self.load,
-        })
+        let mut request = Request::new(source, TaskSource::Text(task), self.file, self.shared);
+        request.confidential.secrets = secrets.into_iter().chain(keys.into_iter().filter_map(ssh_secret)).collect();
+        Ok(BuildWish { request, kept, metadata_file: self.metadata_file, load: self.load })
     }
 
     fn refuse_unsupported(&self, local: bool, faults: &mut Faults) {
-        if !self.secret.is_empty() {
-            faults.say("--secret is not supported yet");
-        }
         if self.output.is_some() {
             faults
                 .say("--output is not supported yet; push the image, or build for one platform on this machine's farm");
@@ -195,6 +219,37 @@ fn reference(image: &str) -> Result<Reference, String> {
     name.parse().map_err(|why: acre_model::reference::BadReference| why.to_string())
 }
 
+/// The secrets or keys of a build, read; none may be there twice.
+fn read_build(
+    flag: &str,
+    words: &[String],
+    parse: fn(&str) -> Result<(SecretId, Origin), Error>,
+    faults: &mut Faults,
+) -> Vec<(SecretId, SecretValue)> {
+    let mut read: Vec<(SecretId, SecretValue)> = Vec::new();
+    for word in words {
+        let Some((id, origin)) = faults.note(parse(word)) else { continue };
+        if read.iter().any(|(known, _)| *known == id) {
+            faults.say(format!("{flag} `{id}` is there twice"));
+        }
+        match origin.read() {
+            Ok(value) => read.push((id, value)),
+            Err(why) => faults.say(format!("{flag} `{id}`: {why}")),
+        }
+    }
+    read
+}
+
+fn ids(secrets: &[(SecretId, SecretValue)]) -> Vec<String> {
+    secrets.iter().map(|(id, _)| id.to_string()).collect()
+}
+
+/// A key under the id of the secret that holds it.
+fn ssh_secret((id, key): (SecretId, SecretValue)) -> Option<(SecretId, SecretValue)> {
+    // Too long an id is refused by whoever compiles the task, where it is declared.
+    synth::ssh_secret(id.as_str()).parse().ok().map(|id| (id, key))
+}
+
 fn check_registry(registry: Option<&str>, faults: &mut Faults) {
     let Some(registry) = registry else { return };
     let named = format!("{registry}/x").parse::<Reference>();
@@ -211,13 +266,17 @@ fn task_source(source: &Choice, file: Option<String>, cmd: Option<String>) -> Re
     let text = |name: &str, text| Ok(TaskSource::Text(NamedText { name: name.to_owned(), text }));
     match (source, file.as_deref(), cmd) {
         (_, _, Some(cmd)) => text("--cmd", synth::cmd_task(&cmd)),
+        (Choice::Archive, Some("-"), None) => {
+            let why = "standard input cannot be the task file and the source at once; name the file in the archive";
+            Err(Error::Usage(why.to_owned()))
+        }
         (_, Some("-"), None) => text("standard input", source::read_stdin()?),
         (Choice::Folder(folder), Some(file), None) => text(file, source::read_in(folder, file)?),
         (Choice::Folder(folder), None, None) => {
             let (name, found) = source::read_default(folder)?;
             text(&name, found)
         }
-        (Choice::Git(_), file, None) => Ok(TaskSource::File(file.map(str::to_owned))),
+        (Choice::Address(_) | Choice::Archive, file, None) => Ok(TaskSource::File(file.map(str::to_owned))),
         (Choice::None, Some(file), None) => {
             let shown = clip(file);
             let why =
@@ -294,14 +353,35 @@ mod tests {
             ("-t a:1 --push /dev/null", &["--push: `a:1` has no registry"]),
             ("--push /dev/null", &["--push needs a name"]),
             (
-                "--load --platform linux/amd64,linux/arm64 --output x --secret x -r http://r /dev/null",
-                &["--load takes one platform", "--output", "--secret", "--registry"],
+                "--load --platform linux/amd64,linux/arm64 --output x --secret x --ssh y -r http://r /dev/null",
+                &["--load takes one platform", "--output", "--secret `x`", "--ssh `y`", "--registry"],
             ),
         ];
         for (words, expected) in table {
             let found = build(words).unwrap_err().to_string();
             assert!(expected.iter().all(|part| found.contains(part)), "{words}: {found}");
         }
+    }
+
+    #[test]
+    fn secrets_leave_the_command_line_for_a_place_of_their_own() {
+        let words = "run --set-secret a=1 --set-secret b=2 --set-secret a=3 --cmd bash /dev/null";
+        let words = ["acre"].into_iter().chain(words.split_whitespace());
+        let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("it is a run") };
+        let Request { submission, confidential, .. } = args.check().unwrap();
+        assert_eq!(submission.secret_sets, ["b", "a"]);
+        let values: Vec<_> = confidential.secrets.iter().map(|(id, value)| (id.as_str(), value.expose())).collect();
+        assert_eq!(values, [("set.a", &b"3"[..]), ("set.b", b"2")]);
+
+        let folder = tempfile::tempdir().unwrap();
+        let key = folder.path().join("key");
+        std::fs::write(&key, "private").unwrap();
+        let shown = key.display();
+        let wish = build(&format!("--secret id=npm,src={shown} --ssh default={shown} /dev/null")).unwrap();
+        let TaskSource::Text(task) = wish.request.submission.task else { panic!("a build brings its task") };
+        assert!(task.text.contains("--secret id=npm --ssh default=ssh.default"), "{}", task.text);
+        let ids: Vec<_> = wish.request.confidential.secrets.keys().map(SecretId::as_str).collect();
+        assert_eq!(ids, ["npm", "ssh.default"]);
     }
 
     #[test]
@@ -320,7 +400,9 @@ mod tests {
         for (words, expected) in [
             ("/dev/null", "--cmd"),
             ("-f x.yaml /dev/null", "looked up in the source"),
+            ("--set x --set-secret y --cmd bash /dev/null", "--set-secret `y`: there is no variable `y`"),
             ("--set x --set-secret y --cmd bash /dev/null", "--set `x` is not KEY=VALUE"),
+            ("-f - -", "standard input cannot be the task file and the source at once"),
         ] {
             let found = run(words).unwrap_err().to_string();
             assert!(found.contains(expected), "{words}: {found}");

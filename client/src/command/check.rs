@@ -6,14 +6,14 @@ use crate::{
     error::Error,
     exit_code::ExitCode,
     now,
-    source::{Choice, FolderFiles},
+    source::Choice,
 };
 use acre_model::{
     ids::RunId,
     secret::Nonce,
     submission::{NamedText, TaskSource},
 };
-use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, compile, plan};
+use acre_task::{Compiled, Files, Input, RunFacts, compile, plan};
 use std::io::Write;
 
 /// Compiles the task and prints its plan; warnings go to standard error.
@@ -24,10 +24,7 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
         let why = "the task file of a git source is not at hand; fetch the repository and check its folder";
         return Err(Error::Usage(why.to_owned()));
     };
-    let files: Box<dyn Files> = match &request.source {
-        Choice::Folder(folder) => Box::new(FolderFiles::new(folder, &request.dockerfile)?),
-        Choice::None | Choice::Git(_) => Box::new(NoFiles),
-    };
+    let files = request.source.files(&request.dockerfile)?;
     let compiled = compiled(&request, task, files.as_ref())?;
     let mut err = std::io::stderr();
     for warning in &compiled.plan.warnings {
@@ -41,7 +38,8 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
     Ok(ExitCode::Success)
 }
 
-fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {
+/// What the task of a request compiles to; `files` are those of its source.
+pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {
     let now = now();
     let facts = RunFacts {
         // What the run's own id would be is not known before it is handed in.
