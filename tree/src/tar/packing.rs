@@ -76,6 +76,9 @@ mod tests {
         Ok(content)
     }
 
+    /// `content` as `xz --check=crc32` packs it.
+    const XZ: &str = "fd377a585a0000016922de360200210116000000742fe5a3010006636f6e74656e740000a930c5fe00011b0712ebd4179042990d010000000001595a";
+
     #[test]
     fn every_packing_is_told_by_its_first_bytes() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -87,6 +90,7 @@ mod tests {
             gzip.finish().unwrap(),
             bzip2.finish().unwrap(),
             zstd::encode_all(&b"content"[..], 3).unwrap(),
+            (0..XZ.len()).step_by(2).map(|at| u8::from_str_radix(&XZ[at..at + 2], 16).unwrap()).collect(),
         ];
         for packed in packed {
             assert_eq!(read(packed.clone(), 7).unwrap(), b"content", "{packed:?}");
