@@ -1,5 +1,9 @@
 //! What the words of a command line mean together. All that is wrong with them is said at once.
 
+mod secrets;
+#[cfg(test)]
+mod tests;
+
 use super::{BuildArgs, RunArgs, Shared, Task};
 use crate::{
     error::Error,
@@ -7,13 +11,14 @@ use crate::{
     source::{self, Choice},
 };
 use acre_model::{
-    ids::{ProjectName, SecretId},
+    ids::ProjectName,
     reference::Reference,
     secret::{Confidential, SecretValue},
     submission::{NamedText, Source, Submission, TaskSource},
     text::clip,
 };
 use acre_task::synth::{self, BuildRequest};
+use secrets::{Read, ids, read_build, secret_sets, ssh_secret};
 use std::path::{Path, PathBuf};
 
 /// A run that can be handed in once its source is on the farm.
@@ -95,9 +100,6 @@ pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Erro
     requested(source, task, shared, |_| Ok(SecretValue::default()))
 }
 
-/// How the value of a secret is had.
-type Read = fn(Origin) -> Result<SecretValue, String>;
-
 fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Request, Error> {
     let mut faults = Faults::default();
     let Task { file, cmd, values, set, set_secret } = task;
@@ -115,20 +117,6 @@ fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Req
     request.submission.secret_sets = secrets.iter().map(|(name, ..)| name.clone()).collect();
     request.confidential.secrets = secrets.into_iter().map(|(_, id, value)| (id, value)).collect();
     Ok(request)
-}
-
-/// The names of `--set-secret` words with their ids and values; of one that is there twice, the last.
-fn secret_sets(words: &[String], read: Read, faults: &mut Faults) -> Vec<(String, SecretId, SecretValue)> {
-    let mut sets: Vec<(String, SecretId, SecretValue)> = Vec::new();
-    for word in words {
-        let Some((name, origin)) = faults.note(secret::set(word)) else { continue };
-        let value = read(origin).map_err(|why| faults.say(format!("--set-secret `{}`: {why}", clip(&name))));
-        if let (Ok(value), Ok(id)) = (value, SecretId::of_set(&name)) {
-            sets.retain(|(known, ..)| *known != name);
-            sets.push((name, id, value));
-        }
-    }
-    sets
 }
 
 impl BuildArgs {
@@ -219,37 +207,6 @@ fn reference(image: &str) -> Result<Reference, String> {
     name.parse().map_err(|why: acre_model::reference::BadReference| why.to_string())
 }
 
-/// The secrets or keys of a build, read; none may be there twice.
-fn read_build(
-    flag: &str,
-    words: &[String],
-    parse: fn(&str) -> Result<(SecretId, Origin), Error>,
-    faults: &mut Faults,
-) -> Vec<(SecretId, SecretValue)> {
-    let mut read: Vec<(SecretId, SecretValue)> = Vec::new();
-    for word in words {
-        let Some((id, origin)) = faults.note(parse(word)) else { continue };
-        if read.iter().any(|(known, _)| *known == id) {
-            faults.say(format!("{flag} `{id}` is there twice"));
-        }
-        match origin.read() {
-            Ok(value) => read.push((id, value)),
-            Err(why) => faults.say(format!("{flag} `{id}`: {why}")),
-        }
-    }
-    read
-}
-
-fn ids(secrets: &[(SecretId, SecretValue)]) -> Vec<String> {
-    secrets.iter().map(|(id, _)| id.to_string()).collect()
-}
-
-/// A key under the id of the secret that holds it.
-fn ssh_secret((id, key): (SecretId, SecretValue)) -> Option<(SecretId, SecretValue)> {
-    // Too long an id is refused by whoever compiles the task, where it is declared.
-    synth::ssh_secret(id.as_str()).parse().ok().map(|id| (id, key))
-}
-
 fn check_registry(registry: Option<&str>, faults: &mut Faults) {
     let Some(registry) = registry else { return };
     let named = format!("{registry}/x").parse::<Reference>();
@@ -311,101 +268,4 @@ fn pairs(flag: &str, words: Vec<String>, faults: &mut Faults) -> Vec<(String, St
 fn checked_pairs(flag: &str, words: Vec<String>, faults: &mut Faults) -> Vec<String> {
     pairs(flag, words.clone(), faults);
     words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::{Cli, Command};
-    use clap::Parser;
-
-    fn build(words: &str) -> Result<BuildWish, Error> {
-        let words = ["acre", "build"].into_iter().chain(words.split_whitespace());
-        match Cli::try_parse_from(words).unwrap().command {
-            Command::Build(args) => args.check(true),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_image_is_pushed_where_its_registry_is_known() {
-        let table = [
-            ("-t a:1 /dev/null", false, vec!["a:1"]),
-            ("-t a:1 -r r.example /dev/null", true, vec![]),
-            ("-t r.example/a:1 /dev/null", true, vec![]),
-            ("-t r.example/a:{{.Run.ID}} /dev/null", true, vec![]),
-            ("-t r.example/a:1 -t b:1 /dev/null", false, vec!["b:1"]),
-            ("-t a:1 -r r.example --no-push /dev/null", false, vec![]),
-            ("/dev/null", false, vec![]),
-        ];
-        for (words, pushes, kept) in table {
-            let wish = build(words).unwrap();
-            let TaskSource::Text(task) = wish.request.submission.task else { panic!("a build brings its task") };
-            assert_eq!(task.text.contains("id: push"), pushes, "{words}: {}", task.text);
-            assert_eq!(wish.kept, kept, "{words}");
-        }
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let table: [(&str, &[&str]); 4] = [
-            ("-t UPPER --build-arg =x ./nowhere", &["UPPER", "--build-arg", "does not exist"]),
-            ("-t a:1 --push /dev/null", &["--push: `a:1` has no registry"]),
-            ("--push /dev/null", &["--push needs a name"]),
-            (
-                "--load --platform linux/amd64,linux/arm64 --output x --secret x --ssh y -r http://r /dev/null",
-                &["--load takes one platform", "--output", "--secret `x`", "--ssh `y`", "--registry"],
-            ),
-        ];
-        for (words, expected) in table {
-            let found = build(words).unwrap_err().to_string();
-            assert!(expected.iter().all(|part| found.contains(part)), "{words}: {found}");
-        }
-    }
-
-    #[test]
-    fn secrets_leave_the_command_line_for_a_place_of_their_own() {
-        let words = "run --set-secret a=1 --set-secret b=2 --set-secret a=3 --cmd bash /dev/null";
-        let words = ["acre"].into_iter().chain(words.split_whitespace());
-        let Command::Run(args) = Cli::try_parse_from(words).unwrap().command else { panic!("it is a run") };
-        let Request { submission, confidential, .. } = args.check().unwrap();
-        assert_eq!(submission.secret_sets, ["b", "a"]);
-        let values: Vec<_> = confidential.secrets.iter().map(|(id, value)| (id.as_str(), value.expose())).collect();
-        assert_eq!(values, [("set.a", &b"3"[..]), ("set.b", b"2")]);
-
-        let folder = tempfile::tempdir().unwrap();
-        let key = folder.path().join("key");
-        std::fs::write(&key, "private").unwrap();
-        let shown = key.display();
-        let wish = build(&format!("--secret id=npm,src={shown} --ssh default={shown} /dev/null")).unwrap();
-        let TaskSource::Text(task) = wish.request.submission.task else { panic!("a build brings its task") };
-        assert!(task.text.contains("--secret id=npm --ssh default=ssh.default"), "{}", task.text);
-        let ids: Vec<_> = wish.request.confidential.secrets.keys().map(SecretId::as_str).collect();
-        assert_eq!(ids, ["npm", "ssh.default"]);
-    }
-
-    #[test]
-    fn a_task_comes_from_where_it_is_said_to() {
-        let run = |words: &str| {
-            let words = ["acre", "run"].into_iter().chain(words.split_whitespace());
-            match Cli::try_parse_from(words).unwrap().command {
-                Command::Run(args) => args.check().map(|request| request.submission.task),
-                other => panic!("{other:?}"),
-            }
-        };
-        let git = "https://h.example/r.git";
-        assert_eq!(run(git).unwrap(), TaskSource::File(None));
-        assert_eq!(run(&format!("-f x.yaml {git}")).unwrap(), TaskSource::File(Some("x.yaml".to_owned())));
-        assert!(matches!(run("--cmd bash /dev/null").unwrap(), TaskSource::Text(_)));
-        for (words, expected) in [
-            ("/dev/null", "--cmd"),
-            ("-f x.yaml /dev/null", "looked up in the source"),
-            ("--set x --set-secret y --cmd bash /dev/null", "--set-secret `y`: there is no variable `y`"),
-            ("--set x --set-secret y --cmd bash /dev/null", "--set `x` is not KEY=VALUE"),
-            ("-f - -", "standard input cannot be the task file and the source at once"),
-        ] {
-            let found = run(words).unwrap_err().to_string();
-            assert!(found.contains(expected), "{words}: {found}");
-        }
-    }
 }

@@ -100,7 +100,7 @@ impl Cli {
 
     /// The whole command line as clap knows it. The help of every command ends with the exit codes.
     pub fn described() -> clap::Command {
-        Self::command().mut_subcommands(|command| command.after_long_help(ExitCode::help()))
+        with_exit_codes(Self::command())
     }
 
     /// The command line of this process; ends the process where it asks for help, or is wrong (exit code 2).
@@ -108,4 +108,8 @@ impl Cli {
         let matches = Self::described().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit())
     }
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_long_help(ExitCode::help()).mut_subcommands(with_exit_codes)
 }

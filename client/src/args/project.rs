@@ -37,7 +37,8 @@ pub struct LoginArgs {
     /// User name
     #[arg(short, long, value_name = "USER", required_unless_present = "list")]
     pub username: Option<String>,
-    /// Read the password or token from standard input [default: ask for it on the terminal]
+    /// Read the password or token from standard input, but for one line break at its end [default: ask for it on the
+    /// terminal]
     #[arg(long, requires = "username")]
     pub password_stdin: bool,
     /// List the logins, without their passwords

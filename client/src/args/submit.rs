@@ -60,8 +60,8 @@ pub struct Task {
     /// One value for the task's templates; may be repeated, and wins over --values
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// One secret value for the task's templates: KEY takes the environment variable of that name, KEY=@FILE a file;
-    /// KEY=VALUE can be seen by other users of this machine. May be repeated
+    /// One secret value for the task's templates; may be repeated. Write KEY, which takes the environment variable of
+    /// that name, or KEY=@FILE: KEY=VALUE can be seen by other users of this machine
     #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
     pub set_secret: Vec<String>,
 }

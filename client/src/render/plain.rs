@@ -72,6 +72,7 @@ pub fn left(report: &Report) -> Vec<String> {
 pub fn coverage(coverage: &Coverage) -> Option<String> {
     let Coverage { lines, lines_covered, branches, branches_covered } = *coverage;
     let part = |what, covered: u64, all: u64| {
+        // Rounded down: 100.0 % is all of them.
         let tenths = u128::from(covered) * 1000 / u128::from(all.max(1));
         (all > 0).then(|| format!("{}.{} % of {what} ({covered} of {all})", tenths / 10, tenths % 10))
     };

@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn registries_are_those_of_the_run() {
-        let task = "steps:\n  - build: -t pushed.example/x:1 --cache-from cached.example/c:1 .\n    id: b\n  - push: pushed.example/x:1\n  - cmd: run.example:5000/tool:1\n  - cmd: bash\n";
+        let task = "steps:\n  - build: -t pushed.example/x:1 .\n    id: b\n  - push: pushed.example/x:1\n  - cmd: run.example:5000/tool:1\n  - cmd: bash\n";
         let facts = acre_task::RunFacts {
             id: acre_model::ids::RunId::new(0, 0, 0),
             now: acre_model::time::Timestamp::default(),
@@ -166,12 +166,15 @@ mod tests {
             has_tree: true,
             source: None,
         };
-        let plan = acre_task::compile(&input).unwrap().plan;
+        let mut plan = acre_task::compile(&input).unwrap().plan;
+        let Action::Build(build) = &mut plan.units[0].action else { panic!("it is a build") };
+        build.cache_from = vec!["cached.example/c:1".to_owned()];
+        build.cache_to = vec!["type=registry,ref=kept.example/c:1,mode=max".to_owned(), "type=inline".to_owned()];
         let submission = Submission { registry: Some("mine.example/team".to_owned()), ..Submission::default() };
         let found = registries(&submission, Some(&plan));
-        for registry in ["mine.example", "pushed.example", "run.example:5000", "docker.io"] {
-            assert!(found.contains(registry), "{registry}: {found:?}");
-        }
+        let expected =
+            ["cached.example", "docker.io", "kept.example", "mine.example", "pushed.example", "run.example:5000"];
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
         assert_eq!(registries(&submission, None).into_iter().collect::<Vec<_>>(), ["mine.example"]);
     }
 }

@@ -41,7 +41,9 @@ mod tests {
 
     #[test]
     fn what_is_no_archive_is_told() {
-        for (bytes, expected) in [(&b""[..], "no file in it"), (&b"steps: []\n"[..], "standard input as source: ")] {
+        for (bytes, expected) in
+            [(&b""[..], "without its end mark"), (&b"steps: []\n"[..], "standard input as source: ")]
+        {
             let found = unpack(bytes).unwrap_err().to_string();
             assert!(found.contains(expected), "{bytes:?}: {found}");
         }

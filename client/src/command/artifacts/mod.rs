@@ -11,7 +11,7 @@ use crate::{
     render::{self, text::sentence},
 };
 use acre_model::report::Artifact;
-use acre_tree::{Cache, Fetcher, Ignore, Pin, fetch::FetchError};
+use acre_tree::{Cache, Fetcher, Ignore, Pin, cache::CacheError, fetch::FetchError};
 use place::{Folder, Misplaced};
 use std::{path::Path, sync::Arc};
 
@@ -73,7 +73,9 @@ fn unfetched(farm: &FarmClient, why: &FetchError) -> Error {
     match why {
         FetchError::Farm(status) => farm.failed(status),
         FetchError::Missing(digest) => Error::Refused(format!("the farm does not keep blob {digest} any more")),
-        FetchError::Cache(why) => Error::Usage(chain(why.as_ref())),
+        FetchError::Cache(why) if !matches!(why.as_ref(), CacheError::Mismatch { .. }) => {
+            Error::Usage(chain(why.as_ref()))
+        }
         why => Error::Farm(chain(why)),
     }
 }
