@@ -8,6 +8,7 @@
 //! | [`farm`] | farms by name, the connection to one, the farm of this machine |
 //! | [`follow`] | a run's state and log over connections that may break |
 //! | [`source`] | a local source: packed, uploaded, read |
+//! | [`secret`] | secrets and logins of the user, on their way into a submission |
 //! | [`render`] | what people and programs see |
 //!
 //! Invariant: a run never depends on its client. Whatever happens here after it was handed in, it goes on.
@@ -19,6 +20,7 @@ pub mod exit_code;
 pub mod farm;
 pub mod follow;
 pub mod render;
+pub mod secret;
 pub mod source;
 
 use acre_model::time::Timestamp;

@@ -19,6 +19,10 @@ pub struct BuildRequest {
     pub build_args: Vec<String>,
     /// `--label K=V`, in order.
     pub labels: Vec<String>,
+    /// `--secret`: ids, each declared as a secret of the task, whose value comes with the submission.
+    pub secrets: Vec<String>,
+    /// `--ssh`: ids of keys, each declared as the secret [`ssh_secret`] gives.
+    pub ssh: Vec<String>,
     /// `--target`.
     pub target: Option<String>,
     /// `--no-cache`.
@@ -43,6 +47,8 @@ impl Default for BuildRequest {
             platforms: Vec::new(),
             build_args: Vec::new(),
             labels: Vec::new(),
+            secrets: Vec::new(),
+            ssh: Vec::new(),
             target: None,
             no_cache: false,
             pull: false,
@@ -64,12 +70,23 @@ pub fn build_task(request: &BuildRequest) -> String {
     request.platforms.iter().for_each(|platform| flag("--platform", platform));
     request.build_args.iter().for_each(|argument| flag("--build-arg", argument));
     request.labels.iter().for_each(|label| flag("--label", label));
+    request.secrets.iter().for_each(|id| flag("--secret", &format!("id={id}")));
+    request.ssh.iter().for_each(|id| flag("--ssh", &format!("{id}={}", ssh_secret(id))));
     request.target.iter().for_each(|target| flag("--target", target));
     words.extend(request.no_cache.then(|| "--no-cache".to_owned()));
     words.extend(request.pull.then(|| "--pull".to_owned()));
     words.push(quoted(request.context.as_deref().unwrap_or(".")));
-    let mut text = String::from("version: v1.0.0\nsteps:\n");
+    let mut text = String::from("version: v1.0.0\n");
+    let secrets: Vec<String> =
+        request.secrets.iter().cloned().chain(request.ssh.iter().map(|id| ssh_secret(id))).collect();
     // Writing to a string does not fail.
+    if !secrets.is_empty() {
+        text.push_str("secrets:\n");
+    }
+    for id in &secrets {
+        let _ = writeln!(text, "  - id: {}", scalar(id, 4));
+    }
+    text.push_str("steps:\n");
     let _ = write!(
         text,
         "  - id: build\n    build: {}\n    timeout: {}\n",
@@ -84,6 +101,11 @@ pub fn build_task(request: &BuildRequest) -> String {
         let _ = writeln!(text, "    timeout: {}", request.push_timeout);
     }
     text
+}
+
+/// The id of the secret that holds an ssh key: one that no `--secret` has by chance.
+pub fn ssh_secret(id: &str) -> String {
+    format!("ssh.{id}")
 }
 
 /// The task of a single command.
@@ -140,6 +162,20 @@ mod tests {
             "      -t r.example/team/img:{{.Run.ID}} -t other.example/x:1 --build-arg 'A=it'\\''s \"x\"' .\n",
             "    timeout: 28800\n  - id: push\n    push:\n",
             "      - |2-\n        r.example/team/img:{{.Run.ID}}\n      - |2-\n        other.example/x:1\n    timeout: 3600\n",
+        );
+        assert_eq!(build_task(&request), expected);
+    }
+
+    #[test]
+    fn secrets_of_a_build_are_declared() {
+        let request = BuildRequest {
+            secrets: vec!["npm".to_owned()],
+            ssh: vec!["default".to_owned()],
+            ..BuildRequest::default()
+        };
+        let expected = concat!(
+            "version: v1.0.0\nsecrets:\n  - id: |2-\n      npm\n  - id: |2-\n      ssh.default\n",
+            "steps:\n  - id: build\n    build: |2-\n      --secret id=npm --ssh default=ssh.default .\n    timeout: 28800\n",
         );
         assert_eq!(build_task(&request), expected);
     }

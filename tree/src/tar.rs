@@ -4,10 +4,12 @@
 //! Source: POSIX.1-2024 `pax` ("ustar Interchange Format", "pax Interchange Format"), and GNU tar's manual on the
 //! headers `L` and `K`.
 
+mod packing;
 mod reader;
 mod untar;
 mod writer;
 
+pub use packing::unpacked;
 pub use reader::TarError;
 pub use untar::{Limits, Policy, UntarError, Untarred, untar};
 pub use writer::{MODIFIED, stream};

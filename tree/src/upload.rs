@@ -64,7 +64,8 @@ impl From<Status> for UploadError {
     }
 }
 
-/// Sends what the farm misses of `tree` to `project`. When the connection breaks, it asks again and goes on with what
+/// Sends what the farm misses of `tree` to `project`. `progress` is told first before anything is sent: how much will
+/// be, also where that is nothing. When the connection breaks, it asks again and goes on with what
 /// is still missing; it gives up after several attempts at which nothing new arrived.
 pub async fn upload(
     client: &mut BlobsClient<Channel>,
@@ -79,7 +80,11 @@ pub async fn upload(
         .max_decoding_message_size(MESSAGE_LIMIT);
     let (mut uploaded, mut retry, mut left) = (Uploaded::default(), Retry::default(), u64::MAX);
     loop {
-        let failed = match Missing::ask(&mut client, project, tree, &mut uploaded.questions).await {
+        let missing = Missing::ask(&mut client, project, tree, &mut uploaded.questions).await;
+        if let Ok(Missing { bytes: total_bytes, .. }) = missing {
+            progress(Progress { sent_bytes: 0, total_bytes });
+        }
+        let failed = match missing {
             Ok(missing) if missing.is_empty() => return Ok(uploaded),
             Ok(missing) => {
                 if missing.bytes < left {

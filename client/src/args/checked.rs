@@ -1,17 +1,24 @@
 //! What the words of a command line mean together. All that is wrong with them is said at once.
 
+mod secrets;
+#[cfg(test)]
+mod tests;
+
 use super::{BuildArgs, RunArgs, Shared, Task};
 use crate::{
     error::Error,
+    secret::{self, Origin},
     source::{self, Choice},
 };
 use acre_model::{
     ids::ProjectName,
     reference::Reference,
+    secret::{Confidential, SecretValue},
     submission::{NamedText, Source, Submission, TaskSource},
     text::clip,
 };
 use acre_task::synth::{self, BuildRequest};
+use secrets::{Read, ids, read_build, secret_sets, ssh_secret};
 use std::path::{Path, PathBuf};
 
 /// A run that can be handed in once its source is on the farm.
@@ -23,6 +30,8 @@ pub struct Request {
     pub dockerfile: String,
     /// All but project, source and key.
     pub submission: Submission,
+    /// The secrets of the command line.
+    pub confidential: Confidential,
 }
 
 /// A build, and what becomes of its image.
@@ -74,24 +83,27 @@ impl Request {
             emulation,
             ..Submission::default()
         };
-        Self { source, dockerfile: dockerfile.unwrap_or_else(|| "Dockerfile".to_owned()), submission }
+        let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
+        Self { source, dockerfile, submission, confidential: Confidential::default() }
     }
 }
 
 impl RunArgs {
-    /// What the command line asks for. Reads task and values files.
+    /// What the command line asks for. Reads task and values files, and secrets.
     pub fn check(self) -> Result<Request, Error> {
-        request(&self.source, self.task, self.shared)
+        requested(&self.source, self.task, self.shared, Origin::read)
     }
 }
 
-/// The request that `run` and `check` share.
+/// The same request, for `check`: no secret is read, and each has an empty value.
 pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Error> {
+    requested(source, task, shared, |_| Ok(SecretValue::default()))
+}
+
+fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Request, Error> {
     let mut faults = Faults::default();
     let Task { file, cmd, values, set, set_secret } = task;
-    if !set_secret.is_empty() {
-        faults.say("--set-secret is not supported yet");
-    }
+    let secrets = secret_sets(&set_secret, read, &mut faults);
     check_registry(shared.registry.as_deref(), &mut faults);
     let sets = pairs("--set", set, &mut faults);
     let values: Vec<NamedText> = values.iter().filter_map(|path| faults.note(values_file(path))).collect();
@@ -102,6 +114,8 @@ pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Erro
     let mut request = Request::new(source.unwrap_or(Choice::None), task.unwrap_or_default(), None, shared);
     request.submission.values = values;
     request.submission.sets = sets;
+    request.submission.secret_sets = secrets.iter().map(|(name, ..)| name.clone()).collect();
+    request.confidential.secrets = secrets.into_iter().map(|(_, id, value)| (id, value)).collect();
     Ok(request)
 }
 
@@ -112,6 +126,8 @@ impl BuildArgs {
         self.refuse_unsupported(local, &mut faults);
         check_registry(self.shared.registry.as_deref(), &mut faults);
         let kept = self.names_without_registry(&mut faults);
+        let secrets = read_build("--secret", &self.secret, secret::of_build, &mut faults);
+        let keys = read_build("--ssh", &self.ssh, secret::of_ssh, &mut faults);
         let push = !self.no_push && !self.images.is_empty() && (self.push || kept.is_empty());
         let source = faults.note(Choice::parse(&self.source));
         if let (Some(Choice::Folder(folder)), Some(file)) = (&source, &self.file) {
@@ -124,6 +140,8 @@ impl BuildArgs {
             platforms: Vec::new(),
             build_args: checked_pairs("--build-arg", self.build_arg, &mut faults),
             labels: checked_pairs("--label", self.label, &mut faults),
+            secrets: ids(&secrets),
+            ssh: ids(&keys),
             target: self.target,
             no_cache: self.no_cache,
             pull: self.pull,
@@ -134,18 +152,12 @@ impl BuildArgs {
         let task = NamedText { name: "acre build".to_owned(), text: synth::build_task(&request) };
         // Without a fault it is there.
         let source = source.unwrap_or(Choice::None);
-        Ok(BuildWish {
-            request: Request::new(source, TaskSource::Text(task), self.file, self.shared),
-            kept,
-            metadata_file: self.metadata_file,
-            load: self.load,
-        })
+        let mut request = Request::new(source, TaskSource::Text(task), self.file, self.shared);
+        request.confidential.secrets = secrets.into_iter().chain(keys.into_iter().filter_map(ssh_secret)).collect();
+        Ok(BuildWish { request, kept, metadata_file: self.metadata_file, load: self.load })
     }
 
     fn refuse_unsupported(&self, local: bool, faults: &mut Faults) {
-        if !self.secret.is_empty() {
-            faults.say("--secret is not supported yet");
-        }
         if self.output.is_some() {
             faults
                 .say("--output is not supported yet; push the image, or build for one platform on this machine's farm");
@@ -211,13 +223,17 @@ fn task_source(source: &Choice, file: Option<String>, cmd: Option<String>) -> Re
     let text = |name: &str, text| Ok(TaskSource::Text(NamedText { name: name.to_owned(), text }));
     match (source, file.as_deref(), cmd) {
         (_, _, Some(cmd)) => text("--cmd", synth::cmd_task(&cmd)),
+        (Choice::Archive, Some("-"), None) => {
+            let why = "standard input cannot be the task file and the source at once; name the file in the archive";
+            Err(Error::Usage(why.to_owned()))
+        }
         (_, Some("-"), None) => text("standard input", source::read_stdin()?),
         (Choice::Folder(folder), Some(file), None) => text(file, source::read_in(folder, file)?),
         (Choice::Folder(folder), None, None) => {
             let (name, found) = source::read_default(folder)?;
             text(&name, found)
         }
-        (Choice::Git(_), file, None) => Ok(TaskSource::File(file.map(str::to_owned))),
+        (Choice::Address(_) | Choice::Archive, file, None) => Ok(TaskSource::File(file.map(str::to_owned))),
         (Choice::None, Some(file), None) => {
             let shown = clip(file);
             let why =
@@ -252,78 +268,4 @@ fn pairs(flag: &str, words: Vec<String>, faults: &mut Faults) -> Vec<(String, St
 fn checked_pairs(flag: &str, words: Vec<String>, faults: &mut Faults) -> Vec<String> {
     pairs(flag, words.clone(), faults);
     words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::args::{Cli, Command};
-    use clap::Parser;
-
-    fn build(words: &str) -> Result<BuildWish, Error> {
-        let words = ["acre", "build"].into_iter().chain(words.split_whitespace());
-        match Cli::try_parse_from(words).unwrap().command {
-            Command::Build(args) => args.check(true),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_image_is_pushed_where_its_registry_is_known() {
-        let table = [
-            ("-t a:1 /dev/null", false, vec!["a:1"]),
-            ("-t a:1 -r r.example /dev/null", true, vec![]),
-            ("-t r.example/a:1 /dev/null", true, vec![]),
-            ("-t r.example/a:{{.Run.ID}} /dev/null", true, vec![]),
-            ("-t r.example/a:1 -t b:1 /dev/null", false, vec!["b:1"]),
-            ("-t a:1 -r r.example --no-push /dev/null", false, vec![]),
-            ("/dev/null", false, vec![]),
-        ];
-        for (words, pushes, kept) in table {
-            let wish = build(words).unwrap();
-            let TaskSource::Text(task) = wish.request.submission.task else { panic!("a build brings its task") };
-            assert_eq!(task.text.contains("id: push"), pushes, "{words}: {}", task.text);
-            assert_eq!(wish.kept, kept, "{words}");
-        }
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_said_at_once() {
-        let table: [(&str, &[&str]); 4] = [
-            ("-t UPPER --build-arg =x ./nowhere", &["UPPER", "--build-arg", "does not exist"]),
-            ("-t a:1 --push /dev/null", &["--push: `a:1` has no registry"]),
-            ("--push /dev/null", &["--push needs a name"]),
-            (
-                "--load --platform linux/amd64,linux/arm64 --output x --secret x -r http://r /dev/null",
-                &["--load takes one platform", "--output", "--secret", "--registry"],
-            ),
-        ];
-        for (words, expected) in table {
-            let found = build(words).unwrap_err().to_string();
-            assert!(expected.iter().all(|part| found.contains(part)), "{words}: {found}");
-        }
-    }
-
-    #[test]
-    fn a_task_comes_from_where_it_is_said_to() {
-        let run = |words: &str| {
-            let words = ["acre", "run"].into_iter().chain(words.split_whitespace());
-            match Cli::try_parse_from(words).unwrap().command {
-                Command::Run(args) => args.check().map(|request| request.submission.task),
-                other => panic!("{other:?}"),
-            }
-        };
-        let git = "https://h.example/r.git";
-        assert_eq!(run(git).unwrap(), TaskSource::File(None));
-        assert_eq!(run(&format!("-f x.yaml {git}")).unwrap(), TaskSource::File(Some("x.yaml".to_owned())));
-        assert!(matches!(run("--cmd bash /dev/null").unwrap(), TaskSource::Text(_)));
-        for (words, expected) in [
-            ("/dev/null", "--cmd"),
-            ("-f x.yaml /dev/null", "looked up in the source"),
-            ("--set x --set-secret y --cmd bash /dev/null", "--set `x` is not KEY=VALUE"),
-        ] {
-            let found = run(words).unwrap_err().to_string();
-            assert!(found.contains(expected), "{words}: {found}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use acre_model::ids::{BadName, RunId};
 use clap::{Args, ValueEnum};
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 /// How something is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -69,6 +69,24 @@ pub struct ShowArgs {
     /// The run's id, or `last` for the project's newest
     #[arg(value_name = "RUN", default_value = "last")]
     pub run: RunRef,
+}
+
+/// `acre artifacts`
+#[derive(Clone, Debug, Args)]
+pub struct ArtifactsArgs {
+    /// Write them into this folder [default: the current one]; a path that several units left goes into a folder per
+    /// unit
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    pub get: Option<PathBuf>,
+    /// How to print the list
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// The run's id, or `last` for the project's newest
+    #[arg(value_name = "RUN")]
+    pub run: RunRef,
+    /// Only these, as in a `.dockerignore`: `report.xml`, `out`, `**/*.xml` [default: all]
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
 }
 
 /// `acre list`

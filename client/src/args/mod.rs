@@ -4,10 +4,12 @@
 pub mod checked;
 mod look;
 mod operate;
+mod project;
 mod submit;
 
-pub use look::{AgentsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
+pub use look::{AgentsArgs, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
+pub use project::{LoginArgs, LogoutArgs, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 
 use crate::{exit_code::ExitCode, farm::Wish};
@@ -60,10 +62,19 @@ pub enum Command {
     Logs(LogsArgs),
     /// Show a run: its units, what it built from what, its tests
     Show(ShowArgs),
+    /// List the files that a run kept, or fetch them
+    Artifacts(ArtifactsArgs),
     /// List runs, newest first
     List(ListArgs),
     /// Ask for the end of a run
     Cancel(CancelArgs),
+    /// Secrets of the project, for tasks that say `from: project:NAME`
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Keep the login to a registry with the project, for all its runs
+    Login(LoginArgs),
+    /// Forget the project's login to a registry
+    Logout(LogoutArgs),
     /// List the agents of the farm
     Agents(AgentsArgs),
     /// Start a farm on this machine, and wait until it is ready
@@ -89,7 +100,7 @@ impl Cli {
 
     /// The whole command line as clap knows it. The help of every command ends with the exit codes.
     pub fn described() -> clap::Command {
-        Self::command().mut_subcommands(|command| command.after_long_help(ExitCode::help()))
+        with_exit_codes(Self::command())
     }
 
     /// The command line of this process; ends the process where it asks for help, or is wrong (exit code 2).
@@ -97,4 +108,8 @@ impl Cli {
         let matches = Self::described().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit())
     }
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    command.after_long_help(ExitCode::help()).mut_subcommands(with_exit_codes)
 }

@@ -60,8 +60,9 @@ pub struct Task {
     /// One value for the task's templates; may be repeated, and wins over --values
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// A value that is kept secret
-    #[arg(long, value_name = "KEY[=VALUE|=@FILE]", hide = true)]
+    /// One secret value for the task's templates; may be repeated. Write KEY, which takes the environment variable of
+    /// that name, or KEY=@FILE: KEY=VALUE can be seen by other users of this machine
+    #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
     pub set_secret: Vec<String>,
 }
 
@@ -77,7 +78,8 @@ pub struct RunArgs {
     /// How the run is followed
     #[command(flatten)]
     pub follow: Follow,
-    /// The source: a folder, a git address `https://HOST/REPO.git[#REF[:FOLDER]]`, or /dev/null for none
+    /// The source: a folder, an address (`https://HOST/REPO.git[#REF[:FOLDER]]`, `https://HOST/X.tar.gz`,
+    /// `oci://REGISTRY/REPO:TAG`), `-` for a tar archive on standard input, or /dev/null for none
     #[arg(value_name = "SOURCE")]
     pub source: String,
 }
@@ -117,9 +119,13 @@ pub struct BuildArgs {
     /// A build argument; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub build_arg: Vec<String>,
-    /// A secret for the build
-    #[arg(long, value_name = "id=ID,src=FILE", hide = true)]
+    /// A secret for `RUN --mount=type=secret`: the content of a file, or of an environment variable [default: the
+    /// variable ID, else the file ID]; may be repeated
+    #[arg(long, value_name = "id=ID[,src=FILE|,env=NAME]")]
     pub secret: Vec<String>,
+    /// A private key for `RUN --mount=type=ssh`; may be repeated
+    #[arg(long, value_name = "default=KEYFILE|ID=KEYFILE")]
+    pub ssh: Vec<String>,
     /// The stage to build [default: the last]
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
@@ -153,7 +159,8 @@ pub struct BuildArgs {
     /// How the run is followed
     #[command(flatten)]
     pub follow: Follow,
-    /// The source: a folder, a git address `https://HOST/REPO.git[#REF[:FOLDER]]`, or /dev/null for none
+    /// The source: a folder, an address (`https://HOST/REPO.git[#REF[:FOLDER]]`, `https://HOST/X.tar.gz`,
+    /// `oci://REGISTRY/REPO:TAG`), `-` for a tar archive on standard input, or /dev/null for none
     #[arg(value_name = "SOURCE")]
     pub source: String,
 }

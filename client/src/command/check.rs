@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     exit_code::ExitCode,
     now,
-    source::{Choice, FolderFiles},
+    source::Choice,
 };
 use acre_model::{
     ids::RunId,
@@ -14,7 +14,7 @@ use acre_model::{
     secret::Nonce,
     submission::{NamedText, TaskSource},
 };
-use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, compile, plan};
+use acre_task::{Compiled, Files, Input, RunFacts, compile, plan};
 use serde::Serialize;
 use std::{collections::BTreeSet, io::Write};
 
@@ -26,10 +26,7 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
         let why = "the task file of a source at an address is not at hand; fetch it and check its folder";
         return Err(Error::Usage(why.to_owned()));
     };
-    let files: Box<dyn Files> = match &request.source {
-        Choice::Folder(folder) => Box::new(FolderFiles::new(folder, &request.dockerfile)?),
-        Choice::None | Choice::Git(_) => Box::new(NoFiles),
-    };
+    let files = request.source.files(&request.dockerfile)?;
     let compiled = compiled(&request, task, files.as_ref())?;
     let mut err = std::io::stderr();
     for warning in &compiled.plan.warnings {
@@ -70,7 +67,8 @@ impl Shown {
     }
 }
 
-fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {
+/// What the task of a request compiles to; `files` are those of its source.
+pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {
     let now = now();
     let facts = RunFacts {
         // What the run's own id would be is not known before it is handed in.

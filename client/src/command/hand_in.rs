@@ -2,6 +2,7 @@
 
 use super::{
     attend::{Attended, attend},
+    gather::gather,
     print,
 };
 use crate::{
@@ -20,7 +21,7 @@ use acre_model::{
     secret::Confidential,
     submission::{Source, Submission},
 };
-use acre_tree::Packed;
+use acre_tree::{Packed, upload::Progress};
 use std::{
     fs::File,
     io::Read,
@@ -31,40 +32,58 @@ use std::{
 const SUBMIT: Duration = Duration::from_secs(30);
 
 /// Sends the source and hands in the run. While a local source is packed, the farm of this machine comes up.
-pub(super) async fn hand_in(wish: &Wish, request: Request, view: &mut View) -> Result<(FarmClient, RunView), Error> {
+pub(super) async fn hand_in(
+    wish: &Wish,
+    mut request: Request,
+    view: &mut View,
+) -> Result<(FarmClient, RunView), Error> {
     let registry = request.submission.registry.clone();
-    let pack = async {
-        match &request.source {
-            Choice::Folder(folder) => source::pack(folder, &request.dockerfile).await.map(Some),
-            Choice::None | Choice::Git(_) => Ok(None),
-        }
+    let prepare = async {
+        let local = source::pack(&request.source, &request.dockerfile).await?;
+        let gathered = gather(&mut request, local.as_ref().map(|local| &local.tree)).await?;
+        Ok((local, gathered))
     };
-    let (farm, tree) = tokio::try_join!(farm::connect(wish), pack)?;
-    if let Some(tree) = &tree {
-        send(&farm, tree, registry.as_deref(), view).await?;
+    let (farm, (local, gathered)) = tokio::try_join!(farm::connect(wish), prepare)?;
+    gathered.warnings.iter().for_each(|warning| view.note(&format!("warning: {warning}")));
+    if let Some(local) = &local {
+        send(&farm, &local.tree, registry.as_deref(), view).await?;
     }
-    let source = match (&request.source, &tree) {
-        (Choice::Git(address), _) => Source::Address(address.clone()),
-        (_, Some(tree)) => Source::Tree(tree.root()),
+    let source = match (&request.source, &local) {
+        (Choice::Address(address), _) => Source::Address(address.clone()),
+        (_, Some(local)) => Source::Tree(local.tree.root()),
         (_, None) => Source::None,
     };
     let submission = request.submission(wish.project.clone(), source, key()?);
-    let run = submit(&farm, &submission, view).await?;
+    let run = submit(&farm, &submission, &gathered.confidential, view).await?;
     view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
     Ok((farm, run))
 }
 
+/// Sends what the farm misses. That it misses nothing is said too.
 async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &mut View) -> Result<(), Error> {
-    view.line(&plain::stamped(now(), &plain::sending(tree.totals().bytes, registry)))?;
-    source::send(farm, tree, |progress| view.sent(progress.sent_bytes, progress.total_bytes)).await?;
-    Ok(())
+    let mut told = None;
+    let progress = |progress: Progress| {
+        if told.is_none() {
+            told = Some(view.line(&plain::stamped(now(), &plain::sending(progress.total_bytes, registry))));
+        }
+        if progress.total_bytes > 0 {
+            view.sent(progress.sent_bytes, progress.total_bytes);
+        }
+    };
+    source::send(farm, tree, progress).await?;
+    Ok(told.unwrap_or(Ok(()))?)
 }
 
 /// Hands in the run. If the answer is lost, asking again with the same key gives the same run.
-async fn submit(farm: &FarmClient, submission: &Submission, view: &View) -> Result<RunView, Error> {
+async fn submit(
+    farm: &FarmClient,
+    submission: &Submission,
+    confidential: &Confidential,
+    view: &View,
+) -> Result<RunView, Error> {
     let mut patience = Patience::of(SUBMIT);
     loop {
-        let error = match farm.submit(submission.clone(), Confidential::default()).await {
+        let error = match farm.submit(submission.clone(), confidential.clone()).await {
             Err(error @ Error::Unreachable { .. }) => error,
             answered => return answered,
         };

@@ -1,6 +1,7 @@
 //! What the commands do, one file each. Their texts are made by [`crate::render`].
 
 mod agents;
+mod artifacts;
 mod attend;
 mod build;
 mod cancel;
@@ -9,11 +10,14 @@ mod completion;
 mod doctor;
 mod down;
 mod farm;
+mod gather;
 mod hand_in;
 mod list;
+mod login;
 mod logs;
 mod man;
 mod run;
+mod secret;
 mod show;
 mod up;
 
@@ -37,8 +41,12 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Check(args) => check::check(args),
         Command::Logs(args) => logs::logs(&wish, args).await,
         Command::Show(args) => show::show(&wish, args).await,
+        Command::Artifacts(args) => artifacts::artifacts(&wish, args).await,
         Command::List(args) => list::list(&wish, args).await,
         Command::Cancel(args) => cancel::cancel(&wish, args).await,
+        Command::Secret(command) => secret::secret(&wish, command).await,
+        Command::Login(args) => login::login(&wish, args).await,
+        Command::Logout(args) => login::logout(&wish, args).await,
         Command::Agents(args) => agents::agents(&wish, args).await,
         Command::Up(args) => up::up(args).await,
         Command::Down(args) => down::down(args).await,

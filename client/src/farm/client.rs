@@ -1,5 +1,9 @@
 //! A connection to a farm in the model's words: protobuf types and gRPC's status codes end here.
 
+mod projects;
+
+pub use projects::{StoredLogin, StoredSecret};
+
 use super::{
     Address,
     local::{IdleStop, LocalFarm},
@@ -18,7 +22,8 @@ use acre_model::{
 use acre_proto::{
     Invalid, MESSAGE_LIMIT,
     v1::{
-        self, blobs_client::BlobsClient, fleet_client::FleetClient, logs_client::LogsClient, runs_client::RunsClient,
+        self, blobs_client::BlobsClient, fleet_client::FleetClient, logs_client::LogsClient,
+        projects_client::ProjectsClient, runs_client::RunsClient,
     },
 };
 use futures::{Stream, StreamExt, future, stream::BoxStream};
@@ -212,6 +217,10 @@ impl FarmClient {
     /// The service of blobs, for transfers of source trees.
     pub(crate) fn blobs(&self) -> BlobsClient<Channel> {
         BlobsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    fn projects(&self) -> ProjectsClient<Channel> {
+        ProjectsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn fleet_client(&self) -> FleetClient<Channel> {

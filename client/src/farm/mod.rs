@@ -6,7 +6,7 @@ mod config;
 pub mod local;
 
 pub use address::{Address, BadAddress};
-pub use client::{FarmClient, Fleet, LogStream, RunStream};
+pub use client::{FarmClient, Fleet, LogStream, RunStream, StoredLogin, StoredSecret};
 pub use config::{BadConfig, Config};
 
 use crate::{error::Error, follow::Patience};

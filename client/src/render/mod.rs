@@ -1,10 +1,12 @@
 //! What people and programs see: everything here is made from values alone, and written by someone else.
 
 pub mod agents;
+pub mod artifacts;
 pub mod escape;
 pub mod lines;
 pub mod live;
 pub mod plain;
+pub mod project;
 pub mod report;
 pub mod run;
 pub mod table;

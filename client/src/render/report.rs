@@ -15,7 +15,7 @@ pub fn dependencies(images: &[Image]) -> String {
     yaml(&images)
 }
 
-/// What `acre show` says after the table of units: dependencies, pushed references and tests.
+/// What `acre show` says after the table of units: pushed references, dependencies, tests, coverage, artifacts.
 pub fn show(report: &Report) -> String {
     let mut text = String::new();
     let pushed: Vec<&String> = report.units.iter().filter_map(|unit| unit.pushed.as_ref()).collect();
@@ -26,9 +26,9 @@ pub fn show(report: &Report) -> String {
     if !report.images.is_empty() {
         text.push_str(&format!("\n{FOUND}\n{}", dependencies(&report.images)));
     }
-    if let Some(tests) = &report.tests {
-        text.push('\n');
-        plain::tests(tests).iter().for_each(|line| text.push_str(&format!("{line}\n")));
+    let left = plain::left(report);
+    if !left.is_empty() {
+        text.push_str(&format!("\n{}\n", left.join("\n")));
     }
     text
 }

@@ -94,6 +94,7 @@ fn notes(unit: &UnitView) -> Vec<String> {
     }
     notes
         .extend(unit.result.warnings.iter().map(|warning| format!("{}: warning: {}\n", unit.name, sentences(warning))));
+    notes.extend(unit.result.afterwards.iter().map(|told| format!("{}: {}\n", unit.name, sentences(told))));
     notes
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// Largest file that a compiler is given, in bytes; only Dockerfiles and alias files are read.
-const LARGEST: u64 = 16 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// A source folder without what its `.dockerignore` leaves out.
 #[derive(Debug)]

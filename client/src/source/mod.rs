@@ -1,14 +1,17 @@
 //! Where the files of a run come from: what the word SOURCE means, and how a folder gets to the farm.
 
+mod archive;
 mod files;
+mod packed;
 mod send;
 
 pub use files::FolderFiles;
-pub use send::{Sent, pack, send};
+pub use packed::PackedFiles;
+pub use send::{Local, Sent, pack, send};
 
 use crate::error::Error;
 use acre_model::text::clip;
-use acre_task::address;
+use acre_task::{Files, NoFiles, address};
 use std::{
     fs,
     io::{self, Read},
@@ -28,7 +31,9 @@ pub enum Choice {
     /// A folder of this machine.
     Folder(PathBuf),
     /// An address that an agent fetches: git, an archive, an artifact.
-    Git(String),
+    Address(String),
+    /// A tar archive on standard input.
+    Archive,
 }
 
 impl Choice {
@@ -38,16 +43,14 @@ impl Choice {
             return Ok(Self::None);
         }
         if text == "-" {
-            return Err(Error::Usage(
-                "a tar archive on standard input as source is not supported yet; unpack it".into(),
-            ));
+            return Ok(Self::Archive);
         }
         if address::is_address(text) {
             address::parse(text).map_err(|why| Error::Usage(why.to_string()))?;
-            return Ok(Self::Git(text.to_owned()));
+            return Ok(Self::Address(text.to_owned()));
         }
         let wrong = |why: &str| {
-            Error::Usage(format!("source `{}` {why}; name a folder, a git address or /dev/null", clip(text)))
+            Error::Usage(format!("source `{}` {why}; name a folder, an address, - or /dev/null", clip(text)))
         };
         match fs::metadata(text) {
             Ok(data) if data.is_dir() => Ok(Self::Folder(PathBuf::from(text))),
@@ -62,11 +65,21 @@ impl Choice {
         let mut shown = match self {
             Self::None => "/dev/null".to_owned(),
             Self::Folder(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
-            Self::Git(text) => address::shown(text),
+            Self::Address(text) => address::shown(text),
+            Self::Archive => "standard input".to_owned(),
         };
         let end = (0..=LONGEST_SHOWN.min(shown.len())).rev().find(|end| shown.is_char_boundary(*end)).unwrap_or(0);
         shown.truncate(end);
         shown
+    }
+
+    /// Its files as far as they are at hand without sending anything; `dockerfile` is kept whatever the rules of
+    /// `.dockerignore` say.
+    pub fn files(&self, dockerfile: &str) -> Result<Box<dyn Files>, Error> {
+        match self {
+            Self::Folder(folder) => Ok(Box::new(FolderFiles::new(folder, dockerfile)?)),
+            Self::None | Self::Address(_) | Self::Archive => Ok(Box::new(NoFiles)),
+        }
     }
 }
 
@@ -136,11 +149,12 @@ mod tests {
         assert_eq!(Choice::parse("/dev/null").unwrap(), Choice::None);
         assert_eq!(Choice::parse(path).unwrap(), Choice::Folder(path.into()));
         let git = "http://127.0.0.1:80/r.git#main";
-        assert_eq!(Choice::parse(git).unwrap(), Choice::Git(git.to_owned()));
+        for address in [git, "https://h.example/x.tar.gz", "ssh://git@h.example/r"] {
+            assert_eq!(Choice::parse(address).unwrap(), Choice::Address(address.to_owned()));
+        }
+        assert_eq!(Choice::parse("-").unwrap(), Choice::Archive);
         let table = [
-            ("-", "not supported yet"),
-            ("https://h.example/x.tar.gz", "not supported yet"),
-            ("oci://r.example/x:1", "not supported yet"),
+            ("ftp://h.example/x.tar.gz", "sources are fetched from"),
             ("./not-there", "`./not-there` does not exist"),
             (file.to_str().unwrap(), "is not a folder"),
             ("http://h.example/r.git", "write https://"),
@@ -174,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_between_characters() {
-        let shown = Choice::Git(format!("https://h/{}.git", "ü".repeat(1000))).shown();
+        let shown = Choice::Address(format!("https://h/{}.git", "ü".repeat(1000))).shown();
         assert!(shown.len() <= LONGEST_SHOWN && shown.len() > LONGEST_SHOWN - 4);
     }
 }

@@ -1,5 +1,6 @@
 //! A folder on its way to the farm: packed here, then sent, but for what the farm has.
 
+use super::{Choice, archive};
 use crate::{
     error::Error,
     farm::{FarmClient, local::paths::Home},
@@ -11,6 +12,7 @@ use acre_tree::{
     walk::rules,
 };
 use std::{path::Path, time::SystemTime};
+use tempfile::TempDir;
 
 /// What sending a tree took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +21,26 @@ pub struct Sent {
     pub bytes: u64,
 }
 
+/// A tree on this machine, with what holds its content.
+#[derive(Debug)]
+pub struct Local {
+    /// The tree.
+    pub tree: Packed,
+    /// The folder that its content was unpacked into, removed with it.
+    pub(super) _unpacked: Option<TempDir>,
+}
+
+/// The tree of a source on this machine; `None` where it has none here.
+pub async fn pack(source: &Choice, dockerfile: &str) -> Result<Option<Local>, Error> {
+    match source {
+        Choice::Folder(folder) => Ok(Some(Local { tree: folder_tree(folder, dockerfile).await?, _unpacked: None })),
+        Choice::Archive => archive::unpack_stdin().await.map(Some),
+        Choice::None | Choice::Address(_) => Ok(None),
+    }
+}
+
 /// Packs a folder; the rules of `<dockerfile>.dockerignore` or `.dockerignore` say what is left out. Warnings are told.
-pub async fn pack(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
+async fn folder_tree(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
     let ignore = rules(folder, dockerfile).map_err(|why| fault(&why))?;
     // Without a home nothing is remembered from one run to the next.
     let stat_cache = Home::from_env().ok().map(|home| home.state().join("stat-cache"));
@@ -32,7 +52,7 @@ pub async fn pack(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
     Ok(packed.tree)
 }
 
-/// Sends what the farm misses of a tree, telling how far it is.
+/// Sends what the farm misses of a tree, telling first how much that is, then how far it has come.
 pub async fn send(farm: &FarmClient, tree: &Packed, progress: impl FnMut(Progress)) -> Result<Sent, Error> {
     let sent = acre_tree::upload(&mut farm.blobs(), farm.project().as_str(), tree, progress).await;
     let sent = sent.map_err(|why| match why {

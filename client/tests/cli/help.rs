@@ -15,7 +15,7 @@ fn every_command_says_what_it_takes() {
         commands.extend(subcommands.map(|sub| (format!("{name}-{}", sub.get_name()), sub)));
         insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
     }
-    assert_eq!(seen, 16, "acre, 14 commands, and `farm list`");
+    assert_eq!(seen, 23, "acre, 18 commands, `farm list` and three of `secret`");
 }
 
 #[tokio::test]
@@ -25,10 +25,17 @@ async fn shells_and_man_learn_the_command_line() {
         let script = end(world.acre(&["completion", shell])).await;
         assert!(script.code == Some(0) && script.stdout.contains("cancel-on-interrupt"), "{shell}: {script:?}");
     }
+    let script = end(world.acre(&["completion", "bash"])).await.stdout;
+    for word in ["artifacts", "login", "logout", "secret", "--set-secret", "--ssh", "--password-stdin"] {
+        assert!(script.contains(word), "{word}");
+    }
     let page = end(world.acre(&["man"])).await;
     assert!(page.code == Some(0) && page.stdout.contains(".TH acre 1"), "{page:?}");
     let pages = end(world.acre(&["man", "pages"])).await;
     assert_eq!(pages.code, Some(0), "{pages:?}");
+    assert!(
+        ["login", "secret-set", "artifacts"].iter().all(|page| world.path(&format!("pages/acre-{page}.1")).exists())
+    );
     let run = std::fs::read_to_string(world.path("pages/acre-run.1")).unwrap();
     assert!(run.contains("Exit codes") && run.contains("no farm answers"), "{run}");
 }

@@ -2,10 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod artifacts;
 mod check;
+mod confidential;
 mod help;
 mod local;
 mod logs;
+mod project;
 mod render;
 mod runs;
+mod sources;
 mod support;

@@ -11,6 +11,7 @@ use acre_model::{
     fleet::{AgentView, Readiness},
     ids::UnitId,
     outcome::Outcome,
+    report::Coverage,
     run::{RunStatus, UnitPhase},
     time::Timestamp,
 };
@@ -71,7 +72,28 @@ fn the_end_of_a_log() {
         let report = views::report(&run);
         assert_snapshot!(format!("ending-{status}"), plain::ending(&run, Some(&report)).join("\n"));
     }
+    let busy = views::busy_run();
+    assert_snapshot!("ending-with-asides", plain::ending(&busy, None).join("\n"));
     assert_snapshot!("ending-without-report", plain::ending(&views::run(RunStatus::Succeeded), None).join("\n"));
+}
+
+#[test]
+fn coverage_is_told_where_something_counts() {
+    let coverage = |lines, lines_covered, branches, branches_covered| {
+        plain::coverage(&Coverage { lines, lines_covered, branches, branches_covered })
+    };
+    let table = [
+        (coverage(0, 0, 0, 0), None),
+        (coverage(190, 160, 0, 0), Some("Coverage: 84.2 % of lines (160 of 190)")),
+        (coverage(1, 1, 3, 2), Some("Coverage: 100.0 % of lines (1 of 1), 66.6 % of branches (2 of 3)")),
+        (
+            coverage(u64::MAX, u64::MAX, 0, 0),
+            Some("Coverage: 100.0 % of lines (18446744073709551615 of 18446744073709551615)"),
+        ),
+    ];
+    for (found, expected) in table {
+        assert_eq!(found.as_deref(), expected);
+    }
 }
 
 #[test]

@@ -43,9 +43,13 @@ async fn what_is_stored_takes_one_question() {
     let (farm, root) = (Farm::start(), tempfile::tempdir().unwrap());
     write_tree(root.path(), 3, 3);
     let tree = packed(root.path(), None).await.tree;
-    upload(&mut farm.client(), "p", &tree, |_| {}).await.unwrap();
-    let again = upload(&mut farm.client(), "p", &tree, |_| {}).await.unwrap();
+    let mut told = Vec::new();
+    let sent = upload(&mut farm.client(), "p", &tree, |progress| told.push(progress)).await.unwrap();
+    assert_eq!(told[0], Progress { sent_bytes: 0, total_bytes: sent.sent_bytes }, "told before anything is sent");
+    told.clear();
+    let again = upload(&mut farm.client(), "p", &tree, |progress| told.push(progress)).await.unwrap();
     assert_eq!((again.sent_blobs, again.sent_bytes, again.questions), (0, 0, 1));
+    assert_eq!(told, [Progress { sent_bytes: 0, total_bytes: 0 }]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     time::timeout,
 };
@@ -117,6 +117,16 @@ impl From<Output> for Ended {
 /// Runs a command to its end.
 pub async fn end(mut command: Command) -> Ended {
     timeout(LIMIT, command.output()).await.expect("acre ends in time").unwrap().into()
+}
+
+/// Runs a command to its end, with this on standard input.
+pub async fn end_with_input(mut command: Command, input: &[u8]) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // One that refuses its command line does not read.
+    drop(stdin.write_all(input).await);
+    drop(stdin);
+    timeout(LIMIT, child.wait_with_output()).await.expect("acre ends in time").unwrap().into()
 }
 
 /// A command that is at work.

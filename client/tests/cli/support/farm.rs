@@ -1,15 +1,17 @@
 //! A farm in this process that plays a scenario over a Unix socket.
 
+mod projects;
+
 use super::views;
 use acre_model::{
     fleet::AgentView,
     log::Followed,
     report::Report,
     run::{RunStatus, RunView},
-    secret::Confidential,
+    secret::{Confidential, Login},
     submission::Submission,
 };
-use acre_proto::v1::{self, blobs_server, fleet_server, logs_server, runs_server};
+use acre_proto::v1::{self, blobs_server, fleet_server, logs_server, projects_server, runs_server};
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::{
     collections::BTreeMap,
@@ -69,6 +71,12 @@ impl Scenario {
 #[derive(Default)]
 pub struct Asked {
     pub submissions: Vec<Submission>,
+    /// What came with each submission.
+    pub confidential: Vec<Confidential>,
+    /// Secrets of projects.
+    pub secrets: BTreeMap<(String, String), Vec<u8>>,
+    /// Logins of projects, by project and registry.
+    pub logins: BTreeMap<(String, String), Login>,
     pub followed: Vec<v1::FollowRequest>,
     pub blobs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub blobs_put: usize,
@@ -104,6 +112,7 @@ impl Farm {
             let server = Server::builder()
                 .add_service(runs_server::RunsServer::new(service.clone()))
                 .add_service(logs_server::LogsServer::new(service.clone()))
+                .add_service(projects_server::ProjectsServer::new(service.clone()))
                 .add_service(fleet_server::FleetServer::new(service))
                 .add_service(blobs)
                 .serve_with_incoming(listener);
@@ -115,6 +124,11 @@ impl Farm {
     /// What it was asked by now.
     pub fn asked<T>(&self, look: impl FnOnce(&Asked) -> T) -> T {
         look(&self.state.asked.lock().unwrap())
+    }
+
+    /// Has these blobs.
+    pub fn store(&self, blobs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) {
+        self.state.asked.lock().unwrap().blobs.extend(blobs);
     }
 
     /// Ends the run.
@@ -147,8 +161,11 @@ impl runs_server::Runs for Service {
     type WatchStream = BoxStream<'static, Result<v1::Run, Status>>;
 
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
-        let (submission, _): (Submission, Confidential) = request.into_inner().try_into()?;
-        self.note(|asked| asked.submissions.push(submission));
+        let (submission, confidential): (Submission, Confidential) = request.into_inner().try_into()?;
+        self.note(|asked| {
+            asked.submissions.push(submission);
+            asked.confidential.push(confidential);
+        });
         if let Some(refusal) = &self.0.scenario.refusal {
             return Err(refusal.clone());
         }
@@ -271,9 +288,19 @@ impl blobs_server::Blobs for Service {
         Ok(Response::new(v1::PutResponse { stored: stored as u64 }))
     }
 
-    async fn get(&self, _: Request<v1::GetRequest>) -> Result<Response<Self::GetStream>, Status> {
-        let report = self.0.scenario.report.as_ref().ok_or_else(|| Status::not_found("no such blob"))?;
-        let chunk = v1::Chunk { data: serde_json::to_vec(report).unwrap().into(), last: true, ..v1::Chunk::default() };
-        Ok(Response::new(stream::iter([Ok(v1::GetResponse { chunks: vec![chunk] })]).boxed()))
+    async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<Self::GetStream>, Status> {
+        let digests = request.into_inner().digests;
+        let mut chunks = Vec::new();
+        for digest in digests {
+            let blob = self.0.asked.lock().unwrap().blobs.get(&digest).cloned();
+            let blob = match (blob, &self.0.scenario.report) {
+                (Some(blob), _) => blob,
+                (None, Some(report)) if digest == views::digest(0xee).as_bytes() => serde_json::to_vec(report).unwrap(),
+                _ => return Err(Status::not_found("no such blob")),
+            };
+            let size = blob.len() as u64;
+            chunks.push(v1::Chunk { digest, size, data: blob.into(), last: true, ..v1::Chunk::default() });
+        }
+        Ok(Response::new(stream::iter([Ok(v1::GetResponse { chunks })]).boxed()))
     }
 }

@@ -6,7 +6,7 @@ use acre_model::{
     ids::{RunId, UnitId},
     log::{Followed, Frame, Stream},
     outcome::{Cause, Outcome, Skip},
-    report::{FailedCase, Git, Image, ImageName, Report, TestSummary, UnitReport},
+    report::{Artifact, Coverage, FailedCase, Git, Image, ImageName, Report, TestSummary, UnitReport},
     run::{RunStatus, RunView, UnitPhase, UnitView},
     time::Timestamp,
 };
@@ -87,6 +87,8 @@ pub fn busy_run() -> RunView {
     let reasons = vec!["arm-2: busy (4 of 4 slots)".to_owned(), "win-1: other OS".to_owned()];
     let mut warned = unit(5, "warned", "build", UnitPhase::Ended(Outcome::Succeeded));
     warned.result.warnings = vec!["the digest of base:1 cannot be found".to_owned()];
+    let mut detached = unit(7, "db", "cmd", UnitPhase::Ended(Outcome::Succeeded));
+    detached.result.afterwards = Some("its container exited with code 137 while the run went on".to_owned());
     let units = vec![
         unit(0, "waits", "cmd", UnitPhase::Waiting),
         unit(1, "queued", "build", UnitPhase::Queued(reasons)),
@@ -95,6 +97,8 @@ pub fn busy_run() -> RunView {
         unit(4, "skipped", "push", UnitPhase::Ended(Outcome::Skipped(Skip::Predecessor("runs".to_owned())))),
         warned,
         unit(6, "lost", "cmd", UnitPhase::Ended(Outcome::Lost)),
+        detached,
+        unit(8, "conditional", "cmd", UnitPhase::Ended(Outcome::Skipped(Skip::Condition))),
     ];
     RunView { units, ended_at: None, ..run(RunStatus::Running) }
 }
@@ -142,8 +146,15 @@ pub fn report(run: &RunView) -> Report {
         images,
         units: run.units.iter().map(unit).collect(),
         tests: Some(TestSummary { suites: 1, passed: 12, failed: 1, skipped: 0, time_ms: 321, failures }),
-        coverage: None,
-        artifacts: Vec::new(),
+        coverage: Some(Coverage { lines: 190, lines_covered: 160, branches: 3, branches_covered: 2 }),
+        artifacts: ["out/report.xml", "out/web.tar"]
+            .map(|path| Artifact {
+                unit: "test@linux/amd64".to_owned(),
+                path: path.to_owned(),
+                digest: digest(0xaf),
+                size: 1234,
+            })
+            .to_vec(),
     }
 }
 

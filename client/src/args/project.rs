@@ -1,0 +1,61 @@
+//! Command lines of the commands about what a project keeps: secrets and logins.
+
+use super::Format;
+use acre_model::ids::SecretId;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `acre secret`
+#[derive(Clone, Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Store a secret, in place of one of the same name; its value comes from standard input or a file
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: SecretId,
+        /// The file with its value, byte for byte [default: standard input, but for one line break at its end]
+        #[arg(long, value_name = "FILE")]
+        from_file: Option<PathBuf>,
+    },
+    /// List the secrets, without their values
+    List {
+        /// How to print them
+        #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Remove a secret
+    Delete {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: SecretId,
+    },
+}
+
+/// `acre login`
+#[derive(Clone, Debug, Args)]
+pub struct LoginArgs {
+    /// User name
+    #[arg(short, long, value_name = "USER", required_unless_present = "list")]
+    pub username: Option<String>,
+    /// Read the password or token from standard input, but for one line break at its end [default: ask for it on the
+    /// terminal]
+    #[arg(long, requires = "username")]
+    pub password_stdin: bool,
+    /// List the logins, without their passwords
+    #[arg(long, conflicts_with_all = ["username", "registry"])]
+    pub list: bool,
+    /// How to print the list
+    #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// The registry, as `HOST[:PORT]` [default: docker.io]
+    #[arg(value_name = "REGISTRY")]
+    pub registry: Option<String>,
+}
+
+/// `acre logout`
+#[derive(Clone, Debug, Args)]
+pub struct LogoutArgs {
+    /// The registry, as `HOST[:PORT]` [default: docker.io]
+    #[arg(value_name = "REGISTRY")]
+    pub registry: Option<String>,
+}
