@@ -1,6 +1,17 @@
-//! Source files on this agent: trees of the farm for workspaces and builds, git addresses into trees.
+//! Source files on this agent: trees of the farm for workspaces and builds, addresses into trees.
 
-pub(crate) mod git;
+mod error;
+mod git;
+mod oci;
+mod packing;
+mod reach;
+#[cfg(test)]
+mod served;
+mod tar;
+mod unit;
+mod web;
+
+pub(crate) use unit::{forget_unfinished, run};
 
 use crate::{
     attempt::Works,
