@@ -48,6 +48,7 @@ on_docker! {
     mounts::a_secret_that_is_not_there_fails_the_build_that_requires_it,
     mounts::a_key_is_listed_and_signs_in_the_build,
     mounts::a_key_that_is_not_there_fails_the_build_that_mounts_it,
+    mounts::an_image_carries_its_cache_and_gives_it,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,

@@ -3,7 +3,7 @@
 
 mod pack;
 
-use super::{Docker, blame::Dockerfile, failure, images::login_to, layers::Layers};
+use super::{Docker, blame::Dockerfile, buildkit::cache_images, failure, images::login_to, layers::Layers};
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Said, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
 use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
@@ -148,7 +148,8 @@ fn only_buildkit(build: &Build) -> Result<(), EngineError> {
     let wanted = [
         ("build secrets", !build.secrets.is_empty()),
         ("ssh keys", !build.ssh.is_empty()),
-        ("a cache in a registry", !build.cache_to.is_empty()),
+        // An image is its own cache here.
+        ("a cache in a registry", build.cache_to.iter().any(|cache| cache != "type=inline")),
     ];
     let wanted: Vec<&str> = wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(what, _)| *what).collect();
     if wanted.is_empty() {
@@ -173,6 +174,7 @@ fn options(request: &BuildRequest) -> Result<BuildImageOptions, EngineError> {
         t: build.tags.first().map(|tag| tag.clone().with_default_tag().to_string()),
         extrahosts: build.add_hosts.first().cloned(),
         nocache: build.no_cache,
+        cachefrom: (!build.cache_from.is_empty()).then(|| cache_images(build)).transpose()?,
         pull: build.pull.then(|| "1".to_owned()),
         rm: true,
         forcerm: true,
@@ -194,6 +196,20 @@ fn shm_size(build: &Build) -> Result<Option<i32>, EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_buildkit_has_is_refused_by_name() {
+        let mut build = crate::engine::docker::buildkit::tests::build();
+        assert_eq!(only_buildkit(&build), Ok(()));
+        build.cache_to = vec!["type=inline".to_owned()];
+        assert_eq!(only_buildkit(&build), Ok(()));
+        build.cache_to = vec!["type=registry,ref=a".to_owned()];
+        build.secrets = vec![("a".to_owned(), "hush".to_owned())];
+        build.ssh = vec![("a".to_owned(), "hush".to_owned())];
+        let why = only_buildkit(&build).unwrap_err().to_string();
+        assert!(why.starts_with("only BuildKit has build secrets, ssh keys, a cache in a registry"), "{why}");
+        assert!(!why.contains("hush"), "{why}");
+    }
 
     #[test]
     fn steps_are_read_from_what_is_told() {
