@@ -87,6 +87,7 @@ macro_rules! on_builders {
 
 on_builders! {
     a_build_makes_an_image_and_tells_what_it_used,
+    all_images_that_were_used_are_told,
     a_run_that_fails_tells_its_code_and_all_its_output,
     what_the_ignore_file_names_is_not_there,
     the_dockerfiles_own_ignore_file_replaces_the_contexts,

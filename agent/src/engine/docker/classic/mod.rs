@@ -114,9 +114,15 @@ fn step(text: &str) -> Option<(String, &str)> {
     Some((format!("[{number}]"), step))
 }
 
-/// The image that a step begins with, unless it is an earlier stage's name, which the engine would not write with a tag.
+/// The image that a step begins with or copies from, unless it is an earlier stage's name, which has no tag.
 fn base(step: &str) -> Option<Reference> {
-    let name = step.strip_prefix("FROM ")?.split_whitespace().find(|word| !word.starts_with("--"))?;
+    let name = match step.strip_prefix("FROM ") {
+        Some(rest) => rest.split_whitespace().find(|word| !word.starts_with("--"))?,
+        None => {
+            let flags = step.strip_prefix("COPY ")?.split_whitespace().take_while(|word| word.starts_with("--"));
+            flags.filter_map(|flag| flag.strip_prefix("--from=")).next()?
+        }
+    };
     name.parse().ok().filter(|reference: &Reference| reference.tag().is_some() || reference.digest().is_some())
 }
 
@@ -224,6 +230,9 @@ mod tests {
             ("FROM --platform=linux/amd64 h:5000/a:1", Some("h:5000/a:1")),
             ("FROM build", None),
             ("RUN echo FROM a:1", None),
+            ("COPY --chown=1:1 --from=h:5000/a:1 /x /y", Some("h:5000/a:1")),
+            ("COPY --from=build /x --from=a:1", None),
+            ("COPY --from=0 /x /y", None),
         ];
         for (step, expected) in table {
             assert_eq!(base(step).map(|reference| reference.to_string()).as_deref(), expected, "{step}");
