@@ -6,6 +6,7 @@ use crate::{
     folder::Folder,
 };
 use acre_agent::engine::{Builder as _, EngineError, Logins, docker::buildkit::BuildKit};
+use acre_model::reference::Reference;
 use data_encoding::BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::process::{Command, Stdio};
@@ -101,6 +102,20 @@ pub(crate) async fn a_key_that_is_not_there_fails_the_build_that_mounts_it(bed: 
         let why = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await).to_string();
         assert!(why.to_lowercase().contains(expected), "{why}");
     }
+}
+
+pub(crate) async fn an_image_that_is_only_mounted_is_told(bed: &Bed) {
+    let other: Reference = format!("{}/acre-test/{}:1", bed.registry, unique("mounted")).parse().unwrap();
+    bed.runtime().tag(&bed.base.to_string(), &other).await.unwrap();
+    bed.forget(&other);
+    let digest = bed.runtime().push(&other, &Logins::default(), &deaf()).await.unwrap();
+    let dockerfile = format!("FROM BASE\nRUN --mount=from={other},target=/other test -x /other/bin/busybox\n");
+    let mut request = request(bed, &dockerfile, Folder::default());
+    request.build.no_cache = true;
+    request.build.dependencies = None;
+    let made = built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
+    let mounted = made.used.iter().find(|image| image.reference == other);
+    assert_eq!(mounted.map(|image| image.digest), Some(Some(digest)), "{:?}", made.used);
 }
 
 /// What the registry answers.
