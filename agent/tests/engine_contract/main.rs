@@ -50,6 +50,7 @@ on_docker! {
     mounts::a_key_is_listed_and_signs_in_the_build,
     mounts::a_key_that_is_not_there_fails_the_build_that_mounts_it,
     mounts::an_image_carries_its_cache_and_gives_it,
+    mounts::stages_are_named_and_what_was_cached_is_told,
     mounts::an_image_that_is_only_mounted_is_told,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     cut::an_engine_tells_what_it_is,

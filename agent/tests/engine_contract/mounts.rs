@@ -5,7 +5,7 @@ use crate::{
     builder::{built, output, request, said_in},
     folder::Folder,
 };
-use acre_agent::engine::{Builder as _, EngineError, Logins, docker::buildkit::BuildKit};
+use acre_agent::engine::{Builder as _, EngineError, Logins, Said, docker::buildkit::BuildKit};
 use acre_model::reference::Reference;
 use data_encoding::BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -116,6 +116,45 @@ pub(crate) async fn an_image_that_is_only_mounted_is_told(bed: &Bed) {
     let made = built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
     let mounted = made.used.iter().find(|image| image.reference == other);
     assert_eq!(mounted.map(|image| image.digest), Some(Some(digest)), "{:?}", made.used);
+}
+
+pub(crate) async fn stages_are_named_and_what_was_cached_is_told(bed: &Bed) {
+    let mark = unique("stages");
+    let folder = || Folder::default().file("a", "x");
+    let dockerfile = |last: &str| {
+        format!(
+            "FROM BASE AS made\nRUN echo {mark} > /one\nRUN echo two > /two\n\
+             FROM BASE\nCOPY a /a\nCOPY --from=made /one /two /\nRUN {last}\n"
+        )
+    };
+    let cached = [
+        "[made 2/3] RUN echo MARK > /one",
+        "[made 3/3] RUN echo two > /two",
+        "[stage-1 2/4] COPY a /a",
+        "[stage-1 3/4] COPY --from=made /one /two /",
+    ];
+    for (last, is_cached) in [("echo first", false), ("echo second", true)] {
+        let (say, heard) = listener();
+        let request = request(bed, &dockerfile(last), folder());
+        let made = BuildKit::new(bed.docker.clone()).build(&request, &say).await.unwrap();
+        drop(say);
+        bed.forget(made.image);
+        let heard = heard.await.unwrap();
+        let text = output(&heard).replace(&mark, "MARK");
+        for step in cached {
+            assert_eq!(end_of(&text, step) == "CACHED", is_cached, "{step} in:\n{text}");
+        }
+        assert!(end_of(&text, &format!("[stage-1 4/4] RUN {last}")).starts_with("DONE "), "{text}");
+        let at_work =
+            heard.iter().any(|said| matches!(said, Said::Status(text) if text.starts_with("[stage-1 4/4] RUN")));
+        assert!(at_work, "{heard:?}");
+    }
+}
+
+/// What is told last of a step.
+fn end_of<'a>(text: &'a str, step: &str) -> &'a str {
+    let head = text.lines().find_map(|line| line.strip_suffix(step)).unwrap_or_else(|| panic!("no {step} in:\n{text}"));
+    text.lines().rev().find_map(|line| line.strip_prefix(head)).unwrap_or_default()
 }
 
 /// What the registry answers.
