@@ -25,6 +25,8 @@ pub struct Config {
     pub cache: u64,
     /// What steps that ask for it get of the host.
     pub allows: Privileges,
+    /// Hosts that sources are fetched from without TLS, besides this machine.
+    pub plain_http: Vec<String>,
     /// How it behaves when it does not hear its farm.
     pub isolation: Isolation,
 }
@@ -58,6 +60,7 @@ impl Config {
             log_cap: 64 * 1024 * 1024,
             cache: 4 * 1024 * 1024 * 1024,
             allows: Privileges::default(),
+            plain_http: Vec::new(),
             isolation: Isolation::default(),
         }
     }

@@ -57,7 +57,7 @@ pub async fn run(
     let networks = Networks::open(parts.runtime.clone(), place.clone())
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
-    source::git::forget_unfinished(&config.data);
+    source::forget_unfinished(&config.data);
     let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
     let works = Arc::new(Works {
         config: config.clone(),

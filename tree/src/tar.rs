@@ -11,7 +11,7 @@ mod writer;
 
 pub use packing::unpacked;
 pub use reader::TarError;
-pub use untar::{Limits, Policy, UntarError, Untarred, untar};
+pub use untar::{Limits, Policy, Unpacking, UntarError, Untarred, untar};
 pub use writer::{MODIFIED, stream};
 
 /// The size of a block, in bytes; archives consist of these.

@@ -21,6 +21,8 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// The largest Dockerfile, in bytes.
 const DOCKERFILE_LIMIT: u64 = 1024 * 1024;
+/// The most stages of one (that the task's own reader takes as many is no accident).
+const STAGES: usize = 1000;
 /// The most that a workspace may hold to be built from, in bytes.
 const WORKSPACE_LIMIT: u64 = 8 * 1024 * 1024 * 1024;
 /// What the builder has said and is not written yet.
@@ -106,8 +108,22 @@ async fn dockerfile(files: &Files, build: &Build, folder: &str) -> Result<Docker
         let message = format!("no Dockerfile at `{}`; the {shown} has: {has}", clip(path));
         return Err(Outcome::Failed { exit_code: None, message }.into());
     };
+    let stages = stages(&text);
+    if stages > STAGES {
+        let message = format!("`{}` has {stages} stages; limit {STAGES}", clip(path));
+        return Err(Outcome::Failed { exit_code: None, message }.into());
+    }
     let ignore = files.read(&format!("{path}.dockerignore"), DOCKERFILE_LIMIT).await?;
     Ok(DockerfileText { text, ignore })
+}
+
+/// How many lines of a Dockerfile begin a stage; those in a heredoc that look so count, too.
+fn stages(text: &[u8]) -> usize {
+    let begins = |line: &&[u8]| {
+        let word = line.trim_ascii_start().split(u8::is_ascii_whitespace).next();
+        word.is_some_and(|word| word.eq_ignore_ascii_case(b"FROM"))
+    };
+    text.split(|byte| *byte == b'\n').filter(begins).count()
 }
 
 /// Tells contexts apart across runs, without telling what they are.
@@ -142,5 +158,25 @@ fn take(spool: &Spool, job: &Job, said: Said) -> Result<(), Failure> {
             spool.set_status(text);
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stages;
+
+    #[test]
+    fn stages_are_counted() {
+        let table: [(&[u8], usize); 5] = [
+            (b"", 0),
+            (b"FROM a\n  from b AS c\n\tFrom\td", 3),
+            (b"# FROM a\nRUN echo \\\n  x FROM\nFROMAGE\nCOPY --from=a b c", 0),
+            (b"FROM a\r\nRUN x\r\nFROM b\r\n", 2),
+            (b"\xff\xfe\n", 0),
+        ];
+        for (text, expected) in table {
+            assert_eq!(stages(text), expected, "{}", String::from_utf8_lossy(text));
+        }
+        assert_eq!(stages("FROM a\n".repeat(5000).as_bytes()), 5000);
     }
 }

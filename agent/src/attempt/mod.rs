@@ -12,7 +12,7 @@ pub(crate) use traffic::Traffic;
 use crate::{
     config::Config,
     contact::Contact,
-    engine::EngineError,
+    engine::{EngineError, Logins},
     logs::{Spool, SpoolError, Spools},
     networks::Networks,
     parts::{Parts, Tasks},
@@ -24,7 +24,7 @@ use acre_model::{
     attempt::{AttemptId, Ended, UnitResult},
     ids::ProjectName,
     outcome::{Cause, Outcome},
-    plan::{Action, Fetch},
+    plan::Action,
     session::UnitSpec,
     time::Timestamp,
 };
@@ -237,6 +237,11 @@ impl Job {
         &self.attempt.sandbox.project
     }
 
+    /// The run's logins to registries.
+    pub(crate) fn logins(&self) -> Logins {
+        self.attempt.sandbox.logins()
+    }
+
     fn now(&self) -> Timestamp {
         self.works.parts.clock.now()
     }
@@ -259,11 +264,7 @@ impl Job {
     /// One try of the unit's work.
     async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
         match &self.attempt.unit.action {
-            Action::Source(Fetch::Git(git)) => self.unless_interrupted(deadline, source::git::run(self, git)).await?,
-            Action::Source(Fetch::Tar(_) | Fetch::Oci(_)) => {
-                Err(Outcome::Failed { exit_code: None, message: "this agent fetches git addresses only".to_owned() }
-                    .into())
-            }
+            Action::Source(fetch) => self.unless_interrupted(deadline, source::run(self, fetch)).await?,
             Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build)).await?,
             Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
             // A container does not end because nobody waits for it: the step sees to its own end.

@@ -1,12 +1,23 @@
-//! Source files on this agent: trees of the farm for workspaces and builds, git addresses into trees.
+//! Source files on this agent: trees of the farm for workspaces and builds, addresses into trees.
 
-pub(crate) mod git;
+mod error;
+mod git;
+mod oci;
+mod packing;
+mod reach;
+#[cfg(test)]
+mod served;
+mod tar;
+mod unit;
+mod web;
+
+pub(crate) use unit::{forget_unfinished, run};
 
 use crate::{
     attempt::Works,
     engine::{Content, EngineError, Snapshot, SnapshotEntry},
 };
-use acre_model::{digest::Digest, ids::ProjectName, tree::Node};
+use acre_model::{digest::Digest, ids::ProjectName, text::clip, tree::Node};
 use acre_proto::v1::blobs_client::BlobsClient;
 use acre_tree::{Fetcher, Packed, Pin};
 use bytes::Bytes;
@@ -63,16 +74,25 @@ impl Files {
         Self { entries: Vec::new(), content: Arc::new(Nothing) }
     }
 
-    /// The content of a file; `None` if there is no file at this path.
+    /// The content of a file, links of the tree followed; `None` if there is no file at this path.
+    ///
+    /// # Errors
+    /// Where the path leads out of the tree, the file is larger than `limit`, or it cannot be had.
     pub(crate) async fn read(&self, path: &str, limit: u64) -> Result<Option<Bytes>, EngineError> {
-        let found = self.entries.iter().find(|(name, _)| name == path);
-        let Some((_, Node::File { digest, size, .. })) = found else { return Ok(None) };
+        let Some(place) = follow(path, |path| self.node(path)) else {
+            return Err(EngineError::Refused(format!("`{}` leads out of the source", clip(path))));
+        };
+        let Some(Node::File { digest, size, .. }) = self.node(&place) else { return Ok(None) };
         if *size > limit {
             return Err(EngineError::Refused(format!("`{path}` has {size} bytes; limit {limit}")));
         }
         let transfer = |error: io::Error| EngineError::Transfer(error.to_string());
         let place = self.content.open(digest).await.map_err(transfer)?;
         tokio::fs::read(place).await.map(|bytes| Some(bytes.into())).map_err(transfer)
+    }
+
+    fn node(&self, path: &str) -> Option<&Node> {
+        self.entries.iter().find(|(name, _)| name == path).map(|(_, node)| node)
     }
 
     /// Names in a folder, for a message.
@@ -99,6 +119,38 @@ impl Files {
         path.is_empty()
             || self.entries.iter().any(|(name, node)| name == path && matches!(node, Node::Directory { .. }))
     }
+}
+
+/// As many links are followed one after the other as Linux follows (`path_resolution(7)`).
+const LINKS_IN_A_ROW: usize = 40;
+
+/// Where a path of a tree leads, its links followed; `None`: out of the tree, or in a circle.
+fn follow<'t>(path: &str, node: impl Fn(&str) -> Option<&'t Node>) -> Option<String> {
+    let mut links = 0;
+    let mut place: Vec<String> = Vec::new();
+    let mut rest: Vec<String> = parts(path)?;
+    while let Some(part) = rest.pop() {
+        if part == ".." {
+            place.pop()?;
+            continue;
+        }
+        place.push(part);
+        if let Some(Node::Symlink { target }) = node(&place.join("/")) {
+            links += 1;
+            if links > LINKS_IN_A_ROW {
+                return None;
+            }
+            place.pop();
+            rest.extend(parts(target)?);
+        }
+    }
+    Some(place.join("/"))
+}
+
+/// The parts of a relative path, the last one first.
+fn parts(path: &str) -> Option<Vec<String>> {
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).rev();
+    (!path.starts_with('/')).then(|| parts.collect())
 }
 
 /// Contents that the farm has.
@@ -144,5 +196,46 @@ struct Nothing;
 impl Content for Nothing {
     fn open<'a>(&'a self, _: &'a Digest) -> BoxFuture<'a, io::Result<PathBuf>> {
         std::future::ready(Err(io::ErrorKind::NotFound.into())).boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_followed_and_never_out_of_the_tree() {
+        let link = |target: &str| Node::Symlink { target: target.to_owned() };
+        let tree = HashMap::from([
+            ("d/link".to_owned(), link("../e/file")),
+            ("e/up".to_owned(), link("..")),
+            ("in".to_owned(), link("d")),
+            ("absolute".to_owned(), link("/etc/shadow")),
+            ("out".to_owned(), link("../../etc/shadow")),
+            ("d/out".to_owned(), link("../../x")),
+            ("loop".to_owned(), link("loop")),
+            ("a".to_owned(), link("b")),
+            ("b".to_owned(), link("a")),
+        ]);
+        let table = [
+            ("Dockerfile", Some("Dockerfile")),
+            ("./x//Dockerfile", Some("x/Dockerfile")),
+            ("x/../y", Some("y")),
+            ("d/link", Some("e/file")),
+            ("in/link", Some("e/file")),
+            ("e/up/d/link", Some("e/file")),
+            ("in/../z", Some("z")),
+            ("absolute", None),
+            ("out", None),
+            ("d/out", None),
+            ("in/out", None),
+            ("loop", None),
+            ("a", None),
+            ("../../../etc/passwd", None),
+            ("/etc/passwd", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(follow(path, |path| tree.get(path)).as_deref(), expected, "{path}");
+        }
     }
 }

@@ -9,7 +9,10 @@ use crate::{
 use acre_agent::engine::{
     BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Said,
 };
-use acre_model::plan::{Build, Context, Dependency, Role};
+use acre_model::{
+    plan::{Build, Context, Dependency, Role},
+    reference::Reference,
+};
 use std::time::Duration;
 
 pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildRequest {
@@ -93,6 +96,29 @@ pub(crate) async fn a_build_makes_an_image_and_tells_what_it_used(bed: &Bed, bui
     assert!(base.digests.iter().any(|(_, known)| *known == digest), "{digest} is none of {base:?}");
     assert!(output(&heard).contains("hello"), "{}", output(&heard));
     assert!(heard.iter().any(|said| matches!(said, Said::Status(text) if text.contains("RUN"))), "{heard:?}");
+}
+
+/// Also those that are only copied from, and by whatever name the Dockerfile gives them.
+pub(crate) async fn all_images_that_were_used_are_told(bed: &Bed, builder: &dyn Builder) {
+    let other: Reference = format!("{}/acre-test/{}:1", bed.registry, unique("other")).parse().unwrap();
+    bed.runtime().tag(&bed.base.to_string(), &other).await.unwrap();
+    bed.forget(&other);
+    let digest = bed.runtime().push(&other, &Logins::default(), &deaf()).await.unwrap();
+    let dockerfile = format!(
+        "FROM BASE AS first\nRUN echo one > /one\nFROM BASE\nCOPY --from=first /one /\nCOPY --from={other} /bin/busybox /other\n"
+    );
+    let of = |reference: &Reference| Dependency { role: Role::BuildTime, reference: reference.clone() };
+    for dependencies in [None, Some(vec![of(&bed.base), of(&other)])] {
+        let mut request = request(bed, &dockerfile, Folder::default());
+        request.build.dependencies = dependencies;
+        request.build.no_cache = true;
+        let built = built(bed, builder, &request).await;
+        let mut used = built.used.clone();
+        used.sort_by_key(|image| image.reference != bed.base);
+        let [base, copied] = &used[..] else { panic!("{used:?}") };
+        assert!(base.reference == bed.base && base.digest.is_some(), "{used:?}");
+        assert_eq!((&copied.reference, copied.digest), (&other, Some(digest)));
+    }
 }
 
 pub(crate) async fn a_run_that_fails_tells_its_code_and_all_its_output(bed: &Bed, builder: &dyn Builder) {

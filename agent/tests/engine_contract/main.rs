@@ -11,6 +11,7 @@ mod builder;
 mod cut;
 mod folder;
 mod mounts;
+mod private;
 mod proxy;
 mod runtime;
 
@@ -48,6 +49,10 @@ on_docker! {
     mounts::a_secret_that_is_not_there_fails_the_build_that_requires_it,
     mounts::a_key_is_listed_and_signs_in_the_build,
     mounts::a_key_that_is_not_there_fails_the_build_that_mounts_it,
+    mounts::an_image_carries_its_cache_and_gives_it,
+    mounts::stages_are_named_and_what_was_cached_is_told,
+    mounts::an_image_that_is_only_mounted_is_told,
+    private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,
@@ -86,6 +91,7 @@ macro_rules! on_builders {
 
 on_builders! {
     a_build_makes_an_image_and_tells_what_it_used,
+    all_images_that_were_used_are_told,
     a_run_that_fails_tells_its_code_and_all_its_output,
     what_the_ignore_file_names_is_not_there,
     the_dockerfiles_own_ignore_file_replaces_the_contexts,

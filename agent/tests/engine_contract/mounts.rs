@@ -1,14 +1,19 @@
-//! What a build of BuildKit's is given besides its files: secrets, and keys that sign.
+//! What a build of BuildKit's is given besides its files: secrets, keys that sign, caches.
 
 use crate::{
     bed::{Bed, deaf, failed, listener, unique},
     builder::{built, output, request, said_in},
     folder::Folder,
 };
-use acre_agent::engine::{Builder as _, EngineError, docker::buildkit::BuildKit};
+use acre_agent::engine::{Builder as _, EngineError, Logins, Said, docker::buildkit::BuildKit};
+use acre_model::reference::Reference;
 use data_encoding::BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::process::{Command, Stdio};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 /// Throw-away, with its public half.
 const KEY: &str = include_str!("../../src/engine/docker/buildkit/ssh/testdata/ed25519");
@@ -97,6 +102,111 @@ pub(crate) async fn a_key_that_is_not_there_fails_the_build_that_mounts_it(bed: 
         let why = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await).to_string();
         assert!(why.to_lowercase().contains(expected), "{why}");
     }
+}
+
+pub(crate) async fn an_image_that_is_only_mounted_is_told(bed: &Bed) {
+    let other: Reference = format!("{}/acre-test/{}:1", bed.registry, unique("mounted")).parse().unwrap();
+    bed.runtime().tag(&bed.base.to_string(), &other).await.unwrap();
+    bed.forget(&other);
+    let digest = bed.runtime().push(&other, &Logins::default(), &deaf()).await.unwrap();
+    let dockerfile = format!("FROM BASE\nRUN --mount=from={other},target=/other test -x /other/bin/busybox\n");
+    let mut request = request(bed, &dockerfile, Folder::default());
+    request.build.no_cache = true;
+    request.build.dependencies = None;
+    let made = built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
+    let mounted = made.used.iter().find(|image| image.reference == other);
+    assert_eq!(mounted.map(|image| image.digest), Some(Some(digest)), "{:?}", made.used);
+}
+
+pub(crate) async fn stages_are_named_and_what_was_cached_is_told(bed: &Bed) {
+    let mark = unique("stages");
+    let folder = || Folder::default().file("a", "x");
+    let dockerfile = |last: &str| {
+        format!(
+            "FROM BASE AS made\nRUN echo {mark} > /one\nRUN echo two > /two\n\
+             FROM BASE\nCOPY a /a\nCOPY --from=made /one /two /\nRUN {last}\n"
+        )
+    };
+    let cached = [
+        "[made 2/3] RUN echo MARK > /one",
+        "[made 3/3] RUN echo two > /two",
+        "[stage-1 2/4] COPY a /a",
+        "[stage-1 3/4] COPY --from=made /one /two /",
+    ];
+    for (last, is_cached) in [("echo first", false), ("echo second", true)] {
+        let (say, heard) = listener();
+        let request = request(bed, &dockerfile(last), folder());
+        let made = BuildKit::new(bed.docker.clone()).build(&request, &say).await.unwrap();
+        drop(say);
+        bed.forget(made.image);
+        let heard = heard.await.unwrap();
+        let text = output(&heard).replace(&mark, "MARK");
+        for step in cached {
+            assert_eq!(end_of(&text, step) == "CACHED", is_cached, "{step} in:\n{text}");
+        }
+        assert!(end_of(&text, &format!("[stage-1 4/4] RUN {last}")).starts_with("DONE "), "{text}");
+        let at_work =
+            heard.iter().any(|said| matches!(said, Said::Status(text) if text.starts_with("[stage-1 4/4] RUN")));
+        assert!(at_work, "{heard:?}");
+    }
+}
+
+/// What is told last of a step.
+fn end_of<'a>(text: &'a str, step: &str) -> &'a str {
+    let head = text.lines().find_map(|line| line.strip_suffix(step)).unwrap_or_else(|| panic!("no {step} in:\n{text}"));
+    text.lines().rev().find_map(|line| line.strip_prefix(head)).unwrap_or_default()
+}
+
+/// What the registry answers.
+async fn registered(bed: &Bed, path: &str, accept: &str) -> String {
+    let mut socket = TcpStream::connect(&bed.registry).await.unwrap();
+    let host = &bed.registry;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// An engine with Docker's own store writes none but that of the image.
+pub(crate) async fn an_image_carries_its_cache_and_gives_it(bed: &Bed) {
+    let builder = BuildKit::new(bed.docker.clone());
+    let name = format!("{}/acre-test/{}", bed.registry, unique("cache"));
+    let dockerfile = format!("FROM BASE\nRUN echo {name} > /made\n");
+    let mut first = request(bed, &dockerfile, Folder::default());
+    first.build.tags = vec![name.parse().unwrap()];
+    first.build.cache_to = vec![format!("type=registry,ref={name}-cache,mode=max")];
+    let (say, heard) = listener();
+    let made = builder.build(&first, &say).await.unwrap();
+    drop(say);
+    bed.forget(&name);
+    bed.forget(made.image);
+    let heard = output(&heard.await.unwrap());
+    let is_docker_store = !bed.runtime().info().await.unwrap().containerd_store;
+    assert_eq!(heard.contains(&format!("cannot write a cache to {name}-cache:latest")), is_docker_store, "{heard}");
+    bed.runtime().push(&first.build.tags[0], &Logins::default(), &deaf()).await.unwrap();
+
+    let kind = "application/vnd.docker.distribution.manifest.v2+json";
+    let repository = name.split_once('/').unwrap().1;
+    let manifest = registered(bed, &format!("/v2/{repository}/manifests/latest"), kind).await;
+    let (_, config) = manifest.split_once("\"digest\": \"").unwrap_or_else(|| panic!("{manifest}"));
+    let config = registered(bed, &format!("/v2/{repository}/blobs/{}", &config[..71]), "*/*").await;
+    assert_eq!(config.contains("moby.buildkit.cache.v0"), is_docker_store, "{config}");
+
+    let mut second = request(bed, &format!("{dockerfile}RUN echo more\n"), Folder::default());
+    second.build.cache_from = vec![name.clone(), format!("{}/acre-test/nothing:1", bed.registry)];
+    let (say, heard) = listener();
+    let made = builder.build(&second, &say).await.unwrap();
+    drop(say);
+    bed.forget(made.image);
+    let heard = output(&heard.await.unwrap());
+    assert!(heard.contains(&format!("importing cache manifest from {name}")), "{heard}");
+
+    // A cache that is not there is not what a build fails by.
+    second.dockerfile.text = format!("FROM {}\nRUN exit 3\n", bed.base).into_bytes().into();
+    let error = failed(builder.build(&second, &deaf()).await);
+    let EngineError::BuildFailed { message, exit_code: Some(3) } = &error else { panic!("{error:?}") };
+    assert_eq!(message, "RUN exit 3: exit code 3 (Dockerfile:2)");
 }
 
 fn string(bytes: &[u8]) -> Vec<u8> {

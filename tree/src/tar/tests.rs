@@ -275,3 +275,34 @@ fn content_that_is_not_at_hand_is_an_error() {
     let error = super::writer::write(Vec::new(), &snapshot, "").unwrap_err().to_string();
     assert!(error.contains("of `x` is not at hand"), "{error}");
 }
+
+#[test]
+fn archives_and_files_lie_over_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path(), 1 << 20).unwrap();
+    let unpack = |folder: &str, entries| {
+        let mut unpacking = Unpacking::new(&cache, "", Policy::Foreign, Limits { entries, bytes: 10 });
+        unpacking.archive(&Archive::default().file("d/a", b"one").file("d/b", b"two").end()[..])?;
+        unpacking.archive(&Archive::default().file("d/b", b"2").end()[..])?;
+        unpacking.file("c", &b"it"[..])?;
+        let tree = unpacking.finish(folder)?.tree;
+        Ok::<_, UntarError>(tree.entries().unwrap().into_iter().map(|(path, node)| match node {
+            Node::File { size, .. } => format!("{path} {size}"),
+            _ => path,
+        }))
+    };
+    let shown =
+        |folder| unpack(folder, 9).map(|paths| paths.collect::<Vec<_>>().join(", ")).map_err(|why| why.to_string());
+    assert_eq!(shown(""), Ok("c 2, d, d/a 3, d/b 1".to_owned()));
+    assert_eq!(shown("d"), Ok("a 3, b 1".to_owned()));
+    for missing in ["e", "c", "d/a"] {
+        assert_eq!(shown(missing), Err(format!("the archive has no folder `{missing}`")));
+    }
+    assert!(matches!(unpack("", 3), Err(UntarError::TooMuch { .. })));
+    for path in ["../c", "/c", "a\nb", ""] {
+        let mut unpacking = Unpacking::new(&cache, "", Policy::Foreign, Limits::default());
+        assert!(matches!(unpacking.file(path, &b""[..]), Err(UntarError::Name { .. })), "{path}");
+    }
+    let mut unpacking = Unpacking::new(&cache, "", Policy::Foreign, Limits { entries: 1, bytes: 3 });
+    assert!(matches!(unpacking.file("a", io::repeat(0)), Err(UntarError::TooMuch { .. })));
+}

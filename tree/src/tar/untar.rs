@@ -91,6 +91,9 @@ pub enum UntarError {
         /// What is in the way.
         why: &'static str,
     },
+    /// The directory that is wanted is not there.
+    #[error("the archive has no folder `{0}`")]
+    NoFolder(String),
     /// Too much.
     #[error("at `{entry}` the archive has more than {limit}")]
     TooMuch {
@@ -116,6 +119,9 @@ impl Default for Limits {
 /// Reads an archive of a directory, blocking. Every entry is to be below `strip` (such as `workspace`; empty for an
 /// archive without such a directory), which is left out of the tree's paths. An entry that is there twice is what it
 /// was last.
+///
+/// # Errors
+/// Where it is no archive as it should be, holds what no tree holds, or holds too much.
 pub fn untar(
     from: impl Read,
     cache: &Arc<Cache>,
@@ -123,12 +129,65 @@ pub fn untar(
     policy: Policy,
     limits: Limits,
 ) -> Result<Untarred, UntarError> {
-    let mut reader = Reader::new(from);
-    let mut building = Building::new(cache, strip, policy, limits);
-    while let Some(entry) = reader.next()? {
-        building.add(&entry, &mut reader)?;
+    let mut unpacking = Unpacking::new(cache, strip, policy, limits);
+    unpacking.archive(from)?;
+    unpacking.finish("")
+}
+
+/// A tree that is made of several archives and files, one over the other. Limits are for all together.
+pub struct Unpacking<'a>(Building<'a>);
+
+impl<'a> Unpacking<'a> {
+    /// An empty tree, to be filled as [`untar`] would fill it.
+    pub fn new(cache: &'a Arc<Cache>, strip: &'a str, policy: Policy, limits: Limits) -> Self {
+        Self(Building::new(cache, strip, policy, limits))
     }
-    Ok(Untarred { tree: Packed::assemble(&building.root, building.blobs)?, skipped: building.skipped })
+
+    /// Reads an archive, blocking.
+    pub fn archive(&mut self, from: impl Read) -> Result<(), UntarError> {
+        let mut reader = Reader::new(from);
+        while let Some(entry) = reader.next()? {
+            self.0.add(&entry, &mut reader)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a file of its own, blocking, to stand at this path.
+    pub fn file(&mut self, path: &str, mut from: impl Read) -> Result<(), UntarError> {
+        let shown = clip(path);
+        let parts = self.0.parts(path.as_bytes(), &shown)?;
+        self.0.counted(&shown)?;
+        let mut spool = self.0.cache.spool()?;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match from.read(&mut buffer).map_err(TarError::Io)? {
+                0 => break,
+                count => {
+                    self.0.grown(count as u64, &shown)?;
+                    spool.write(&buffer[..count])?;
+                }
+            }
+        }
+        let pin = spool.keep()?;
+        let content = Content { size: pin.size(), place: Place::Cached(pin.clone()) };
+        self.0.blobs.push(Blob { digest: pin.digest(), mode: 0o644, content });
+        self.0.put(&parts, Leaf::File(self.0.blobs.len() - 1), &shown)
+    }
+
+    /// The tree of the directory at `folder` (empty: all of it).
+    ///
+    /// # Errors
+    /// Where there is no such directory, or what was read is no tree.
+    pub fn finish(self, folder: &str) -> Result<Untarred, UntarError> {
+        let mut root = &self.0.root;
+        for part in folder.split('/').filter(|part| !part.is_empty() && *part != ".") {
+            match root.get(part) {
+                Some(Leaf::Directory { branch, .. }) => root = branch,
+                _ => return Err(UntarError::NoFolder(clip(folder))),
+            }
+        }
+        Ok(Untarred { tree: Packed::assemble(root, self.0.blobs)?, skipped: self.0.skipped })
+    }
 }
 
 struct Building<'a> {
@@ -160,10 +219,7 @@ impl<'a> Building<'a> {
 
     fn add<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R>) -> Result<(), UntarError> {
         let shown = reader.shown();
-        self.count += 1;
-        if self.count > self.limits.entries {
-            return Err(UntarError::TooMuch { entry: shown, limit: format!("{} entries", self.limits.entries) });
-        }
+        self.counted(&shown)?;
         let parts = self.parts(&entry.path, &shown)?;
         match entry.kind {
             EntryType::Directory => self.directory(&parts, entry.mode, &shown),
@@ -182,6 +238,24 @@ impl<'a> Building<'a> {
             }
             other => self.special(other, &parts, shown),
         }
+    }
+
+    /// There is one entry more.
+    fn counted(&mut self, shown: &str) -> Result<(), UntarError> {
+        self.count += 1;
+        if self.count <= self.limits.entries {
+            return Ok(());
+        }
+        Err(UntarError::TooMuch { entry: shown.to_owned(), limit: format!("{} entries", self.limits.entries) })
+    }
+
+    /// There are so many bytes more.
+    fn grown(&mut self, bytes: u64, shown: &str) -> Result<(), UntarError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= self.limits.bytes {
+            return Ok(());
+        }
+        Err(UntarError::TooMuch { entry: shown.to_owned(), limit: format!("{} bytes in files", self.limits.bytes) })
     }
 
     /// The parts of a path below the directory that the archive is of; none for that directory itself.
@@ -254,11 +328,7 @@ impl<'a> Building<'a> {
 
     fn content<R: Read>(&mut self, entry: &Entry, reader: &mut Reader<R>) -> Result<Blob, UntarError> {
         // Before anything of it is written.
-        self.bytes = self.bytes.saturating_add(entry.size);
-        if self.bytes > self.limits.bytes {
-            let limit = format!("{} bytes in files", self.limits.bytes);
-            return Err(UntarError::TooMuch { entry: reader.shown(), limit });
-        }
+        self.grown(entry.size, &reader.shown())?;
         let pin = if entry.size <= SMALL { self.small(reader)? } else { self.large(reader)? };
         let content = Content { size: pin.size(), place: Place::Cached(pin.clone()) };
         Ok(Blob { digest: pin.digest(), mode: entry.mode, content })

@@ -135,13 +135,29 @@ pub(super) fn of_registry_text(
         return EngineError::DiskFull(text);
     }
     match verdict(&text) {
-        Verdict::Final => refused(text),
+        Verdict::Final => refused(with_remedy(reference, text)),
         Verdict::MayPass => EngineError::RegistryFailed {
             registry: reference.registry_or_hub().to_owned(),
             repository: reference.full_repository(),
             why: text,
         },
     }
+}
+
+/// A registry's no, with what to do about it where that is a login.
+fn with_remedy(reference: &Reference, text: String) -> String {
+    const OF_LOGINS: [&str; 6] =
+        ["no basic auth credentials", "unauthorized", "authentication required", "]: 401", "status: 401", "denied"];
+    let lower = text.to_ascii_lowercase();
+    if !OF_LOGINS.iter().any(|part| lower.contains(part)) {
+        return text;
+    }
+    // Which of the texts has the status differs from engine to engine.
+    let status = if lower.contains("denied") || lower.contains("401") { "" } else { " (401 Unauthorized)" };
+    let registry = reference.registry().unwrap_or("docker.io");
+    format!(
+        "{text}{status}; the run has no login for {registry} that may do this: `acre login {registry}` gives it one"
+    )
 }
 
 /// Whether the engine answered that there is no such thing.
@@ -290,6 +306,24 @@ mod tests {
             assert_eq!(matches!(error, EngineError::NotPullable { .. }), is_final, "{text}");
             assert_eq!(error.may_pass(), !is_final, "{text}");
         }
+    }
+
+    #[test]
+    fn a_refusal_names_registry_repository_status_and_remedy() {
+        let push = |text: &str| {
+            of_push("unix:///s", &reference(), Error::DockerStreamError { error: text.to_owned() }).to_string()
+        };
+        let remedy =
+            "; the run has no login for 127.0.0.1:5000 that may do this: `acre login 127.0.0.1:5000` gives it one";
+        assert_eq!(
+            push("no basic auth credentials"),
+            format!("registry 127.0.0.1:5000 refuses a/b: no basic auth credentials (401 Unauthorized){remedy}")
+        );
+        assert_eq!(
+            push("denied: requested access to the resource is denied"),
+            format!("registry 127.0.0.1:5000 refuses a/b: denied: requested access to the resource is denied{remedy}")
+        );
+        assert_eq!(push("name unknown: 404"), "registry 127.0.0.1:5000 refuses a/b: name unknown: 404");
     }
 
     #[test]

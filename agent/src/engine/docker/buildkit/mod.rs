@@ -4,6 +4,7 @@
 //! A build is three calls that run side by side: `Control.Session` (over which files, logins, secrets
 //! and ssh keys are asked for), `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
 
+mod cache;
 pub(super) mod channel;
 mod context;
 mod failed;
@@ -17,15 +18,17 @@ mod stat;
 mod transfer;
 mod used;
 
+pub(super) use cache::images as cache_images;
 pub(super) use context::choose;
 pub(super) use used::is_of;
 
 use super::{Docker, blame::Dockerfile};
-use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Saying};
-use acre_model::digest::Digest;
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Runtime as _, Said, Saying};
+use acre_model::{digest::Digest, log::Stream};
 use bollard_buildkit_proto::moby::buildkit::v1::{
     SolveRequest, SolveResponse, StatusRequest, StatusResponse, control_client::ControlClient,
 };
+use cache::{Caches, Store};
 use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _};
 use progress::Progress;
 use secrets::Secrets;
@@ -58,8 +61,23 @@ impl BuildKit {
         Self { docker }
     }
 
+    /// The build's caches as far as the engine has them; what it has not is told.
+    async fn caches(&self, request: &BuildRequest, say: &Saying) -> Result<Caches, EngineError> {
+        let caches = Caches::of(&request.build)?;
+        if !caches.depends_on_store() {
+            return Ok(caches);
+        }
+        let store = if self.docker.info().await?.containerd_store { Store::Containerd } else { Store::Docker };
+        let (caches, line) = caches.on(store);
+        if let Some(line) = line {
+            say.send(Said::Output(Stream::Stdout, format!("{line}\n").into())).await.ok();
+        }
+        Ok(caches)
+    }
+
     async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
         // Before anything is begun: they may be wrong.
+        let caches = self.caches(request, say).await?;
         let (secrets, keys) = (Secrets::new(&request.build.secrets)?, Keys::new(&request.build.ssh)?);
         let mut control =
             ControlClient::new(channel::dial(&self.docker.host).await?).max_decoding_message_size(LARGEST_STATUS);
@@ -71,7 +89,7 @@ impl BuildKit {
         };
         let served = Served { files, auth: Auth(request.logins.clone()), secrets, keys };
         let mut session = Session::open(&mut control, served, &request.shared_key).await?;
-        let solve = request::solve(request, &session::token(), session.id())?;
+        let solve = request::solve(request, &caches, &session::token(), session.id())?;
         let mut progress = Progress::default();
         let solved = tokio::select! {
             solved = solve_and_tell(control, solve, &mut progress, say) => solved,
@@ -157,4 +175,31 @@ async fn hear(event: Option<Result<StatusResponse, Status>>, progress: &mut Prog
 /// The connection to BuildKit failed, whatever it was used for.
 fn broken_off(status: &Status) -> EngineError {
     EngineError::BrokenOff(status.message().to_owned())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use acre_model::plan::{Build, Context};
+
+    /// A build that asks for nothing.
+    pub(in super::super) fn build() -> Build {
+        Build {
+            context: Context::Empty,
+            dockerfile: "d/Dockerfile.prod".to_owned(),
+            tags: Vec::new(),
+            arguments: Vec::new(),
+            labels: Vec::new(),
+            target: None,
+            no_cache: false,
+            pull: false,
+            add_hosts: Vec::new(),
+            network: None,
+            shm_size: None,
+            secrets: Vec::new(),
+            ssh: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
+            dependencies: None,
+        }
+    }
 }

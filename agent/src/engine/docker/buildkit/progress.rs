@@ -28,6 +28,9 @@ pub(super) struct Progress {
 /// What QEMU's user mode prints when it crashes, rather than the program it runs.
 const EMULATOR_CRASHED: &[u8] = b"qemu: uncaught target signal";
 
+/// Steps that may fail without the build's failing: a cache that is not there yet.
+const OPTIONAL: &str = "importing cache manifest from ";
+
 /// One step ("vertex") of a build.
 #[derive(Debug)]
 struct Step {
@@ -93,7 +96,7 @@ impl Progress {
     /// The step that failed, and why.
     pub(super) fn failed(&self) -> Option<(&str, &str)> {
         // What is canceled because another step failed has an error of its own.
-        let failed = self.steps.values().filter(|step| !step.error.is_empty());
+        let failed = self.steps.values().filter(|step| !step.error.is_empty() && !step.name.starts_with(OPTIONAL));
         let failed = failed.min_by_key(|step| (step.error.contains("context canceled"), step.number));
         failed.map(|step| (step.name.as_str(), step.error.as_str()))
     }
@@ -367,6 +370,11 @@ mod tests {
         ]));
         assert_eq!(progress.failed(), Some(("B", "exit code: 7")));
         assert_eq!(progress.names(), ["A", "B"]);
+        progress.take(vertices(vec![error(
+            "not found",
+            vertex("c", "importing cache manifest from h/a", Some(0), Some(1)),
+        )]));
+        assert_eq!(progress.failed(), Some(("B", "exit code: 7")));
         // Said again, it has not succeeded; started again, it may.
         progress.take(vertices(vec![vertex("b", "B", Some(0), Some(1))]));
         assert_eq!(progress.failed(), Some(("B", "exit code: 7")));

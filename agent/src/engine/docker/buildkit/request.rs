@@ -1,6 +1,7 @@
 //! A build in BuildKit's words: `Control.Solve` with the frontend `dockerfile.v0` and the exporter `moby`, which puts the
 //! image into the engine's store. Pure.
 
+use super::cache::Caches;
 use crate::engine::{BuildRequest, EngineError};
 use acre_model::{plan::Build, text::clip};
 use bollard_buildkit_proto::moby::buildkit::v1::{Exporter, SolveRequest};
@@ -10,13 +11,21 @@ use std::collections::HashMap;
 const EXPORTER: &str = "moby";
 
 /// The request for a build under this reference, with files from this session.
-pub(super) fn solve(request: &BuildRequest, reference: &str, session: &str) -> Result<SolveRequest, EngineError> {
+pub(super) fn solve(
+    request: &BuildRequest,
+    caches: &Caches,
+    reference: &str,
+    session: &str,
+) -> Result<SolveRequest, EngineError> {
+    let mut attrs = frontend(request)?;
+    attrs.extend(caches.frontend());
     let exporter = exporter(&request.build);
     Ok(SolveRequest {
         r#ref: reference.to_owned(),
         session: session.to_owned(),
         frontend: "dockerfile.v0".to_owned(),
-        frontend_attrs: frontend(request)?,
+        frontend_attrs: attrs,
+        cache: Some(caches.options()),
         // Engines up to 20.10 know the one, newer ones take the other.
         exporter_deprecated: EXPORTER.to_owned(),
         exporter_attrs_deprecated: exporter.clone(),
@@ -89,7 +98,7 @@ fn extra_host(text: &str) -> Result<String, EngineError> {
 mod tests {
     use super::*;
     use crate::engine::{Content, DockerfileText, Logins, Snapshot};
-    use acre_model::{digest::Digest, plan::Context};
+    use acre_model::digest::Digest;
     use futures::{FutureExt as _, future::BoxFuture};
     use std::{io, path::PathBuf, sync::Arc};
 
@@ -104,24 +113,7 @@ mod tests {
     }
 
     fn request(change: impl FnOnce(&mut Build)) -> BuildRequest {
-        let mut build = Build {
-            context: Context::Empty,
-            dockerfile: "d/Dockerfile.prod".to_owned(),
-            tags: Vec::new(),
-            arguments: Vec::new(),
-            labels: Vec::new(),
-            target: None,
-            no_cache: false,
-            pull: false,
-            add_hosts: Vec::new(),
-            network: None,
-            shm_size: None,
-            secrets: Vec::new(),
-            ssh: Vec::new(),
-            cache_from: Vec::new(),
-            cache_to: Vec::new(),
-            dependencies: None,
-        };
+        let mut build = super::super::tests::build();
         change(&mut build);
         BuildRequest {
             build,
@@ -175,7 +167,7 @@ mod tests {
     #[test]
     fn the_image_has_all_its_names() {
         let request = request(|build| build.tags = vec!["a:1".parse().unwrap(), "h:5000/b".parse().unwrap()]);
-        let solve = solve(&request, "ref", "session").unwrap();
+        let solve = solve(&request, &Caches::default(), "ref", "session").unwrap();
         assert_eq!(solve.exporter_attrs_deprecated["name"], "a:1,h:5000/b:latest");
         assert_eq!(solve.exporters[0].attrs, solve.exporter_attrs_deprecated);
     }

@@ -3,7 +3,7 @@
 
 mod pack;
 
-use super::{Docker, blame::Dockerfile, failure, images::login_to, layers::Layers};
+use super::{Docker, blame::Dockerfile, buildkit::cache_images, failure, images::login_to, layers::Layers};
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Said, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
 use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
@@ -114,9 +114,15 @@ fn step(text: &str) -> Option<(String, &str)> {
     Some((format!("[{number}]"), step))
 }
 
-/// The image that a step begins with, unless it is an earlier stage's name, which the engine would not write with a tag.
+/// The image that a step begins with or copies from, unless it is an earlier stage's name, which has no tag.
 fn base(step: &str) -> Option<Reference> {
-    let name = step.strip_prefix("FROM ")?.split_whitespace().find(|word| !word.starts_with("--"))?;
+    let name = match step.strip_prefix("FROM ") {
+        Some(rest) => rest.split_whitespace().find(|word| !word.starts_with("--"))?,
+        None => {
+            let flags = step.strip_prefix("COPY ")?.split_whitespace().take_while(|word| word.starts_with("--"));
+            flags.filter_map(|flag| flag.strip_prefix("--from=")).next()?
+        }
+    };
     name.parse().ok().filter(|reference: &Reference| reference.tag().is_some() || reference.digest().is_some())
 }
 
@@ -148,7 +154,8 @@ fn only_buildkit(build: &Build) -> Result<(), EngineError> {
     let wanted = [
         ("build secrets", !build.secrets.is_empty()),
         ("ssh keys", !build.ssh.is_empty()),
-        ("a cache in a registry", !build.cache_to.is_empty()),
+        // An image is its own cache here.
+        ("a cache in a registry", build.cache_to.iter().any(|cache| cache != "type=inline")),
     ];
     let wanted: Vec<&str> = wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(what, _)| *what).collect();
     if wanted.is_empty() {
@@ -173,6 +180,7 @@ fn options(request: &BuildRequest) -> Result<BuildImageOptions, EngineError> {
         t: build.tags.first().map(|tag| tag.clone().with_default_tag().to_string()),
         extrahosts: build.add_hosts.first().cloned(),
         nocache: build.no_cache,
+        cachefrom: (!build.cache_from.is_empty()).then(|| cache_images(build)).transpose()?,
         pull: build.pull.then(|| "1".to_owned()),
         rm: true,
         forcerm: true,
@@ -196,6 +204,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_only_buildkit_has_is_refused_by_name() {
+        let mut build = crate::engine::docker::buildkit::tests::build();
+        assert_eq!(only_buildkit(&build), Ok(()));
+        build.cache_to = vec!["type=inline".to_owned()];
+        assert_eq!(only_buildkit(&build), Ok(()));
+        build.cache_to = vec!["type=registry,ref=a".to_owned()];
+        build.secrets = vec![("a".to_owned(), "hush".to_owned())];
+        build.ssh = vec![("a".to_owned(), "hush".to_owned())];
+        let why = only_buildkit(&build).unwrap_err().to_string();
+        assert!(why.starts_with("only BuildKit has build secrets, ssh keys, a cache in a registry"), "{why}");
+        assert!(!why.contains("hush"), "{why}");
+    }
+
+    #[test]
     fn steps_are_read_from_what_is_told() {
         assert_eq!(step("Step 2/6 : RUN make\n"), Some(("[2/6]".to_owned(), "RUN make")));
         assert_eq!(step(" ---> Running in 1234\n"), None);
@@ -208,6 +230,9 @@ mod tests {
             ("FROM --platform=linux/amd64 h:5000/a:1", Some("h:5000/a:1")),
             ("FROM build", None),
             ("RUN echo FROM a:1", None),
+            ("COPY --chown=1:1 --from=h:5000/a:1 /x /y", Some("h:5000/a:1")),
+            ("COPY --from=build /x --from=a:1", None),
+            ("COPY --from=0 /x /y", None),
         ];
         for (step, expected) in table {
             assert_eq!(base(step).map(|reference| reference.to_string()).as_deref(), expected, "{step}");

@@ -1,0 +1,206 @@
+//! Requests to machines that addresses name. Each hop is looked up, judged ([`super::reach`]) and only then asked, at the
+//! very addresses that were judged.
+
+use super::{
+    error::Unfetched,
+    reach::{Zone, objection},
+};
+use acre_model::text::clip;
+use futures::StreamExt as _;
+use reqwest::{
+    Client, Response, StatusCode, Url,
+    header::{AUTHORIZATION, HeaderMap, LOCATION},
+    redirect::Policy,
+};
+use std::{net::SocketAddr, time::Duration};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+/// Most hops from an address to what it leads to.
+const HOPS: usize = 5;
+
+/// How long a machine may take to be connected to, and to say anything.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The slowest that a download is waited for, in bytes a second, after the first while.
+const SLOWEST: u64 = 1_000;
+const FIRST_WHILE: Duration = Duration::from_secs(60);
+
+/// The way to other machines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Web {
+    /// Hosts that may be asked without TLS, besides this machine.
+    plain: Vec<String>,
+    patience: Option<Duration>,
+}
+
+/// Where an address leads.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The address itself, without user and password.
+    pub(super) url: Url,
+    /// Where its host is.
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) zone: Zone,
+}
+
+impl Web {
+    /// A way to everywhere that takes TLS, and to these hosts without.
+    pub(crate) const fn new(plain: Vec<String>) -> Self {
+        Self { plain, patience: None }
+    }
+
+    /// The same that waits no longer than this.
+    #[cfg(test)]
+    pub(super) fn impatient(patience: Duration) -> Self {
+        Self { plain: Vec::new(), patience: Some(patience) }
+    }
+
+    /// Asks for what is at an address, redirects followed; an answer that is not 200 is the caller's to judge. Headers are
+    /// sent to the address itself, and of what it leads to only to the same host.
+    /// `from` is the zone of what led to it.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        headers: &HeaderMap,
+        from: Option<Zone>,
+    ) -> Result<(Response, Place), Unfetched> {
+        let mut place = self.place(url, from).await?;
+        for _ in 0..=HOPS {
+            let mut headers = headers.clone();
+            if place.url.origin() != url.origin() {
+                headers.remove(AUTHORIZATION);
+            }
+            let response = self.ask(&place, headers).await?;
+            let Some(to) = redirect(&response, &place.url)? else { return Ok((response, place)) };
+            place = self.place(&to, Some(place.zone)).await?;
+        }
+        Err(Unfetched::Unfit(format!("{} leads from one address to the next, more than {HOPS} times", shown(url))))
+    }
+
+    /// Where an address is, if it may be asked.
+    pub(super) async fn place(&self, url: &Url, from: Option<Zone>) -> Result<Place, Unfetched> {
+        let refused = |why: String| Unfetched::Refused(format!("{}: {why}", shown(url)));
+        let host = url.host_str().zip(url.port_or_known_default());
+        let (host, port) = host.ok_or_else(|| refused("it has no host that can be asked".to_owned()))?;
+        let (addresses, zone) = self.look_up(&shown(url), host, port, from).await?;
+        match url.scheme() {
+            "https" => {}
+            "http" if zone == Zone::Machine || self.plain.iter().any(|allowed| allowed == host) => {}
+            "http" => return Err(refused("http:// is for this machine's own addresses; write https://".to_owned())),
+            other => return Err(refused(format!("sources are not fetched by {}", clip(other)))),
+        }
+        Ok(Place { url: url.clone(), addresses, zone })
+    }
+
+    /// The addresses of a host, if it may be asked, and its zone. `what` is to be fetched, for messages.
+    pub(super) async fn look_up(
+        &self,
+        what: &str,
+        host: &str,
+        port: u16,
+        from: Option<Zone>,
+    ) -> Result<(Vec<SocketAddr>, Zone), Unfetched> {
+        let away = |why: &str| Unfetched::Away(format!("{what}: the host cannot be found: {why}"));
+        let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port));
+        let found = tokio::time::timeout(self.patience(), found).await.map_err(|_| away("no answer"))?;
+        let addresses: Vec<SocketAddr> = found.map_err(|why| away(&why.to_string()))?.collect();
+        if let Some(why) = addresses.iter().find_map(|address| objection(host, address.ip(), from)) {
+            return Err(Unfetched::Refused(format!("{what}: {why}")));
+        }
+        let zone = addresses.iter().filter_map(|address| Zone::of(address.ip())).min();
+        Ok((addresses, zone.ok_or_else(|| away("it has no address"))?))
+    }
+
+    async fn ask(&self, place: &Place, headers: HeaderMap) -> Result<Response, Unfetched> {
+        let away = |why: reqwest::Error| Unfetched::Away(format!("{}: {}", shown(&place.url), reason(&why)));
+        let host = place.url.host_str().unwrap_or_default();
+        let client = client(self.patience(), host, &place.addresses).map_err(away)?;
+        client.get(place.url.clone()).headers(headers).send().await.map_err(away)
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience.unwrap_or(PATIENCE)
+    }
+
+    /// Writes what an answer holds, of at most `limit` bytes; how many there were.
+    pub(super) async fn save(
+        &self,
+        response: Response,
+        limit: u64,
+        mut to: impl AsyncWrite + Unpin,
+        mut seen: impl FnMut(&[u8]),
+    ) -> Result<u64, Unfetched> {
+        let url = shown(response.url());
+        let too_much = || Unfetched::Unfit(format!("{url} has more than {limit} bytes, which is the limit"));
+        if response.content_length().is_some_and(|length| length > limit) {
+            return Err(too_much());
+        }
+        let began = tokio::time::Instant::now();
+        let mut pieces = response.bytes_stream();
+        let mut count = 0;
+        while let Some(piece) = pieces.next().await {
+            let piece = piece.map_err(|why| Unfetched::Away(format!("{url}: {}", reason(&why))))?;
+            count += piece.len() as u64;
+            if count > limit {
+                return Err(too_much());
+            }
+            let spent = began.elapsed();
+            if spent > FIRST_WHILE && count / spent.as_secs().max(1) < SLOWEST {
+                return Err(Unfetched::Away(format!("{url}: it sends less than {SLOWEST} bytes a second")));
+            }
+            seen(&piece);
+            to.write_all(&piece).await.map_err(Unfetched::Disk)?;
+        }
+        to.flush().await.map_err(Unfetched::Disk)?;
+        Ok(count)
+    }
+}
+
+/// A client for one hop.
+fn client(patience: Duration, host: &str, addresses: &[SocketAddr]) -> Result<Client, reqwest::Error> {
+    // Of several providers that may be compiled in, this one; that it is there already is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .connect_timeout(patience)
+        .read_timeout(patience)
+        .resolve_to_addrs(host, addresses)
+        .user_agent(concat!("acre/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Where an answer sends on to.
+fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Unfetched> {
+    const ON: [StatusCode; 5] = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    if !ON.contains(&response.status()) {
+        return Ok(None);
+    }
+    let to = response.headers().get(LOCATION).and_then(|to| from.join(to.to_str().ok()?).ok());
+    to.map(Some).ok_or_else(|| Unfetched::Unfit(format!("{} leads nowhere", shown(from))))
+}
+
+/// An address without what may be a secret in it: user, password, query.
+pub(super) fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    clip(&format!("{}://{host}{port}{}", url.scheme(), url.path()))
+}
+
+/// Why a request failed, without the address, which the caller shows.
+fn reason(why: &reqwest::Error) -> String {
+    if why.is_timeout() {
+        return "it does not answer in time".to_owned();
+    }
+    let mut innermost: &dyn std::error::Error = why;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    clip(&innermost.to_string())
+}
