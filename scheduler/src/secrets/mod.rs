@@ -103,3 +103,6 @@ impl Secrets {
         Ok(given)
     }
 }
+
+#[cfg(test)]
+mod tests;

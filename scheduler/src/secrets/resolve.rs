@@ -133,7 +133,10 @@ async fn read_place(vault: &Vault, path: String) -> (String, Result<Fields, Vaul
 /// The declared secrets that did not come with the submission. `--set-secret NAME` also serves secret NAME.
 fn take_given<'a>(plan: &'a Plan, given: &mut Confidential) -> Vec<&'a SecretDecl> {
     let mut wanted = Vec::new();
-    for declared in plan.secrets.iter().filter(|declared| !given.secrets.contains_key(&declared.id)) {
+    for declared in &plan.secrets {
+        if given.secrets.contains_key(&declared.id) {
+            continue;
+        }
         let set = SecretId::of_set(declared.id.as_str()).ok();
         match set.and_then(|set| given.secrets.get(&set)).cloned() {
             Some(value) => drop(given.secrets.insert(declared.id.clone(), value)),
