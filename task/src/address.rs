@@ -1,9 +1,10 @@
-//! Addresses of git repositories as a source (task language §9): read, checked against what could make `git` do
-//! anything but fetch, and shown without their secrets.
+//! Addresses as a source or a build's context (task language §9): git repositories, archives by http, OCI artifacts.
+//! Read, checked against what could make `git` do anything but fetch, and shown without their secrets.
 
 use crate::paths;
 use acre_model::{
-    plan::{Fetch, GitAddress},
+    plan::{Fetch, GitAddress, TarAddress},
+    reference::Reference,
     text::clip,
 };
 
@@ -11,7 +12,7 @@ use acre_model::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
     /// A scheme that is not fetched from.
-    #[error("`{0}`: sources are fetched from https://, ssh:// and user@host:path addresses")]
+    #[error("`{0}`: sources are fetched from https://, ssh://, oci:// and user@host:path addresses")]
     Scheme(String),
     /// Plain http to another machine.
     #[error("`{0}`: http:// is taken for this machine's own addresses only; write https://")]
@@ -31,6 +32,17 @@ pub enum BadAddress {
     /// A folder that is not inside the repository.
     #[error("`{0}`: subdirectory leaves the repository")]
     Subdirectory(String),
+    /// Neither a repository nor an archive by the look of it.
+    #[error(
+        "`{0}` is neither a git repository (ending in .git, or with #REF) nor an archive (ending in .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz or .tar.zst)"
+    )]
+    Kind(String),
+    /// A ref of an archive or an artifact, which have none.
+    #[error("`{0}`: only a git repository has refs; write `#:FOLDER` for a folder of an archive")]
+    NoRefs(String),
+    /// An `oci://` address whose rest is no reference.
+    #[error("`oci://`: {0}")]
+    Oci(String),
     /// Longer than any address.
     #[error("the address has {0} bytes; limit 2048")]
     Length(usize),
@@ -49,49 +61,85 @@ struct Parts<'a> {
     path: &'a str,
 }
 
-/// Whether `text` is meant as a git address rather than as a folder: `ssh://…`, `user@host:path`, another scheme of
-/// git, or an http(s) address whose path says so (`.git`, Azure's `/_git/`, `owner/repository` of a known forge, or a
-/// `#ref`). What is meant so may still be refused by [`parse`].
-pub fn is_git_address(text: &str) -> bool {
-    let (address, fragment) = cut(text);
-    match split(address) {
-        None => address.starts_with("ext::") || address.starts_with("file:"),
-        Some(Parts { scheme: "https" | "http", host, path, .. }) => {
-            let path = path.trim_end_matches('/');
-            let forge = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"].contains(&host);
-            let two_parts = path.trim_start_matches('/').split('/').filter(|part| !part.is_empty()).count() == 2;
-            path.ends_with(".git") || path.contains("/_git/") || forge && two_parts || fragment.is_some()
-        }
-        Some(Parts { scheme, .. }) => {
-            ["scp", "ssh", "git", "file", "git+ssh", "git+https", "ftp", "ftps"].contains(&scheme)
-        }
-    }
+/// Whether `text` is meant as an address rather than as a folder: anything with a scheme, or `user@host:path`. What is
+/// meant so may still be refused by [`parse`].
+pub fn is_address(text: &str) -> bool {
+    let (address, _) = cut(text);
+    let schemed = address.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', ' ']));
+    schemed || address.starts_with("ext::") || address.starts_with("file:") || split(address).is_some()
 }
 
-/// The repository, ref and folder of `address[#ref[:subdirectory]]`.
+/// Endings of archives that are unpacked, whatever their compression says of itself.
+const ARCHIVES: [&str; 9] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst"];
+
+/// What an address fetches: `address[#ref[:subdirectory]]` of a repository, `address[#:subdirectory]` of an archive, or
+/// `oci://registry/repository[:tag|@digest]`.
+///
+/// # Errors
+/// Where it is not an address, or could make a program do more than fetch.
 pub fn parse(text: &str) -> Result<Fetch, BadAddress> {
     if text.len() > LONGEST {
         return Err(BadAddress::Length(text.len()));
     }
-    let (repository, fragment) = cut(text);
-    let parts = split(repository).ok_or_else(|| BadAddress::Scheme(clip(&shown(repository))))?;
-    check(repository, &parts)?;
-    let (reference, subdirectory) = fragment.map_or((None, None), |fragment| match fragment.split_once(':') {
+    let (address, fragment) = cut(text);
+    if let Some(reference) = address.strip_prefix("oci://") {
+        return match fragment {
+            Some(_) => Err(BadAddress::NoRefs(clip(&shown(text)))),
+            None => oci(reference),
+        };
+    }
+    let parts = split(address).ok_or_else(|| BadAddress::Scheme(clip(&shown(address))))?;
+    check(address, &parts)?;
+    let (reference, folder) = fragment.map_or((None, None), |fragment| match fragment.split_once(':') {
         Some((reference, folder)) => (Some(reference), Some(folder)),
         None => (Some(fragment), None),
     });
     let reference = reference.filter(|reference| !reference.is_empty());
+    let subdirectory = folder.map(subdirectory).transpose()?.filter(|folder| !folder.is_empty());
+    if is_archive(&parts) {
+        return match reference {
+            Some(_) => Err(BadAddress::NoRefs(clip(&shown(text)))),
+            None => Ok(Fetch::Tar(TarAddress { url: address.to_owned(), subdirectory })),
+        };
+    }
+    if !is_repository(&parts, fragment.is_some()) {
+        return Err(BadAddress::Kind(clip(&shown(text))));
+    }
     if let Some(reference) = reference.filter(|reference| !reference_is_valid(reference)) {
         return Err(BadAddress::Reference(clip(reference)));
     }
-    let subdirectory = subdirectory.map(folder).transpose()?.filter(|folder| !folder.is_empty());
     let reference = reference.map(str::to_owned);
-    Ok(Fetch::Git(GitAddress { repository: repository.to_owned(), reference, subdirectory }))
+    Ok(Fetch::Git(GitAddress { repository: address.to_owned(), reference, subdirectory }))
 }
 
-/// The address with what may be a secret (anything before `@` of an http address, a password elsewhere) left out.
+fn oci(reference: &str) -> Result<Fetch, BadAddress> {
+    let parsed = reference.parse::<Reference>().map_err(|why| BadAddress::Oci(why.to_string()))?;
+    Ok(Fetch::Oci(parsed.with_default_tag()))
+}
+
+fn is_archive(parts: &Parts<'_>) -> bool {
+    let path = parts.path.split('?').next().unwrap_or_default();
+    matches!(parts.scheme, "https" | "http") && ARCHIVES.iter().any(|ending| path.ends_with(ending))
+}
+
+/// Whether an http address is that of a repository: its path says so (`.git`, Azure's `/_git/`, `owner/repository` of a
+/// known forge), or it has a fragment. Other schemes are git's alone.
+fn is_repository(Parts { scheme, host, path, .. }: &Parts<'_>, with_fragment: bool) -> bool {
+    let path = path.trim_end_matches('/');
+    let forge = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"].contains(host);
+    let two_parts = path.trim_start_matches('/').split('/').filter(|part| !part.is_empty()).count() == 2;
+    let named = path.ends_with(".git") || path.contains("/_git/") || forge && two_parts;
+    !matches!(*scheme, "https" | "http") || named || with_fragment
+}
+
+/// The address with what may be a secret (anything before `@` and the query of an http address, a password elsewhere)
+/// left out.
 pub fn shown(text: &str) -> String {
     let (address, fragment) = cut(text);
+    let (address, query) = match address.split_once('?') {
+        Some((address, _)) if address.contains("://") => (address, "?***"),
+        _ => (address, ""),
+    };
     let hidden = match split(address) {
         Some(Parts { scheme, user: Some(user), host, path }) if scheme != "scp" => {
             let user = match user.split_once(':') {
@@ -103,6 +151,7 @@ pub fn shown(text: &str) -> String {
         }
         _ => address.to_owned(),
     };
+    let hidden = hidden + query;
     fragment.map_or(hidden.clone(), |fragment| format!("{hidden}#{fragment}"))
 }
 
@@ -201,7 +250,7 @@ fn reference_is_valid(reference: &str) -> bool {
         && reference.split('/').all(component)
 }
 
-fn folder(text: &str) -> Result<String, BadAddress> {
+fn subdirectory(text: &str) -> Result<String, BadAddress> {
     let fault = || BadAddress::Subdirectory(clip(text));
     if text.starts_with(['/', '-']) || text.contains('\\') {
         return Err(fault());
@@ -224,6 +273,9 @@ mod tests {
                 Some("pull/7/head"),
                 Some("sub/x"),
             ),
+            ("https://h.example/r.git#pull/7/merge", "https://h.example/r.git", Some("pull/7/merge"), None),
+            ("https://github.com/owner/repository", "https://github.com/owner/repository", None, None),
+            ("git@ssh.dev.azure.com:v3/o/p/r", "git@ssh.dev.azure.com:v3/o/p/r", None, None),
             ("https://h.example/r.git#:sub", "https://h.example/r.git", None, Some("sub")),
             ("git@h.example:a/r.git#v1", "git@h.example:a/r.git", Some("v1"), None),
             ("ssh://git@h.example:22/r", "ssh://git@h.example:22/r", None, None),
@@ -233,9 +285,9 @@ mod tests {
             ("https://user:token@h/r.git", "https://user:token@h/r.git", None, None),
         ];
         for (text, repository, reference, subdirectory) in table {
-            assert!(is_git_address(text), "{text}");
-            let fetch = parse(text).unwrap();
-            let found = (fetch.repository.as_str(), fetch.reference.as_deref(), fetch.subdirectory.as_deref());
+            assert!(is_address(text), "{text}");
+            let Ok(Fetch::Git(git)) = parse(text) else { panic!("{text}: {:?}", parse(text)) };
+            let found = (git.repository.as_str(), git.reference.as_deref(), git.subdirectory.as_deref());
             assert_eq!(found, (repository, reference, subdirectory), "{text}");
         }
     }
@@ -267,6 +319,16 @@ mod tests {
             ("https://h/r.git#a\nb", "is not a branch"),
             ("https://h/r.git#main:../..", "subdirectory leaves the repository"),
             ("https://h/r.git#main:/etc", "subdirectory leaves the repository"),
+            ("https://h/x.tar.gz#main", "only a git repository has refs"),
+            ("https://h/x.tar.gz#:../x", "subdirectory leaves the repository"),
+            ("http://h.example/x.tar", "write https://"),
+            ("ftp://h/x.tar.gz", "sources are fetched from"),
+            ("https://h/x.zip", "neither a git repository"),
+            ("https://h/page", "neither a git repository"),
+            ("oci://r.example/X:1", "`oci://`: "),
+            ("oci://", "`oci://`: "),
+            ("oci://-x/r:1", "`oci://`: "),
+            ("oci://r.example/x:1#main", "only a git repository has refs"),
             (&long, "limit 2048"),
         ];
         for (text, expected) in table {
@@ -276,11 +338,35 @@ mod tests {
     }
 
     #[test]
-    fn folders_and_archives_are_no_git_addresses() {
-        for text in [".", "a/b", "/x", "C:\\x", "https://h/x.tar.gz", "oci://r/x:1", "a@b", "./a@b:c", "-", ""] {
-            assert!(!is_git_address(text), "{text}");
+    fn folders_are_no_addresses() {
+        for text in [".", "a/b", "/x", "C:\\x", "a@b", "./a@b:c", "-", "", "a b://c", "./x://y"] {
+            assert!(!is_address(text), "{text}");
         }
-        assert!(is_git_address("https://github.com/owner/repository"));
+        for text in ["ext::sh -c x", "file:///etc", "file:x", "ftp://h/x", "oci://r/x:1", "https://h"] {
+            assert!(is_address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn archives_and_artifacts_are_told_from_repositories() {
+        let tar = |url: &str, folder: Option<&str>| {
+            Fetch::Tar(TarAddress { url: url.to_owned(), subdirectory: folder.map(str::to_owned) })
+        };
+        let oci = |reference: &str| Fetch::Oci(reference.parse().unwrap());
+        let table = [
+            ("https://h/x.tar.gz", tar("https://h/x.tar.gz", None)),
+            ("https://h/a/x.tgz#:sub/./y", tar("https://h/a/x.tgz", Some("sub/y"))),
+            ("https://h/x.tar.zst?sig=1", tar("https://h/x.tar.zst?sig=1", None)),
+            ("http://localhost:8000/x.tar", tar("http://localhost:8000/x.tar", None)),
+            ("https://github.com/o/r.tar.bz2", tar("https://github.com/o/r.tar.bz2", None)),
+            ("https://h/x.tar.xz#", tar("https://h/x.tar.xz", None)),
+            ("oci://r.example/team/src", oci("r.example/team/src:latest")),
+            ("oci://r.example:5000/src:v1", oci("r.example:5000/src:v1")),
+        ];
+        for (text, expected) in table {
+            assert!(is_address(text), "{text}");
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
     }
 
     #[test]
@@ -291,6 +377,7 @@ mod tests {
             ("ssh://git:token@h/r", "ssh://git:***@h/r"),
             ("ssh://git@h/r", "ssh://git@h/r"),
             ("git@h:r", "git@h:r"),
+            ("https://h/x.tar.gz?sig=token#:a", "https://h/x.tar.gz?***#:a"),
         ];
         for (text, expected) in table {
             assert_eq!(shown(text), expected);

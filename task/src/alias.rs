@@ -136,8 +136,12 @@ impl Own {
                 continue;
             };
             if path.contains("://") {
-                faults.error(item.at, "an address as `src` of aliases is not supported yet").help =
-                    Some("put the file into the source tree".to_owned());
+                faults
+                    .error(
+                        item.at,
+                        "`src` of aliases is not fetched from an address: what a task means must lie in its source",
+                    )
+                    .help = Some("put the file into the source tree, and name its path".to_owned());
                 continue;
             }
             if let Err(message) = self.source(path, files) {
@@ -150,6 +154,9 @@ impl Own {
         let path = crate::paths::below_workspace("", path).map_err(|why| why.to_string())?;
         let bytes = files.read(&path).ok_or("there is no such file in the source tree")?;
         let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
+        if let Some((_, why)) = crate::tokens::reserved(&text) {
+            return Err(why);
+        }
         if text.len() > crate::TASK_SIZE {
             return Err(format!("it is larger than {} MiB", crate::TASK_SIZE >> 20));
         }
@@ -260,7 +267,7 @@ mod tests {
         let table = [
             ("alias: {values: {a-b: c}}", "letters and digits"),
             ("alias: {directive: ab}", "one character"),
-            ("alias: {src: [https://h/x]}", "not supported yet"),
+            ("alias: {src: [https://h/x]}", "not fetched from an address"),
             ("alias: {src: [../x]}", "leaves the source tree"),
             ("alias: {src: [no.yaml]}", "no such file"),
             ("alias: {valuse: {}}", "has no key `valuse`"),

@@ -1,7 +1,7 @@
 //! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
 
-use crate::inert::Inert;
-use acre_model::text::clip;
+use crate::{inert::Inert, tokens};
+use acre_model::{secret::Nonce, text::clip};
 use std::fmt;
 
 /// A place in the rendered text: line and column in characters, both from 1. Line 0: the file as a whole.
@@ -152,12 +152,21 @@ pub(crate) struct Listing {
     lines: Vec<String>,
     /// For each line, its line in the file; empty: the same.
     origins: Vec<u32>,
+    /// Under which its lines hold tokens of secrets, which nobody is shown.
+    nonce: Nonce,
 }
 
 impl Listing {
     /// The lines of `text`, which are the file's own.
     pub(crate) fn new(file: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), lines: text.lines().map(str::to_owned).collect(), origins: Vec::new() }
+        let lines = text.lines().map(str::to_owned).collect();
+        Self { file: file.to_owned(), lines, origins: Vec::new(), nonce: Nonce::default() }
+    }
+
+    /// The same with tokens under this nonce.
+    pub(crate) fn with_nonce(mut self, nonce: &Nonce) -> Self {
+        self.nonce = nonce.clone();
+        self
     }
 
     /// The same with the line of the file that each line came from.
@@ -186,16 +195,23 @@ impl Listing {
 
     /// An error at a place.
     pub(crate) fn error(&self, at: At, message: impl Into<String>) -> Diagnostic {
-        let (shown, caret) = excerpt(self.line(at.line), at.column);
+        let line = self.line(at.line);
+        let before: String = line.chars().take((at.column.max(1) - 1) as usize).collect();
+        // Tokens are longer than what is shown for them.
+        let column = match tokens::for_people(&before, &self.nonce) {
+            shown if shown == before => at.column,
+            shown => At::new(0, shown.chars().count() + 1).column,
+        };
+        let (shown, caret) = excerpt(&tokens::for_people(line, &self.nonce), column);
         Diagnostic {
             severity: Severity::Error,
             class: Class::Invalid,
             file: self.file.clone(),
             line: self.origin(at.line),
-            column: at.column,
+            column,
             shown,
             caret,
-            message: message.into(),
+            message: tokens::for_people(&message.into(), &self.nonce),
             help: None,
         }
     }
@@ -270,6 +286,9 @@ impl<'a> Faults<'a> {
     pub(crate) fn finish(self) -> Result<Vec<Diagnostic>, Diagnostics> {
         let failed = self.any_error();
         let mut found = self.found;
+        for help in found.iter_mut().filter_map(|diagnostic| diagnostic.help.as_mut()) {
+            *help = tokens::for_people(help, &self.listing.nonce);
+        }
         found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         found.dedup();
         if failed { Err(Diagnostics(found)) } else { Ok(found) }

@@ -12,7 +12,7 @@
 //! | [`plan`] | a task | units, edges, groups |
 //!
 //! Beside them: [`words`] and `flags` for the text of a step, `dockerfile` for what an image builds on, [`address`] for
-//! git addresses, [`synth`] for runs without a file.
+//! addresses of sources, [`synth`] for runs without a file, `tokens` for the secrets that stand in all these texts.
 //!
 //! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
 //! from outside makes it panic, and everything that text can make grow has a limit.
@@ -26,12 +26,14 @@ mod diagnostic;
 pub mod dockerfile;
 mod flags;
 mod inert;
+mod names;
 mod paths;
 pub mod plan;
 mod render;
 pub mod synth;
 pub mod task;
 pub mod text;
+mod tokens;
 pub mod words;
 mod yaml;
 
@@ -66,7 +68,8 @@ pub struct Input<'a> {
     pub values: &'a [NamedText],
     /// `--set` pairs, which win over values files; a dot in a name goes into a map.
     pub sets: &'a [(String, String)],
-    /// Names of `--set-secret`, which win over `sets`: `.Values.NAME` is the secret `set.NAME`.
+    /// Names of `--set-secret`, which win over `sets`: `.Values.NAME` is the secret `set.NAME`. `.ValuesJSON` is
+    /// without them.
     pub secret_sets: &'a [String],
     /// Platforms of the submission; where neither it nor the task lists any, linux/amd64.
     pub platforms: &'a [Platform],
@@ -135,7 +138,7 @@ pub struct Compiled {
     pub plan: Plan,
     /// The task as it was checked.
     pub task: Task,
-    /// The text after rendering.
+    /// The text after rendering, secrets by their names.
     pub rendered: String,
     /// Warnings, by line.
     pub diagnostics: Vec<Diagnostic>,
@@ -148,7 +151,11 @@ pub struct Compiled {
 pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     let source = Listing::new(input.file, input.text);
     check_size(&source, input.text.len())?;
-    let values = Values::read(input.values, input.sets).map_err(|found| all(&source, found))?;
+    if let Some((at, why)) = tokens::reserved(input.text) {
+        return Err(source.error(render::place(input.text, at), why).into());
+    }
+    let values = Values::read(input.values, input.sets, input.secret_sets, &input.facts.nonce);
+    let values = values.map_err(|found| all(&source, found))?;
     let text = text::without_comments(input.text);
     let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
     let (text, images) = match version {
@@ -227,7 +234,8 @@ impl Stage<'_> {
             let words = rendered.text.split_whitespace().map(|word| rendered.inert.open(word));
             images.push((name.clone(), words.collect::<Vec<_>>()));
         }
-        let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert);
+        let nonce = &input.facts.nonce;
+        let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert).with_nonce(nonce);
         let document = match yaml::parse(&text, &inert) {
             Ok(document) => document,
             Err(fault) => return Err(check::syntax(&listing, fault).into()),
@@ -235,8 +243,11 @@ impl Stage<'_> {
         let mut document =
             document.ok_or_else(|| listing.error(At::FILE, "the task file is empty; it must have `steps`"))?;
         document.open(&inert);
+        document.unquote_tokens(nonce);
         let mut faults = Faults::new(&listing, warnings);
-        let plan = check::check(&document, self.version, images, &inert, &mut faults).and_then(|task| {
+        let given =
+            check::Given { version: self.version, images, inert: &inert, secret_sets: input.secret_sets, nonce };
+        let plan = check::check(&document, given, &mut faults).and_then(|task| {
             let lists = [task.platforms.as_slice(), input.platforms];
             let listed = lists.into_iter().find(|list| !list.is_empty());
             let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], <[Platform]>::to_vec);
@@ -245,7 +256,8 @@ impl Stage<'_> {
         let diagnostics = faults.finish()?;
         let Some((mut plan, task)) = plan else { return Err(all(&listing, Vec::new())) };
         plan.warnings = diagnostics.iter().map(ToString::to_string).collect();
-        Ok(Compiled { plan, task, rendered: inert.open(&text), diagnostics })
+        let rendered = tokens::for_people(&inert.open(&text), nonce);
+        Ok(Compiled { plan, task, rendered, diagnostics })
     }
 
     fn render(&self, text: &str, data: &Data) -> Result<Rendered, Diagnostics> {

@@ -3,9 +3,10 @@
 use crate::{diagnostic::At, text::Version};
 use acre_model::{
     ids::StepId,
-    plan::{Build, Cmd, Reports, Rules},
+    plan::{Build, Cmd, Condition, Fetch, Network, Reports, Rules, Volume},
     platform::Platform,
     reference::Reference,
+    secret::SecretDecl,
 };
 
 /// A checked task.
@@ -21,6 +22,12 @@ pub struct Task {
     pub artifacts: Vec<String>,
     /// In the order of the file.
     pub steps: Vec<Step>,
+    /// Secrets that it declares.
+    pub secrets: Vec<SecretDecl>,
+    /// Networks that it declares.
+    pub networks: Vec<Network>,
+    /// Volumes that it declares.
+    pub volumes: Vec<Volume>,
 }
 
 /// A checked step.
@@ -40,6 +47,10 @@ pub struct Step {
     pub platforms: Vec<Platform>,
     /// Reports it leaves.
     pub reports: Reports,
+    /// Globs of files that are to be kept with the run.
+    pub artifacts: Vec<String>,
+    /// What the exit codes before it must be like.
+    pub condition: Condition,
     /// What it does.
     pub action: StepAction,
 }
@@ -47,8 +58,9 @@ pub struct Step {
 /// What a step does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepAction {
-    /// Build an image; context and Dockerfile are those of the source tree, dependencies are not read yet.
-    Build(Box<Build>),
+    /// Build an image; its context is a folder of the source tree or nothing, unless it is fetched from an address;
+    /// dependencies are not read yet.
+    Build(Box<Build>, Option<Fetch>),
     /// Push references, tags added, doubles gone.
     Push(Vec<Reference>),
     /// Run an image.
@@ -64,7 +76,7 @@ impl Step {
     /// The references that a build makes, with their tags; none of another step.
     pub(crate) fn makes(&self) -> impl Iterator<Item = Reference> {
         let tags = match &self.action {
-            StepAction::Build(build) => build.tags.as_slice(),
+            StepAction::Build(build, _) => build.tags.as_slice(),
             _ => &[],
         };
         tags.iter().cloned().map(Reference::with_default_tag)

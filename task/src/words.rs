@@ -1,6 +1,8 @@
 //! Splitting a text into words as a POSIX shell does (Shell Command Language, 2.2 Quoting and 2.3 Token Recognition),
 //! without being a shell: what only a shell could do is an error, since no shell ever reads a step's text.
 
+use crate::tokens;
+
 /// Why a text has no words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadWords {
@@ -42,6 +44,17 @@ pub fn split(text: &str) -> Result<Vec<String>, BadWords> {
             ' ' | '\t' | '\n' | '\r' => words.extend(word.take()),
             '#' if word.is_none() => while rest.next_if(|(_, c)| *c != '\n').is_some() {},
             '\'' => single_quoted(&mut rest, at, word.get_or_insert_default())?,
+            // A secret's token, or what only looks like one: not for the shell to read.
+            tokens::BEGIN => {
+                let word = word.get_or_insert_default();
+                word.push(character);
+                while let Some((_, inside)) = rest.next_if(|(_, c)| *c != '\0' && !c.is_whitespace()) {
+                    word.push(inside);
+                    if inside == tokens::END {
+                        break;
+                    }
+                }
+            }
             '"' => double_quoted(&mut rest, at, word.get_or_insert_default())?,
             '\\' => match rest.next() {
                 None => return Err(BadWords::Backslash(at)),

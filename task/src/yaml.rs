@@ -4,8 +4,9 @@
 use crate::{
     diagnostic::{At, Class},
     inert::Inert,
+    tokens,
 };
-use acre_model::text::clip;
+use acre_model::{secret::Nonce, text::clip};
 use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -65,6 +66,17 @@ impl Node {
                 let entries = entries.iter_mut().filter(|entry| !matches!(&*entry.key, "cmd" | "build"));
                 entries.for_each(|entry| entry.value.open(inert));
             }
+        }
+    }
+
+    /// Takes off the quotes that a template put around a secret for YAML's sake: `a: {{.Secrets.x | quote}}`.
+    pub(crate) fn unquote_tokens(&mut self, nonce: &Nonce) {
+        match &mut self.value {
+            Value::Scalar { text, .. } => {
+                tokens::unquoted(text, nonce).into_iter().for_each(|unquoted| *text = unquoted.into());
+            }
+            Value::List(items) => items.iter_mut().for_each(|item| item.unquote_tokens(nonce)),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| entry.value.unquote_tokens(nonce)),
         }
     }
 

@@ -3,11 +3,18 @@
 //!
 //! A case is a folder `NNN-name` with the task file `acb.yaml`, what is expected of it in `expect.txt`, and where
 //! needed `input.yaml` (values), `set.txt` (`k=v` lines), `options.txt` (`platforms`, `registry`, `no-tree`,
-//! `source`, `branch`; `actions` and `rendered` show more of the outcome) and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
+//! `source`, `branch`, `secret-sets`; `actions` and `rendered` show more of the outcome) and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-use acre_model::{ids::RunId, plan::Fetch, platform::Platform, secret::Nonce, submission::NamedText, time::Timestamp};
+use acre_model::{
+    ids::RunId,
+    plan::{Fetch, GitAddress},
+    platform::Platform,
+    secret::{self, Nonce},
+    submission::NamedText,
+    time::Timestamp,
+};
 use acre_task::{Files, Input, RunFacts, compile, plan};
 use std::{
     fs,
@@ -27,7 +34,7 @@ fn facts() -> RunFacts {
         git_tag: None,
         triggered_by: "manual".to_owned(),
         task_name: None,
-        nonce: Nonce::default(),
+        nonce: Nonce::new(7),
     }
 }
 
@@ -64,6 +71,8 @@ fn outcome(case: &Path) -> String {
     let sets: Vec<(String, String)> =
         sets.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let values = NamedText { name: "input.yaml".to_owned(), text: values };
+    let secret_sets: Vec<String> =
+        option(&options, "secret-sets").map(|list| list.split(',').map(str::to_owned).collect()).unwrap_or_default();
     let source = option(&options, "source").map(|address| acre_task::address::parse(address).unwrap());
     let (mut facts, tree) = (facts(), Tree(case.join("tree")));
     facts.branch = option(&options, "branch").map(str::to_owned).or(facts.branch);
@@ -72,8 +81,7 @@ fn outcome(case: &Path) -> String {
         text: &text,
         values: std::slice::from_ref(&values),
         sets: &sets,
-        secret_sets: &[],
-        secret_sets: &[],
+        secret_sets: &secret_sets,
         platforms: &platforms,
         registry: option(&options, "registry"),
         facts: &facts,
@@ -100,11 +108,27 @@ fn outcome(case: &Path) -> String {
 /// Every unit's action, rules and reports as JSON, without what says nothing.
 fn actions(plan: &acre_model::plan::Plan) -> String {
     let shown = |unit: &acre_model::plan::Unit| {
-        let mut parts = serde_json::json!({"action": unit.action, "rules": unit.rules, "reports": unit.reports});
+        let mut parts = serde_json::json!({
+            "action": unit.action,
+            "rules": unit.rules,
+            "reports": unit.reports,
+            "artifacts": unit.artifacts,
+            "condition": unit.condition,
+        });
         prune(&mut parts);
-        format!("{}: {parts}\n", unit.name)
+        secret::shown(&format!("{}: {parts}\n", unit.name), &plan.nonce)
     };
-    plan.units.iter().map(shown).collect()
+    let mut declared = serde_json::json!({
+        "networks": plan.networks,
+        "volumes": plan.volumes,
+        "secrets": plan.secrets,
+    });
+    prune(&mut declared);
+    let units: String = plan.units.iter().map(shown).collect();
+    match declared.as_object().is_some_and(serde_json::Map::is_empty) {
+        true => units,
+        false => secret::shown(&format!("{units}declared: {declared}\n"), &plan.nonce),
+    }
 }
 
 fn prune(value: &mut serde_json::Value) {
@@ -203,7 +227,8 @@ fn introductions_plan_or_are_refused_with_line_and_remedy() {
 fn compiles(text: &str) -> bool {
     let facts = facts();
     let values = [NamedText { name: "v".to_owned(), text: "a: {b: 1}\nl: [1, x]\n".to_owned() }];
-    let fetch = Fetch { repository: "https://h/r.git".to_owned(), reference: None, subdirectory: None };
+    let fetch =
+        Fetch::Git(GitAddress { repository: "https://h/r.git".to_owned(), reference: None, subdirectory: None });
     let input = Input {
         file: "acb.yaml",
         text,
@@ -289,6 +314,7 @@ fn hostile_sizes_end_in_time() {
 
 mod arbitrary {
     use super::compiles;
+    use acre_model::plan::Fetch;
     use proptest::prelude::*;
 
     /// Lines that look like a task's, so that more than the first check is reached.
@@ -328,11 +354,15 @@ mod arbitrary {
 
         #[test]
         fn addresses_never_panic(text in "(https://|ssh://|git@|ext::|)?[ -~]{0,60}") {
-            let _ = acre_task::address::is_git_address(&text);
+            let _ = acre_task::address::is_address(&text);
             let _ = acre_task::address::shown(&text);
-            if let Ok(fetch) = acre_task::address::parse(&text) {
-                prop_assert!(!fetch.repository.starts_with('-'), "{}", text);
-                prop_assert!(!fetch.subdirectory.unwrap_or_default().contains(".."), "{}", text);
+            match acre_task::address::parse(&text) {
+                Ok(Fetch::Git(git)) => {
+                    prop_assert!(!git.repository.starts_with('-'), "{}", text);
+                    prop_assert!(!git.subdirectory.unwrap_or_default().contains(".."), "{}", text);
+                }
+                Ok(Fetch::Tar(tar)) => prop_assert!(tar.url.starts_with("http"), "{}", text),
+                Ok(Fetch::Oci(_)) | Err(_) => {}
             }
         }
 

@@ -94,6 +94,9 @@ pub struct CheckArgs {
     /// Make every warning an error
     #[arg(long)]
     pub strict: bool,
+    /// Print the plan as a graph in the language of Graphviz, for `dot -Tsvg`
+    #[arg(long, conflicts_with = "format")]
+    pub graph: bool,
     /// How to print the plan
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,

@@ -1,6 +1,6 @@
 //! `acre check`: the plan of a task, or all that is wrong with it, without a farm.
 
-use super::print_as;
+use super::{print, print_as};
 use crate::{
     args::{CheckArgs, checked},
     error::Error,
@@ -10,18 +10,20 @@ use crate::{
 };
 use acre_model::{
     ids::RunId,
+    plan::{Action, Plan},
     secret::Nonce,
     submission::{NamedText, TaskSource},
 };
 use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, compile, plan};
-use std::io::Write;
+use serde::Serialize;
+use std::{collections::BTreeSet, io::Write};
 
 /// Compiles the task and prints its plan; warnings go to standard error.
 pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
-    let (format, strict) = (args.format, args.strict);
+    let (format, strict, graph) = (args.format, args.strict, args.graph);
     let request = checked::request(&args.source, args.task, args.shared)?;
     let TaskSource::Text(task) = &request.submission.task else {
-        let why = "the task file of a git source is not at hand; fetch the repository and check its folder";
+        let why = "the task file of a source at an address is not at hand; fetch it and check its folder";
         return Err(Error::Usage(why.to_owned()));
     };
     let files: Box<dyn Files> = match &request.source {
@@ -37,8 +39,35 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
     if strict && !compiled.plan.warnings.is_empty() {
         return Err(Error::Usage(format!("{} warnings, and --strict", compiled.plan.warnings.len())));
     }
-    print_as(format, &compiled.plan, || plan::dump(&compiled.plan))?;
+    if graph {
+        print(&plan::graph(&compiled.plan))?;
+        return Ok(ExitCode::Success);
+    }
+    let text = plan::dump(&compiled.plan);
+    print_as(format, &Shown::of(compiled.plan), || text)?;
     Ok(ExitCode::Success)
+}
+
+/// A plan as `-o json` and `-o yaml` print it: whole, with the images that it builds and pushes in one list.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    plan: Plan,
+    /// References with their tags, sorted, without doubles.
+    images: Vec<String>,
+}
+
+impl Shown {
+    fn of(plan: Plan) -> Self {
+        let images = plan.units.iter().flat_map(|unit| match &unit.action {
+            Action::Build(build) => build.tags.clone(),
+            Action::Push(push) => vec![push.reference.clone()],
+            Action::Index(index) => vec![index.reference.clone()],
+            Action::Source(_) | Action::Cmd(_) => Vec::new(),
+        });
+        let images: BTreeSet<String> = images.map(|image| image.with_default_tag().to_string()).collect();
+        Self { images: images.into_iter().collect(), plan: plan::for_people(plan) }
+    }
 }
 
 fn compiled(request: &checked::Request, task: &NamedText, files: &dyn Files) -> Result<Compiled, Error> {

@@ -27,7 +27,7 @@ pub enum Choice {
     None,
     /// A folder of this machine.
     Folder(PathBuf),
-    /// A git address.
+    /// An address that an agent fetches: git, an archive, an artifact.
     Git(String),
 }
 
@@ -42,16 +42,9 @@ impl Choice {
                 "a tar archive on standard input as source is not supported yet; unpack it".into(),
             ));
         }
-        if address::is_git_address(text) {
+        if address::is_address(text) {
             address::parse(text).map_err(|why| Error::Usage(why.to_string()))?;
             return Ok(Self::Git(text.to_owned()));
-        }
-        if text.starts_with("oci://") || text.starts_with("https://") || text.starts_with("http://") {
-            let shown = clip(&address::shown(text));
-            let why = format!(
-                "`{shown}`: archives and artifacts as source are not supported yet; a git address ends in .git"
-            );
-            return Err(Error::Usage(why));
         }
         let wrong = |why: &str| {
             Error::Usage(format!("source `{}` {why}; name a folder, a git address or /dev/null", clip(text)))

@@ -3,17 +3,25 @@
 use super::{
     Inherited, env,
     fields::{Fields, Placed},
+    hints, resources,
 };
 use crate::{
     diagnostic::{At, Class},
     flags::{self, BadFlag},
-    inert::Inert,
     paths,
     task::StepAction,
+    tokens,
     words::{self, BadWords},
 };
-use acre_model::{plan::Cmd, platform::Platform, reference::Reference, text::clip};
+use acre_model::{
+    plan::{Build, Cmd},
+    platform::Platform,
+    reference::Reference,
+    text::clip,
+};
 
+/// Most further tries of a pull.
+const MOST_PULLS: i64 = 100;
 /// Longest text of a step, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
 
@@ -51,7 +59,7 @@ fn push(fields: &mut Fields<'_, '_>) -> Option<Vec<Reference>> {
 }
 
 /// The words of the step's text, and where the text stands.
-fn text_words(fields: &mut Fields<'_, '_>, key: &str, inert: &Inert) -> Option<(At, Vec<String>)> {
+fn text_words(fields: &mut Fields<'_, '_>, key: &str, inherited: &Inherited) -> Option<(At, Vec<String>)> {
     let Placed { at, value } = fields.text(key)?;
     if value.len() > LONGEST_TEXT {
         let message = format!("`{key}` has {} KiB; limit {} KiB", value.len().div_ceil(1024), LONGEST_TEXT >> 10);
@@ -59,12 +67,20 @@ fn text_words(fields: &mut Fields<'_, '_>, key: &str, inert: &Inert) -> Option<(
         return None;
     }
     match words::split(&value) {
-        Ok(words) => Some((at, words.iter().map(|word| inert.open(word)).collect())),
+        Ok(words) => {
+            let open = |word: &String| inherited.inert.open(word);
+            let unquoted = |word: String| tokens::unquoted(&word, &inherited.names.nonce).unwrap_or(word);
+            Some((at, words.iter().map(open).map(unquoted).collect()))
+        }
         Err(why) => {
             let shown = fields.faults.listing().line(at.line);
             let error_at = offset(at, shown, &value, why.offset());
             let error = fields.faults.error(error_at, format!("`{key}`: {why}"));
+            let instead = hints::docker(&value);
             error.help = match why {
+                BadWords::Operator(..) if instead.is_some() => {
+                    instead.map(|(name, help)| format!("instead of `docker {name}`: {help}"))
+                }
                 BadWords::Operator(..) if key == "cmd" => Some(
                     "call the image's own shell: `cmd: IMAGE bash -c '...'`; a text that is meant so needs quotes"
                         .to_owned(),
@@ -97,9 +113,10 @@ fn report(fields: &mut Fields<'_, '_>, at: At, key: &str, bad: Vec<BadFlag>) {
 }
 
 fn build(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    let env = merged(&inherited.env, env(fields));
-    let folder = build_folder(fields, inherited)?;
-    let (at, words) = text_words(fields, "build", &inherited.inert)?;
+    let env = merged(&inherited.env, env(fields, &inherited.names.nonce));
+    let folder = build_folder(fields, inherited);
+    let mounts = resources::mounts(fields, &inherited.names);
+    let (secrets, ssh) = (named_secrets(fields, "secretFiles", inherited), named_secrets(fields, "ssh", inherited));
     let no_cache = match fields.text("cache") {
         None => false,
         Some(cache) if cache.value == "enabled" => false,
@@ -109,17 +126,48 @@ fn build(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepActi
             false
         }
     };
-    match flags::build::parse(&words, &folder, &env) {
+    let (at, words) = text_words(fields, "build", inherited)?;
+    let around = flags::build::Around { folder: &folder?, env: &env, mounts: &mounts, names: &inherited.names };
+    match flags::build::parse(&words, &around) {
         Ok(mut text) => {
-            for warning in text.warnings {
-                fields.faults.warning(at, warning).help = Some("mount it as a secret: `--secret`".to_owned());
+            for (warning, help) in std::mem::take(&mut text.warnings) {
+                fields.faults.warning(at, warning).help = Some(help.to_owned());
             }
             text.build.no_cache |= no_cache;
-            Some((StepAction::Build(Box::new(text.build)), text.platforms))
+            keys_of_build(fields, at, &mut text.build, secrets, ssh);
+            Some((StepAction::Build(Box::new(text.build), text.fetch), text.platforms))
         }
         Err(bad) => {
             report(fields, at, "build", bad);
             None
+        }
+    }
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// `secretFiles` or `ssh`: ids of secrets, each with the name it has in the Dockerfile: `ID`, or `NAME=ID`.
+fn named_secrets(fields: &mut Fields<'_, '_>, key: &str, inherited: &Inherited) -> Pairs {
+    let mut secrets = Pairs::new();
+    for Placed { at, value } in fields.texts(key) {
+        let (name, id) = value.split_once('=').unwrap_or((&value, &value));
+        match inherited.names.secret(id) {
+            Ok(_) if name.is_empty() => fields.faults.refuse(at, format!("`{key}`: write ID or NAME=ID")),
+            Ok(token) => secrets.push((name.to_owned(), token)),
+            Err(why) => fields.faults.refuse(at, format!("`{key}`: {why}")),
+        }
+    }
+    secrets
+}
+
+/// Adds what the keys say to what the flags say; one name cannot be given twice.
+fn keys_of_build(fields: &mut Fields<'_, '_>, at: At, build: &mut Build, secrets: Pairs, ssh: Pairs) {
+    for (what, own, more) in [("secret", &mut build.secrets, secrets), ("ssh key", &mut build.ssh, ssh)] {
+        own.extend(more);
+        for (index, (name, _)) in own.iter().enumerate() {
+            if own[..index].iter().any(|(other, _)| other == name) {
+                fields.faults.refuse(at, format!("the build is given two {what}s called `{}`", clip(name)));
+            }
         }
     }
 }
@@ -134,21 +182,51 @@ fn build_folder(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<St
 }
 
 fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction, Vec<Platform>)> {
-    let (at, mut words) = text_words(fields, "cmd", &inherited.inert)?;
+    let mounts = resources::mounts(fields, &inherited.names);
+    let (at, mut words) = text_words(fields, "cmd", inherited)?;
     expand_image(&mut words, &inherited.images);
-    let text = match flags::cmd::parse(&words) {
-        Ok(text) => text,
-        Err(bad) => {
-            report(fields, at, "cmd", bad);
-            return None;
-        }
-    };
+    // Where the text is wrong, the keys are read all the same, so that each fault is told.
+    let parsed = flags::cmd::parse(&words, &inherited.names).map_err(|bad| report(fields, at, "cmd", bad));
+    let failed = parsed.is_err();
+    let text = parsed.unwrap_or_default();
     let mut cmd = text.cmd;
+    warn_of_docker(fields, at, &cmd);
+    mount(fields, at, &mut cmd, mounts);
     // The variables of the text win over those of the keys, as flags win everywhere.
-    cmd.env = merged(&merged(&inherited.env, env(fields)), std::mem::take(&mut cmd.env));
-    keys_of_cmd(fields, &mut cmd);
+    cmd.env = merged(&merged(&inherited.env, env(fields, &inherited.names.nonce)), std::mem::take(&mut cmd.env));
+    keys_of_cmd(fields, &mut cmd, inherited, text.names_network);
     working_directory(fields, &mut cmd, inherited);
-    Some((StepAction::Cmd(Box::new(cmd)), text.platforms))
+    (!failed).then(|| (StepAction::Cmd(Box::new(cmd)), text.platforms))
+}
+
+/// Says what to write instead of Docker's own command, which finds no engine in a step.
+fn warn_of_docker(fields: &mut Fields<'_, '_>, at: At, cmd: &Cmd) {
+    let own = hints::is_docker(&cmd.image).then_some("docker");
+    let words = own.into_iter().chain(cmd.arguments.iter().map(String::as_str));
+    let used = hints::docker(&words.collect::<Vec<_>>().join(" "));
+    let policy = "only where the agent's configuration says `engine-socket = \"allow\"`";
+    let (message, help) = match (used, cmd.engine_socket) {
+        (Some((name, instead)), false) => {
+            (format!("`docker {name}` needs the engine's socket, which this step is not given"), Some(instead))
+        }
+        (Some((name, instead)), true) => {
+            (format!("`docker {name}` needs the engine's socket, which a step gets {policy}"), Some(instead))
+        }
+        (None, true) => (format!("the step wants the engine's socket, which it gets {policy}"), None),
+        (None, false) => return,
+    };
+    fields.faults.warning(at, message).help = help.map(str::to_owned);
+}
+
+/// Adds the volumes of the keys to those of the flags.
+fn mount(fields: &mut Fields<'_, '_>, at: At, cmd: &mut Cmd, mounts: Vec<(String, String)>) {
+    cmd.volumes.extend(mounts);
+    let path = |(_, path): &(String, String)| path.strip_suffix(":ro").unwrap_or(path).to_owned();
+    for (index, volume) in cmd.volumes.iter().enumerate() {
+        if cmd.volumes[..index].iter().any(|other| path(other) == path(volume)) {
+            fields.faults.refuse(at, format!("two volumes are mounted at `{}`", clip(&path(volume))));
+        }
+    }
 }
 
 /// Puts what an alias stands for in place of the first word.
@@ -160,23 +238,34 @@ fn expand_image(words: &mut Vec<String>, images: &[(String, Vec<String>)]) {
 }
 
 /// The keys of a `cmd` that say the same as a flag of its text; the flag wins.
-fn keys_of_cmd(fields: &mut Fields<'_, '_>, cmd: &mut Cmd) {
+fn keys_of_cmd(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inherited, network_named: bool) {
     cmd.detach |= fields.switch("detach");
     cmd.privileged = fields.switch("privileged");
     cmd.pull = fields.switch("pull");
-    // A container lives until the run ends at the latest; nothing is kept beyond, so the key changes nothing.
-    fields.switch("keep");
+    cmd.keep = fields.switch("keep");
+    cmd.registry_auth = fields.switch("registryAuth");
+    let retries = fields.number("cmdDownloadRetries", 0..=MOST_PULLS).unwrap_or(0);
+    cmd.pull_retries = u32::try_from(retries).unwrap_or(0);
+    cmd.pull_retry_delay_ms = super::millis(fields.number("cmdDownloadRetryDelay", 0..=super::LONGEST).unwrap_or(0));
+    if let Some(Placed { at, value }) = fields.text("isolation").filter(|_| cmd.isolation.is_none()) {
+        match flags::cmd::isolation(&value) {
+            Ok(isolation) => cmd.isolation = isolation,
+            Err(why) => fields.faults.refuse(at, format!("`isolation`: {why}")),
+        }
+    }
     if cmd.user.is_none() {
         cmd.user = fields.text("user").map(|user| user.value);
     }
     if cmd.entry_point.is_none() {
         cmd.entry_point = fields.text("entryPoint").map(|program| flags::cmd::entry_point(&program.value));
     }
-    if let Some(network) = fields.text("network").filter(|_| cmd.network.is_none()) {
-        match flags::cmd::network(&network.value) {
+    match fields.text("network") {
+        _ if network_named => {}
+        None => cmd.network = inherited.names.network_of_silence(),
+        Some(network) => match inherited.names.network(&network.value) {
             Ok(name) => cmd.network = name,
             Err(why) => fields.faults.refuse(network.at, why),
-        }
+        },
     }
     if let Some(cpus) = fields.text("cpus").filter(|_| cmd.nano_cpus.is_none()) {
         match flags::nano_cpus(&cpus.value) {

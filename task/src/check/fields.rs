@@ -19,10 +19,8 @@ pub(super) struct Placed<T> {
 
 /// The keys of a map of the language.
 pub(super) struct Keys {
-    /// What is done.
+    /// The keys.
     pub(super) known: &'static [&'static str],
-    /// What the language has and this version has not.
-    pub(super) not_yet: &'static [&'static str],
     /// What people write for what: other systems' words.
     pub(super) meant: &'static [(&'static str, &'static str)],
 }
@@ -31,7 +29,7 @@ impl Keys {
     /// The key that `word` was probably meant to be.
     pub(super) fn nearest(&self, word: &str) -> Option<&'static str> {
         let lower = clip(word).to_ascii_lowercase();
-        let all = || self.known.iter().chain(self.not_yet).copied();
+        let all = || self.known.iter().copied();
         let same = all().find(|key| key.to_ascii_lowercase() == lower.replace(['_', '-'], ""));
         let meant = || self.meant.iter().find(|(other, _)| *other == lower).map(|(_, key)| *key);
         same.or_else(meant).or_else(|| nearest(&clip(word), all()))
@@ -54,16 +52,12 @@ impl<'a, 'f> Fields<'a, 'f> {
         Some(Self { entries, faults })
     }
 
-    /// Warns of keys that the language does not have, and refuses those that acre does not have yet.
+    /// Warns of keys that the language does not have.
     pub(super) fn check_keys(&mut self, keys: &Keys) {
         let mut unknown = 0;
         for entry in self.entries {
             let name = &*entry.key;
             if keys.known.contains(&name) {
-                continue;
-            }
-            if keys.not_yet.contains(&name) {
-                self.faults.error(entry.at, format!("`{name}` is not supported yet"));
                 continue;
             }
             if unknown >= MOST {
@@ -84,6 +78,18 @@ impl<'a, 'f> Fields<'a, 'f> {
     /// Where a key stands.
     pub(super) fn at(&self, key: &str) -> Option<At> {
         self.get(key).map(|entry| entry.at)
+    }
+
+    /// Where a key stands, whatever is written there.
+    pub(super) fn key_at(&self, key: &str) -> At {
+        self.entries.iter().find(|entry| &*entry.key == key).map(|entry| entry.at).unwrap_or_default()
+    }
+
+    /// Says that a map lacks a key; a key with a wrong value has been told already.
+    pub(super) fn missing(&mut self, at: At, what: &str, key: &str) {
+        if self.get(key).is_none() {
+            self.faults.refuse(at, format!("{what} needs `{key}`"));
+        }
     }
 
     /// The keys as written.
@@ -130,6 +136,37 @@ impl<'a, 'f> Fields<'a, 'f> {
             }
         }
         texts
+    }
+
+    /// The nodes of a list, for which one node may stand.
+    pub(super) fn nodes(&mut self, key: &str) -> &'a [Node] {
+        let Some(entry) = self.get(key) else { return &[] };
+        let nodes = match &entry.value.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(&entry.value),
+        };
+        if nodes.len() > ITEMS {
+            let error = self.faults.error(entry.at, format!("`{key}` has {} entries; limit {ITEMS}", nodes.len()));
+            error.class = Class::TooLarge;
+            return &[];
+        }
+        nodes
+    }
+
+    /// A list of whole numbers within a range, for which one number may stand.
+    pub(super) fn numbers(&mut self, key: &str, range: RangeInclusive<i64>) -> Vec<i64> {
+        let mut numbers = Vec::new();
+        for Placed { at, value } in self.texts(key) {
+            match value.parse::<i64>().ok().filter(|number| range.contains(number)) {
+                Some(number) => numbers.push(number),
+                None => {
+                    let (least, most) = (range.start(), range.end());
+                    let message = format!("`{key}` takes whole numbers from {least} to {most}, not `{}`", clip(&value));
+                    self.faults.refuse(at, message);
+                }
+            }
+        }
+        numbers
     }
 
     /// `true` or `false`; left out: `false`.

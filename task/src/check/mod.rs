@@ -2,17 +2,20 @@
 
 mod action;
 mod fields;
+mod hints;
 mod order;
+mod resources;
 mod step;
 
 use crate::{
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
     inert::Inert,
+    names::Names,
     task::Task,
     text::Version,
     yaml::{self, Node, Value},
 };
-use acre_model::{plan::Reports, platform::Platform, text::clip};
+use acre_model::{ids::SecretId, plan::Reports, platform::Platform, secret::Nonce, text::clip};
 use fields::{Fields, Keys, Placed};
 
 /// Most steps of a task.
@@ -34,19 +37,25 @@ const TASK: Keys = Keys {
         "reports",
         "artifacts",
         "alias",
+        "secrets",
+        "networks",
+        "volumes",
     ],
-    not_yet: &["secrets", "networks", "volumes"],
     meant: &[
         ("timeout", "stepTimeout"),
         ("environment", "env"),
         ("tasks", "steps"),
         ("jobs", "steps"),
         ("secret", "secrets"),
+        ("network", "networks"),
+        ("volume", "volumes"),
     ],
 };
 
-const REPORTS: Keys =
-    Keys { known: &["junit"], not_yet: &["coverage"], meant: &[("xunit", "junit"), ("tests", "junit")] };
+const REPORTS: Keys = Keys {
+    known: &["junit", "coverage"],
+    meant: &[("xunit", "junit"), ("tests", "junit"), ("cobertura", "coverage"), ("lcov", "coverage")],
+};
 
 /// What a step inherits from its task.
 struct Inherited {
@@ -58,45 +67,62 @@ struct Inherited {
     images: Vec<(String, Vec<String>)>,
     /// What the marks in texts of `cmd` and `build` stand for.
     inert: Inert,
+    /// What the task declares.
+    names: Names,
 }
 
-/// Checks the document of a task, whose marks are open but for those of `cmd` and `build`. `images` are the aliases
-/// that may stand as the first word of a `cmd`, with their words.
+/// What a task is checked with, besides its document.
+pub(crate) struct Given<'a> {
+    /// The version of the language.
+    pub(crate) version: Version,
+    /// The aliases that may stand as the first word of a `cmd`, with their words.
+    pub(crate) images: Vec<(String, Vec<String>)>,
+    /// What the marks in texts of `cmd` and `build` stand for.
+    pub(crate) inert: &'a Inert,
+    /// Names of `--set-secret`.
+    pub(crate) secret_sets: &'a [String],
+    /// Under which tokens of secrets stand in the texts.
+    pub(crate) nonce: &'a Nonce,
+}
+
+/// Checks the document of a task, whose marks are open but for those of `cmd` and `build`.
 /// `None` if there is an error, which is among the faults.
-pub(crate) fn check<'a>(
-    document: &'a Node,
-    version: Version,
-    images: Vec<(String, Vec<String>)>,
-    inert: &Inert,
-    faults: &mut Faults<'a>,
-) -> Option<Task> {
+pub(crate) fn check<'a>(document: &'a Node, given: Given<'_>, faults: &mut Faults<'a>) -> Option<Task> {
+    let version = given.version;
     let mut fields = Fields::new(document, "a task file", faults)?;
     fields.check_keys(&TASK);
     if let Some(entry) = fields.get("alias").filter(|_| version < Version::V1_1) {
         fields.faults.error(entry.at, "`alias` needs version v1.1.0").help = Some("write `version: v1.1.0`".to_owned());
     }
-    let inherited = inherited(&mut fields, images, inert);
+    let secrets = resources::secrets(&mut fields);
+    let (networks, default_network) = resources::networks(&mut fields);
+    let volumes = resources::volumes(&mut fields, given.nonce);
+    let set = given.secret_sets.iter().filter_map(|name| SecretId::of_set(name).ok());
+    let known = secrets.iter().map(|secret| secret.id.clone()).chain(set).collect();
+    let names = Names { nonce: given.nonce.clone(), secrets: known, networks, default_network, volumes };
+    resources::tokens_in(document, &names, given.inert, fields.faults);
+    let inherited = inherited(&mut fields, given, names);
     let platforms = platforms(&mut fields);
     let reports = reports(&mut fields);
     let artifacts = globs(&mut fields, "artifacts");
-    if let Some(at) = fields.at("artifacts") {
-        fields.faults.warning(at, "`artifacts` is accepted, but nothing is kept with the run yet");
-    }
     let steps = steps(&mut fields, document.at);
     let steps = steps.iter().enumerate().map(|(index, node)| step::check(node, index, &inherited, faults)).collect();
     let steps = order::check(steps, faults)?;
-    Some(Task { version, platforms, reports, artifacts, steps }).filter(|_| !faults.any_error())
+    let Names { networks, volumes, .. } = inherited.names;
+    let task = Task { version, platforms, reports, artifacts, steps, secrets, networks, volumes };
+    Some(task).filter(|_| !faults.any_error())
 }
 
-fn inherited(fields: &mut Fields<'_, '_>, images: Vec<(String, Vec<String>)>, inert: &Inert) -> Inherited {
+fn inherited(fields: &mut Fields<'_, '_>, given: Given<'_>, names: Names) -> Inherited {
     let seconds = fields.seconds("stepTimeout", LONGEST);
     let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
     Inherited {
         step_timeout_ms: millis(seconds.unwrap_or(STEP_TIMEOUT)),
         working_directory: crate::paths::working_directory(&directory),
-        env: env(fields),
-        images,
-        inert: inert.clone(),
+        env: env(fields, &names.nonce),
+        images: given.images,
+        inert: given.inert.clone(),
+        names,
     }
 }
 
@@ -128,11 +154,17 @@ const fn millis(seconds: i64) -> u64 {
 }
 
 /// `env` as names and values, one pair of quotes around a value removed.
-fn env(fields: &mut Fields<'_, '_>) -> Vec<(String, String)> {
+fn env(fields: &mut Fields<'_, '_>, nonce: &Nonce) -> Vec<(String, String)> {
     let mut env = Vec::new();
     for Placed { at, value } in fields.texts("env") {
         match crate::flags::pair(&value) {
-            Ok((name, Some(value))) => env.push((name, crate::flags::cmd::unquoted(&value).to_owned())),
+            Ok((name, _)) if acre_model::secret::may_hold_tokens(&name) => {
+                fields.faults.refuse(at, "a secret cannot stand in the name of a variable");
+            }
+            Ok((name, Some(value))) => {
+                let value = crate::tokens::unquoted(&value, nonce).unwrap_or(value);
+                env.push((name, crate::flags::cmd::unquoted(&value).to_owned()));
+            }
             Ok((name, None)) => {
                 fields.faults.error(at, format!("`{name}` has no value")).help = Some(format!("write {name}=VALUE"));
             }
@@ -163,12 +195,12 @@ fn platforms(fields: &mut Fields<'_, '_>) -> Vec<Platform> {
     platforms
 }
 
-/// `reports: {junit: [glob]}`.
+/// `reports: {junit: [glob], coverage: [glob]}`.
 fn reports(fields: &mut Fields<'_, '_>) -> Reports {
     let Some(entry) = fields.get("reports") else { return Reports::default() };
     let Some(mut inner) = Fields::new(&entry.value, "`reports`", fields.faults) else { return Reports::default() };
     inner.check_keys(&REPORTS);
-    Reports { junit: globs(&mut inner, "junit"), coverage: Vec::new() }
+    Reports { junit: globs(&mut inner, "junit"), coverage: globs(&mut inner, "coverage") }
 }
 
 /// Globs below the workspace.

@@ -7,6 +7,7 @@ use crate::{
 };
 use acre_model::{
     ids::StepId,
+    plan::Condition,
     text::{clip, nearest},
 };
 use std::collections::BTreeMap;
@@ -25,7 +26,13 @@ pub(super) fn check(steps: Vec<Option<Unordered>>, faults: &mut Faults<'_>) -> O
         faults.refuse(at, format!("the steps wait for each other: {}", names.join(" → ")));
         return None;
     }
-    steps.into_iter().zip(after).map(|(step, after)| step?.step.map(|step| Step { after, ..step })).collect()
+    let steps: Option<Vec<Step>> =
+        steps.into_iter().zip(after).map(|(step, after)| step?.step.map(|step| Step { after, ..step })).collect();
+    for step in steps.iter().flatten().filter(|step| step.after.is_empty() && step.condition != Condition::default()) {
+        let message = format!("step `{}` waits for no step whose exit code `exitedWith` could be about", step.id);
+        faults.error(step.at, message).help = Some("name one in `when`".to_owned());
+    }
+    steps
 }
 
 /// The place of every id.

@@ -3,7 +3,7 @@
 use super::{
     Inherited, LONGEST, action,
     fields::{Fields, Keys, Placed},
-    millis, platforms, reports,
+    globs, millis, platforms, reports,
 };
 use crate::{
     diagnostic::{At, Faults},
@@ -12,7 +12,7 @@ use crate::{
 };
 use acre_model::{
     ids::StepId,
-    plan::{Reports, Rules},
+    plan::{Condition, Reports, Rules},
     platform::Platform,
     text::clip,
 };
@@ -53,8 +53,6 @@ const STEP: Keys = Keys {
         "reports",
         "always",
         "idempotent",
-    ],
-    not_yet: &[
         "volumeMounts",
         "volumeMount",
         "exitedWith",
@@ -91,7 +89,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static str> {
 }
 
 /// Keys that only some kinds of steps have.
-const ONLY: [(&str, &[&str]); 17] = [
+const ONLY: [(&str, &[&str]); 27] = [
     ("env", &["build", "cmd"]),
     ("workingDirectory", &["build", "cmd"]),
     ("retryOnErrors", &["build", "cmd"]),
@@ -109,12 +107,25 @@ const ONLY: [(&str, &[&str]); 17] = [
     ("pull", &["cmd"]),
     ("idempotent", &["cmd"]),
     ("reports", &["cmd"]),
+    ("artifacts", &["cmd"]),
+    ("isolation", &["cmd"]),
+    ("exitedWith", &["cmd"]),
+    ("exitedWithout", &["cmd"]),
+    ("cmdDownloadRetries", &["cmd"]),
+    ("cmdDownloadRetryDelay", &["cmd"]),
+    ("registryAuth", &["cmd"]),
+    ("cache", &["build"]),
+    ("ssh", &["build"]),
+    ("secretFiles", &["build"]),
 ];
 
 /// Most further tries or executions.
 const MOST_TRIES: i64 = 1000;
 /// Wait between tries where nothing is said, in seconds (task language §3).
 const RETRY_DELAY: i64 = 5;
+/// The largest exit code: Windows has 32 bits of them.
+const EXIT_CODE: i64 = u32::MAX as i64;
+
 /// A step whose `when` is not resolved yet.
 pub(super) struct Unordered {
     /// Its id; `None` where that is wrong.
@@ -155,6 +166,8 @@ pub(super) fn check<'a>(
         rules: body.rules,
         platforms: body.platforms,
         reports: body.reports,
+        artifacts: body.artifacts,
+        condition: body.condition,
         action: body.action,
     });
     Some(Unordered { id, id_at, when, step })
@@ -165,6 +178,8 @@ struct Body {
     rules: Rules,
     platforms: Vec<Platform>,
     reports: Reports,
+    artifacts: Vec<String>,
+    condition: Condition,
     action: StepAction,
 }
 
@@ -174,9 +189,28 @@ fn body(fields: &mut Fields<'_, '_>, at: At, inherited: &Inherited) -> Option<Bo
     // All keys are read before a fault in one of them ends it, so that each is told.
     let by_key = platforms(fields);
     let (rules, reports) = (rules(fields, inherited, kind), reports(fields));
+    let (artifacts, condition) = (globs(fields, "artifacts"), condition(fields));
     let (action, own) = action::check(fields, kind, inherited)?;
     let platforms = if own.is_empty() { by_key } else { own };
-    Some(Body { rules, platforms, reports, action })
+    let is_cmd = kind == "cmd";
+    Some(Body {
+        rules,
+        platforms,
+        reports: if is_cmd { reports } else { Reports::default() },
+        artifacts: if is_cmd { artifacts } else { Vec::new() },
+        condition: if is_cmd { condition } else { Condition::default() },
+        action,
+    })
+}
+
+fn condition(fields: &mut Fields<'_, '_>) -> Condition {
+    let mut codes = |key| {
+        let mut codes = fields.numbers(key, 0..=EXIT_CODE);
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    };
+    Condition { exited_with: codes("exitedWith"), exited_without: codes("exitedWithout") }
 }
 
 fn id(fields: &mut Fields<'_, '_>, index: usize) -> Option<StepId> {
@@ -223,11 +257,12 @@ fn check_kind(fields: &mut Fields<'_, '_>, kind: &str) {
     if let Some(at) = fields.at("secret") {
         fields.faults.warning(at, "`secret` has no effect");
     }
-    if let Some(at) = fields.at("artifacts") {
-        fields.faults.warning(at, "`artifacts` is accepted, but nothing is kept with the run yet");
-    }
-    if let Some(isolation) = fields.text("isolation").filter(|isolation| isolation.value != "default") {
-        fields.faults.error(isolation.at, format!("isolation `{}` is not supported yet", clip(&isolation.value)));
+    if kind == "push" {
+        for key in ["volumeMounts", "volumeMount"] {
+            fields.at(key).into_iter().for_each(|at| {
+                fields.faults.refuse(at, format!("a `push` has no container that `{key}` could be mounted in"));
+            });
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The text of a `cmd` step: flags of `docker run` that have a meaning for a step, the image, and its arguments.
 
-use super::{BadFlag, Spec, read, refused, switch, value, values};
-use crate::paths;
-use acre_model::{plan::Cmd, platform::Platform, text::clip};
+use super::{BadFlag, Spec, read, refused, refused_value, switch, value, values};
+use crate::{names::Names, paths, tokens};
+use acre_model::{plan::Cmd, platform::Platform, secret, text::clip};
 
 #[derive(Clone, Copy)]
 enum Kind {
@@ -27,6 +27,7 @@ enum Kind {
     Ulimit,
     CapDrop,
     Detach,
+    Isolation,
     /// `--rm`, `-i`, `-t`: a step's container is always removed, and has no terminal.
     Nothing,
 }
@@ -55,39 +56,45 @@ const FLAGS: &[Spec<Kind>] = &[
     value("cap-drop", None, Kind::CapDrop),
     switch("rm", None, Kind::Nothing),
     switch("detach", Some('d'), Kind::Detach),
+    value("isolation", None, Kind::Isolation),
     switch("interactive", Some('i'), Kind::Nothing),
     switch("tty", Some('t'), Kind::Nothing),
     refused("privileged", "write `privileged: true` in the step, where the agent's policy allows it", Kind::Nothing),
-    refused("expose", "write `expose` in the step", Kind::Nothing),
+    refused_value("expose", "write `expose` in the step", Kind::Nothing),
     refused("pull", "write `pull: true` in the step", Kind::Nothing),
-    refused("env-file", "write the variables in `env`", Kind::Nothing),
-    refused("cap-add", "a step gets no capabilities beyond the engine's default", Kind::Nothing),
-    refused("device", "a step gets no devices", Kind::Nothing),
-    refused("mount", "write `-v name:path` for a named volume", Kind::Nothing),
-    refused("security-opt", "a step keeps the engine's security options", Kind::Nothing),
+    refused_value("env-file", "write the variables in `env`", Kind::Nothing),
+    refused_value("cap-add", "a step gets no capabilities beyond the engine's default", Kind::Nothing),
+    refused_value("device", "a step gets no devices", Kind::Nothing),
+    refused_value("mount", "write `-v name:path` for a named volume", Kind::Nothing),
+    refused_value("security-opt", "a step keeps the engine's security options", Kind::Nothing),
 ];
 
 /// What a `cmd` step's text says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CmdText {
     /// The command; variables hold only those of the text.
     pub(crate) cmd: Cmd,
     /// Platforms of `--platform`.
     pub(crate) platforms: Vec<Platform>,
+    /// Whether the text says which network, be it the run's own.
+    pub(crate) names_network: bool,
 }
 
-/// Reads the words of a `cmd` step.
-pub(crate) fn parse(words: &[String]) -> Result<CmdText, Vec<BadFlag>> {
+/// Reads the words of a `cmd` step of a task that declares `names`.
+pub(crate) fn parse(words: &[String], names: &Names) -> Result<CmdText, Vec<BadFlag>> {
     let read = read("cmd", FLAGS, words, true);
     let mut faults = read.faults;
-    let mut text = CmdText { cmd: Cmd::default(), platforms: Vec::new() };
+    let mut text = CmdText { cmd: Cmd::default(), platforms: Vec::new(), names_network: false };
     for given in read.given {
-        if let Err(fault) = take(&mut text, given.kind, &given.flag, given.value) {
+        if let Err(fault) = take(&mut text, given.kind, &given.flag, given.value, names) {
             faults.push(fault);
         }
     }
     let mut others = read.others.into_iter();
     match others.next() {
+        Some(image) if secret::may_hold_tokens(&image) => {
+            faults.push(BadFlag::Words("a secret cannot stand in the image of `cmd`".to_owned()));
+        }
         Some(image) => {
             faults.extend(check_image(&image).err());
             text.cmd.image = image;
@@ -110,25 +117,37 @@ fn check_image(image: &str) -> Result<(), BadFlag> {
     }
 }
 
-fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String) -> Result<(), BadFlag> {
+fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String, names: &Names) -> Result<(), BadFlag> {
     let cmd = &mut text.cmd;
+    if !matches!(kind, Kind::Env) {
+        values::without_secret(flag, &given)?;
+    }
     match kind {
         Kind::Nothing => {}
         Kind::Env => match values::flag_pair(flag, &given)? {
-            (name, Some(value)) => cmd.env.push((name, unquoted(&value).to_owned())),
+            (name, _) if secret::may_hold_tokens(&name) => values::without_secret(flag, &name)?,
+            (name, Some(value)) => {
+                let value = tokens::unquoted(&value, &names.nonce).unwrap_or(value);
+                cmd.env.push((name, unquoted(&value).to_owned()));
+            }
             (name, None) => {
                 return Err(values::bad(flag)(format!(
                     "`{name}` has no value, and a step sees no other machine's variables; write {name}=VALUE"
                 )));
             }
         },
+        Kind::Volume if is_engine_socket(&given) => cmd.engine_socket = true,
         Kind::Volume => cmd.volumes.push(volume(flag, &given)?),
         Kind::WorkingDirectory => cmd.working_directory = Some(paths::working_directory(&given)),
         Kind::User => cmd.user = Some(given),
         Kind::Publish => cmd.ports.push(port(flag, &given)?),
         Kind::Name => cmd.name = Some(name(flag, given)?),
         Kind::EntryPoint => cmd.entry_point = Some(entry_point(&given)),
-        Kind::Network => cmd.network = network(&given).map_err(values::bad(flag))?,
+        Kind::Network => {
+            cmd.network = names.network(&given).map_err(values::bad(flag))?;
+            text.names_network = true;
+        }
+        Kind::Isolation => cmd.isolation = isolation(&given).map_err(values::bad(flag))?,
         Kind::Platform => text.platforms.extend(values::platforms(flag, &given)?),
         Kind::Cpus => cmd.nano_cpus = Some(values::nano_cpus(&given).map_err(values::bad(flag))?),
         Kind::Memory => cmd.memory = Some(values::bytes(flag, &given)?),
@@ -160,17 +179,22 @@ pub(crate) fn entry_point(text: &str) -> Vec<String> {
     if text.is_empty() { Vec::new() } else { vec![text.to_owned()] }
 }
 
-/// `none` as it is; `default` is the run's own network.
-pub(crate) fn network(text: &str) -> Result<Option<String>, String> {
+/// Windows' ways to isolate a container; `None` is the engine's own choice.
+pub(crate) fn isolation(text: &str) -> Result<Option<String>, String> {
     match text {
-        "none" => Ok(Some("none".to_owned())),
-        "default" | "bridge" => Ok(None),
-        "host" => Err("a step is not given the host's network".to_owned()),
-        other => Err(format!(
-            "the network `{}` is declared nowhere: `networks` is not supported yet; write none or default",
-            clip(other)
-        )),
+        "default" => Ok(None),
+        "process" | "hyperv" => Ok(Some(text.to_owned())),
+        other => Err(format!("`{}` is not taken; write default, process or hyperv", clip(other))),
     }
+}
+
+/// Whether a mount is that of the engine's socket to where clients look for it; the agent's policy decides.
+fn is_engine_socket(text: &str) -> bool {
+    let text = text.strip_suffix(":ro").or_else(|| text.strip_suffix(":rw")).unwrap_or(text);
+    let parts = text.split_once(':').map(|(from, to)| (from.trim_start_matches('/'), to));
+    parts.is_some_and(|(from, to)| {
+        matches!(from, "var/run/docker.sock" | "run/docker.sock") && to == "/var/run/docker.sock"
+    }) && text.starts_with('/')
 }
 
 fn name(flag: &str, text: String) -> Result<String, BadFlag> {
@@ -219,7 +243,7 @@ mod tests {
 
     fn ran(text: &str) -> Result<CmdText, String> {
         let join = |faults: Vec<BadFlag>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        parse(&words::split(text).unwrap()).map_err(join)
+        parse(&words::split(text).unwrap(), &Names::default()).map_err(join)
     }
 
     #[test]
@@ -235,11 +259,22 @@ mod tests {
     }
 
     #[test]
+    fn the_engines_socket_is_no_volume() {
+        for source in ["/var/run/docker.sock", "//var/run/docker.sock", "/run/docker.sock"] {
+            let cmd = ran(&format!("-v {source}:/var/run/docker.sock docker ps")).unwrap().cmd;
+            assert!(cmd.engine_socket && cmd.volumes.is_empty(), "{source}");
+        }
+    }
+
+    #[test]
     fn what_a_cmd_does_not_take_is_named() {
         let table = [
             ("", "no image"),
             ("-e A=1", "no image"),
-            ("-v /var/run/docker.sock:/var/run/docker.sock docker", "only named volumes"),
+            ("-v /var/run/docker.sock:/x docker", "only named volumes"),
+            ("--isolation x i", "write default, process or hyperv"),
+            ("--network web i", "is declared nowhere"),
+            ("--network container:a i", "another container's network"),
             ("-v .:/src i", "only named volumes"),
             ("--privileged i", "privileged: true"),
             ("--gpus all i", "`--gpus` is not a flag"),

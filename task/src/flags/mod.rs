@@ -25,9 +25,6 @@ pub(crate) enum BadFlag {
     /// A flag with a meaning in Docker that acre does not honour, and what to write instead.
     #[error("`{0}` is not taken here: {1}")]
     Refused(String, &'static str),
-    /// A flag of the language that this version does not have.
-    #[error("`{0}` is not supported yet")]
-    NotYet(String),
     /// A flag at the end that wants a value.
     #[error("`{0}` needs a value")]
     NoValue(String),
@@ -73,10 +70,10 @@ pub(crate) struct Spec<K: 'static> {
 enum Takes {
     Value,
     Switch,
-    /// Known, takes a value, not done yet.
-    NotYet,
     /// Known, and refused with this remedy.
     Refused(&'static str),
+    /// The same for a flag that takes a value, which is no image or context.
+    RefusedValue(&'static str),
 }
 
 const fn value<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> {
@@ -87,12 +84,12 @@ const fn switch<K>(long: &'static str, short: Option<char>, kind: K) -> Spec<K> 
     Spec { long, short, takes: Takes::Switch, kind }
 }
 
-const fn not_yet<K>(long: &'static str, kind: K) -> Spec<K> {
-    Spec { long, short: None, takes: Takes::NotYet, kind }
-}
-
 const fn refused<K>(long: &'static str, remedy: &'static str, kind: K) -> Spec<K> {
     Spec { long, short: None, takes: Takes::Refused(remedy), kind }
+}
+
+const fn refused_value<K>(long: &'static str, remedy: &'static str, kind: K) -> Spec<K> {
+    Spec { long, short: None, takes: Takes::RefusedValue(remedy), kind }
 }
 
 /// A flag that was given.
@@ -188,13 +185,12 @@ fn finish<K: Copy>(
 ) -> Result<Given<K>, BadFlag> {
     let value = match spec.takes {
         Takes::Refused(remedy) => return Err(BadFlag::Refused(flag, remedy)),
-        Takes::Switch => attached.unwrap_or_else(|| "true".to_owned()),
-        Takes::Value | Takes::NotYet => {
-            attached.or_else(|| rest.next().cloned()).ok_or_else(|| BadFlag::NoValue(flag.clone()))?
+        Takes::RefusedValue(remedy) => {
+            attached.or_else(|| rest.next().cloned());
+            return Err(BadFlag::Refused(flag, remedy));
         }
+        Takes::Switch => attached.unwrap_or_else(|| "true".to_owned()),
+        Takes::Value => attached.or_else(|| rest.next().cloned()).ok_or_else(|| BadFlag::NoValue(flag.clone()))?,
     };
-    if spec.takes == Takes::NotYet {
-        return Err(BadFlag::NotYet(flag));
-    }
     Ok(Given { kind: spec.kind, flag, value })
 }

@@ -1,7 +1,7 @@
 //! The values of flags.
 
 use super::BadFlag;
-use acre_model::{platform::Platform, text::clip};
+use acre_model::{platform::Platform, secret, text::clip};
 use std::fmt::Display;
 
 /// Longest value of a variable, a build argument or a label, in bytes.
@@ -46,6 +46,16 @@ pub(crate) fn pair(text: &str) -> Result<(String, Option<String>), BadPair> {
         return Err(BadPair::Long { name: clip(name), length: value.len() });
     }
     Ok((name.to_owned(), text.contains('=').then(|| value.to_owned())))
+}
+
+/// Refuses a value that holds a secret.
+pub(super) fn without_secret(flag: &str, text: &str) -> Result<(), BadFlag> {
+    if secret::may_hold_tokens(text) {
+        return Err(bad(flag)(
+            "a secret cannot stand here; it can in arguments, variables and build arguments".to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// The value of `flag`, or why not.

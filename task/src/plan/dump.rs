@@ -29,10 +29,11 @@ fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {
     let names = unit.after.iter().filter_map(|id| plan.unit(*id)).map(|unit| unit.name.as_str());
     let after = names.collect::<Vec<_>>().join(", ");
     let after = if after.is_empty() { "at once".to_owned() } else { format!("<- {after}") };
-    [unit.name.clone(), format!("{:6} {}", unit.action.kind(), what(unit)), after]
+    let what = crate::tokens::for_people(&what(plan, unit), &plan.nonce);
+    [unit.name.clone(), format!("{:6} {what}", unit.action.kind()), after]
 }
 
-fn what(unit: &Unit) -> String {
+pub(super) fn what(plan: &Plan, unit: &Unit) -> String {
     match &unit.action {
         Action::Source(Fetch::Git(git)) => crate::address::shown(&git.repository),
         Action::Source(Fetch::Tar(tar)) => crate::address::shown(&tar.url),
@@ -44,7 +45,8 @@ fn what(unit: &Unit) -> String {
             let detached = if cmd.detach { " &" } else { "" };
             let words = std::iter::once(cmd.image.as_str()).chain(cmd.arguments.iter().map(String::as_str));
             let words: Vec<_> = words.map(|word| shlex::try_quote(word).unwrap_or_default()).collect();
-            format!("{}{detached}", acre_model::text::clip(&words.join(" ")))
+            let words = crate::tokens::for_people(&words.join(" "), &plan.nonce);
+            format!("{}{detached}", acre_model::text::clip(&words))
         }
         Action::Build(build) => {
             let tags: Vec<String> = build.tags.iter().map(ToString::to_string).collect();
@@ -52,10 +54,16 @@ fn what(unit: &Unit) -> String {
             let (place, folder) = match &build.context {
                 Context::Tree(folder) => ("", folder.as_str()),
                 Context::Workspace(folder) => ("workspace ", folder.as_str()),
-                Context::Fetched { folder, .. } => ("fetched ", folder.as_str()),
+                Context::Fetched { source, folder } => match plan.unit(*source) {
+                    Some(source) => (source.name.as_str(), folder.as_str()),
+                    None => ("?", folder.as_str()),
+                },
                 Context::Empty => ("nothing", ""),
             };
-            let folder = if folder.is_empty() && build.context != Context::Empty { "." } else { folder };
+            let folder = match &build.context {
+                Context::Tree(_) | Context::Workspace(_) if folder.is_empty() => ".",
+                _ => folder,
+            };
             let bases = build.dependencies.as_ref().map_or_else(
                 || "?".to_owned(),
                 |found| {

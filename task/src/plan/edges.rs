@@ -7,6 +7,9 @@ use acre_model::{
 };
 use std::collections::BTreeMap;
 
+/// The name of the unit that fetches the run's own source.
+pub(super) const SOURCE: &str = "source";
+
 /// For every step, whether it waits for each other one, directly or not. The order has no cycle.
 pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
     let mut waits = vec![vec![false; steps.len()]; steps.len()];
@@ -25,7 +28,9 @@ pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
 /// Puts the edges into the units: b@P waits for a@P if there is one, else for all units of a; roots for the source.
 pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
     let mut of_step: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let begin = usize::from(matches!(units.first().map(|unit| &unit.action), Some(Action::Source(_))));
+    let begin = units.iter().take_while(|unit| matches!(unit.action, Action::Source(_))).count();
+    // The run's own source is the one whose name has no number.
+    let own = units.first().filter(|unit| matches!(unit.action, Action::Source(_)) && unit.name == SOURCE).is_some();
     let names: Vec<StepId> = units.iter().map(|unit| unit.step.clone()).collect();
     for (index, name) in names.iter().enumerate().skip(begin) {
         of_step.entry(name.as_str()).or_default().push(index);
@@ -35,12 +40,12 @@ pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
         for &index in of_step.get(step.id.as_str()).unwrap_or(&empty) {
             let mut after = std::mem::take(&mut units[index].after);
             // An index waits for its children alone, which wait for the rest.
-            if after.is_empty() {
+            if !matches!(units[index].action, Action::Index(_)) {
                 for &before in &step.after {
                     let own = of_step.get(steps[before].id.as_str()).unwrap_or(&empty);
                     after.extend(waited_for(units, own, index));
                 }
-                if step.after.is_empty() && begin == 1 {
+                if step.after.is_empty() && own {
                     after.push(UnitId(0));
                 }
             }

@@ -33,13 +33,13 @@ pub(super) fn groups(units: &mut [Unit], reach: &Reach) -> Vec<Group> {
     numbered(units, sets)
 }
 
-/// Whether a build must be where an earlier unit was, whatever that made: for the workspace as a command left it, and
-/// for any image where its Dockerfile cannot be read.
+/// Whether a unit must be where an earlier one was, whatever that made: a build for the workspace as a command left it,
+/// and for any image where its Dockerfile cannot be read; a command with the engine's socket for every build.
 fn needs(unit: &Unit, earlier: &Unit) -> bool {
-    let Action::Build(build) = &unit.action else { return false };
-    let needed = match &earlier.action {
-        Action::Cmd(_) => matches!(build.context, Context::Workspace(_)),
-        Action::Build(_) => build.dependencies.is_none(),
+    let needed = match (&unit.action, &earlier.action) {
+        (Action::Build(build), Action::Cmd(_)) => matches!(build.context, Context::Workspace(_)),
+        (Action::Build(build), Action::Build(_)) => build.dependencies.is_none(),
+        (Action::Cmd(cmd), Action::Build(_)) => cmd.engine_socket,
         _ => false,
     };
     needed && unit.platform == earlier.platform

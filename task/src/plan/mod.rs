@@ -3,10 +3,12 @@
 
 mod dump;
 mod edges;
+mod graph;
 mod groups;
 mod units;
 
 pub use dump::dump;
+pub use graph::graph;
 pub(crate) use units::source_unit;
 
 use crate::{
@@ -18,8 +20,18 @@ use crate::{
 use acre_model::{
     plan::{Build, Context, Dependency, Plan},
     platform::Platform,
+    secret::{SecretDecl, SecretSource},
 };
 use edges::Reach;
+
+/// A plan for people: secrets by their names instead of as tokens.
+pub fn for_people(mut plan: Plan) -> Plan {
+    let nonce = std::mem::take(&mut plan.nonce);
+    let texts = plan.units.iter_mut().flat_map(|unit| unit.action.texts_mut());
+    let files = plan.volumes.iter_mut().flat_map(|volume| volume.files.iter_mut().map(|(_, content)| content));
+    texts.chain(files).for_each(|text| *text = crate::tokens::for_people(text, &nonce));
+    plan
+}
 
 /// Most units of a plan.
 const UNITS: usize = 4096;
@@ -30,43 +42,75 @@ const READ: usize = 64 << 20;
 /// of the `cmd`s. Faults go to `faults`.
 pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, faults: &mut Faults<'_>) -> Option<Plan> {
     let waits = edges::transitive(&task.steps);
-    let mut units = units::units(task, &platforms, input.source, &waits, faults);
+    let fetched = units::Fetched::new(task, input.source);
+    let mut units = units::units(task, &platforms, &fetched, &waits, faults);
     if units.len() > UNITS {
         let message = format!("the task has {} steps on platforms; limit {UNITS}", units.len());
         faults.error(At::FILE, message).class = Class::TooLarge;
         return None;
     }
     edges::connect(&task.steps, &mut units);
-    contexts(task, &waits, input, &mut units, faults);
+    contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
     let mut groups = groups::groups(&mut units, &reach);
     for (index, group) in groups.iter_mut().enumerate() {
         group.network = groups::needs_network(&units, group, &reach);
         if let Some(last) = groups::last_cmd(&units, group, &reach) {
-            let junit = &mut units[last].reports.junit;
-            junit.extend(task.reports.junit.iter().filter(|glob| !junit.contains(glob)).cloned().collect::<Vec<_>>());
+            let last = &mut units[last];
+            add(&mut last.reports.junit, &task.reports.junit);
+            add(&mut last.reports.coverage, &task.reports.coverage);
+            add(&mut last.artifacts, &task.artifacts);
         }
         debug_assert!(group.units.iter().all(|unit| units[unit.index()].group.index() == index));
     }
-    Some(Plan { platforms, units, groups, ..Plan::default() })
+    Some(Plan {
+        platforms,
+        units,
+        groups,
+        networks: task.networks.clone(),
+        volumes: task.volumes.clone(),
+        secrets: secrets(task, input),
+        nonce: input.facts.nonce.clone(),
+        warnings: Vec::new(),
+    })
+}
+
+/// The globs with those of the task that are not among them.
+fn add(globs: &mut Vec<String>, of_task: &[String]) {
+    let more: Vec<String> = of_task.iter().filter(|glob| !globs.contains(glob)).cloned().collect();
+    globs.extend(more);
+}
+
+/// The secrets that the task declares, then those that came by name with the submission.
+fn secrets(task: &Task, input: &Input<'_>) -> Vec<SecretDecl> {
+    let sets = input.secret_sets.iter().filter_map(|name| acre_model::ids::SecretId::of_set(name).ok());
+    let mut secrets = task.secrets.clone();
+    for id in sets {
+        if secrets.iter().all(|known| known.id != id) {
+            secrets.push(SecretDecl { id, from: SecretSource::Submission, line: 0 });
+        }
+    }
+    secrets
 }
 
 /// Where every build takes its files from, and what its Dockerfile builds on.
 fn contexts(
     task: &Task,
     waits: &[Vec<bool>],
-    input: &Input<'_>,
+    (input, fetched): (&Input<'_>, &units::Fetched<'_>),
     units: &mut [acre_model::plan::Unit],
     faults: &mut Faults<'_>,
 ) {
     let mut left = READ;
     for (index, step) in task.steps.iter().enumerate() {
-        let StepAction::Build(build) = &step.action else { continue };
+        let StepAction::Build(build, fetch) = &step.action else { continue };
         let after_cmd = (0..task.steps.len()).any(|other| waits[index][other] && task.steps[other].is_cmd());
-        let context = match (&build.context, after_cmd) {
-            (Context::Tree(folder), true) => Context::Workspace(folder.clone()),
-            (Context::Tree(_), false) if !input.has_tree => Context::Empty,
-            (context, _) => context.clone(),
+        let source = fetch.as_ref().and_then(|fetch| fetched.unit(fetch));
+        let context = match (source, &build.context, after_cmd) {
+            (Some(source), ..) => Context::Fetched { source, folder: String::new() },
+            (None, Context::Tree(folder), true) => Context::Workspace(folder.clone()),
+            (None, Context::Tree(_), false) if !input.has_tree => Context::Empty,
+            (None, context, _) => context.clone(),
         };
         let bytes = dockerfile_bytes(build, &context, input, step, faults);
         for unit in units.iter_mut().filter(|unit| unit.step == step.id) {
@@ -95,7 +139,7 @@ fn dockerfile_bytes(
     step: &Step,
     faults: &mut Faults<'_>,
 ) -> Option<Vec<u8>> {
-    if !input.has_tree {
+    if !input.has_tree || matches!(context, Context::Fetched { .. }) {
         return None;
     }
     let path = &build.dockerfile;

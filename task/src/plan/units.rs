@@ -47,26 +47,77 @@ pub(crate) fn source_unit(fetch: &Fetch) -> Unit {
     }
 }
 
-/// The units of all steps in the order of the file, without edges and groups, after that of the source.
+/// What the plan fetches: the run's own source first, if that is an address, then every other one that a build names.
+pub(super) struct Fetched<'a> {
+    all: Vec<&'a Fetch>,
+    own: bool,
+}
+
+impl<'a> Fetched<'a> {
+    pub(super) fn new(task: &'a Task, source: Option<&'a Fetch>) -> Self {
+        let mut all: Vec<&Fetch> = source.into_iter().collect();
+        for step in &task.steps {
+            if let StepAction::Build(_, Some(fetch)) = &step.action
+                && !all.contains(&fetch)
+            {
+                all.push(fetch);
+            }
+        }
+        Self { all, own: source.is_some() }
+    }
+
+    /// The unit that fetches an address.
+    pub(super) fn unit(&self, fetch: &Fetch) -> Option<UnitId> {
+        let place = self.all.iter().position(|known| *known == fetch)?;
+        u32::try_from(place).ok().map(UnitId)
+    }
+
+    /// Their units, which stand before all others. They are named `source-N` after the first that is not the run's.
+    fn units(&self, task: &Task) -> Vec<Unit> {
+        let mut number = 0;
+        let mut units = Vec::with_capacity(self.all.len());
+        for (place, fetch) in self.all.iter().enumerate() {
+            let mut unit = source_unit(fetch);
+            unit.id = UnitId(u32::try_from(place).unwrap_or(u32::MAX));
+            if place > 0 || !self.own {
+                // A step may be called so; then the next number.
+                unit.step = std::iter::repeat_with(|| {
+                    number += 1;
+                    format!("source-{number}").parse::<StepId>().expect("`source-N` is a step id")
+                })
+                .find(|id| task.steps.iter().all(|step| step.id != *id))
+                .unwrap_or(unit.step);
+                unit.name = unit.step.to_string();
+            }
+            units.push(unit);
+        }
+        units
+    }
+}
+
+/// The units of all steps in the order of the file, without edges and groups, after those of the sources.
 pub(super) fn units(
     task: &Task,
     platforms: &[Platform],
-    source: Option<&Fetch>,
+    fetched: &Fetched<'_>,
     waits: &[Vec<bool>],
     faults: &mut Faults<'_>,
 ) -> Vec<Unit> {
     let steps = Steps::new(task, platforms, waits);
-    let mut units: Vec<Unit> = source.map(source_unit).into_iter().collect();
+    let mut units: Vec<Unit> = fetched.units(task);
     for (index, step) in task.steps.iter().enumerate() {
         match &step.action {
-            StepAction::Build(build) => {
+            StepAction::Build(build, fetch) => {
+                let source = fetch.as_ref().and_then(|fetch| fetched.unit(fetch));
                 for platform in steps.of_build(step) {
                     add(&mut units, step, "", platform, Action::Build((**build).clone()));
+                    units.last_mut().into_iter().for_each(|unit| unit.after.extend(source));
                 }
             }
             StepAction::Cmd(cmd) => {
                 for platform in if step.platforms.is_empty() { &platforms[..1] } else { &step.platforms } {
                     steps.warn_of_image(index, &cmd.image, platform, faults);
+                    check_isolation(step, cmd, platform, faults);
                     add(&mut units, step, "", platform, Action::Cmd(on_platform(cmd, step, platform)));
                 }
             }
@@ -80,6 +131,15 @@ pub(super) fn units(
         }
     }
     units
+}
+
+/// Only Windows has isolations to choose from.
+fn check_isolation(step: &Step, cmd: &Cmd, platform: &Platform, faults: &mut Faults<'_>) {
+    if let Some(isolation) = cmd.isolation.as_ref().filter(|_| platform.os() != "windows") {
+        let message =
+            format!("step `{}`: isolation `{isolation}` is for Windows, and the step runs on {platform}", step.id);
+        faults.error(step.at, message).help = Some("write `isolation: default`, or leave it out".to_owned());
+    }
 }
 
 /// The variable that tells a `cmd` which lists platforms on which of them it is.
@@ -190,7 +250,7 @@ fn add(units: &mut Vec<Unit>, step: &Step, suffix: &str, platform: &Platform, ac
         action,
         rules: step.rules.clone(),
         reports: step.reports.clone(),
-        artifacts: Vec::new(),
-        condition: Condition::default(),
+        artifacts: step.artifacts.clone(),
+        condition: step.condition.clone(),
     });
 }

@@ -1,23 +1,35 @@
-//! What a template sees: `.Run`, `.Build`, `.Values` and their JSON.
+//! What a template sees: `.Run`, `.Build`, `.Values`, their JSON, and `.Secrets` as tokens.
 
-use super::functions::json;
+use super::{functions::json, syntax::place};
 use crate::{
     RunFacts,
-    diagnostic::{Diagnostic, Listing},
+    diagnostic::{At, Diagnostic, Listing},
     inert::Inert,
+    tokens,
     yaml::{self, Node},
 };
-use acre_model::{platform::Platform, submission::NamedText};
+use acre_model::{
+    ids::{RunId, SecretId},
+    platform::Platform,
+    secret::{Nonce, Token},
+    submission::NamedText,
+    text::clip,
+};
 use gotmpl::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 type Map = BTreeMap<Arc<str>, Value>;
 
 /// The data of a rendering.
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
-    root: Value,
+    root: Map,
     has_registry: bool,
+    nonce: Nonce,
+    run: RunId,
 }
 
 impl Data {
@@ -25,19 +37,33 @@ impl Data {
     pub(crate) fn new(facts: &RunFacts, registry: Option<&str>, platform: &Platform, values: Values) -> Self {
         let run = run(facts, registry, platform);
         let build = Map::from([("ID".into(), text(facts.id.as_str()))]);
-        let values = Value::Map(Arc::new(values.0));
+        let Values { all, without_secrets } = values;
         let root = Map::from([
             ("RunJSON".into(), text(&json::compact(&run))),
             ("Run".into(), run),
             ("Build".into(), Value::Map(Arc::new(build))),
-            ("ValuesJSON".into(), text(&json::compact(&values))),
-            ("Values".into(), values),
+            ("ValuesJSON".into(), text(&json::compact(&Value::Map(Arc::new(without_secrets))))),
+            ("Values".into(), Value::Map(Arc::new(all))),
         ]);
-        Self { root: Value::Map(Arc::new(root)), has_registry: registry.is_some() }
+        Self { root, has_registry: registry.is_some(), nonce: facts.nonce.clone(), run: facts.id.clone() }
     }
 
-    pub(super) const fn value(&self) -> &Value {
-        &self.root
+    /// The data with the tokens of these secrets.
+    pub(super) fn value(&self, secrets: &BTreeSet<SecretId>) -> Value {
+        let token = |id: &SecretId| (id.as_str().into(), text(&token(id.clone(), &self.nonce)));
+        let mut root = self.root.clone();
+        root.insert("Secrets".into(), Value::Map(Arc::new(secrets.iter().map(token).collect())));
+        Value::Map(Arc::new(root))
+    }
+
+    /// Under which tokens are written.
+    pub(super) const fn nonce(&self) -> &Nonce {
+        &self.nonce
+    }
+
+    /// The run, whose id is the seed of random functions.
+    pub(super) const fn run(&self) -> &RunId {
+        &self.run
     }
 
     pub(super) const fn has_registry(&self) -> bool {
@@ -45,12 +71,17 @@ impl Data {
     }
 }
 
+fn token(id: SecretId, nonce: &Nonce) -> String {
+    Token { id, filters: Vec::new() }.write(nonce)
+}
+
 fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
 fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Value {
-    let or_empty = |fact: &Option<String>| text(fact.as_deref().unwrap_or_default());
+    let fact = |fact: &str| text(&tokens::without_reserved(fact));
+    let or_empty = |given: &Option<String>| fact(given.as_deref().unwrap_or_default());
     let date = facts.now.as_run_date();
     let mut run = Map::from([
         ("ID".into(), text(facts.id.as_str())),
@@ -63,7 +94,7 @@ fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Value {
         ("Branch".into(), or_empty(&facts.branch)),
         ("Repository".into(), or_empty(&facts.repository)),
         ("GitTag".into(), or_empty(&facts.git_tag)),
-        ("TriggeredBy".into(), text(&facts.triggered_by)),
+        ("TriggeredBy".into(), fact(&facts.triggered_by)),
         ("TaskName".into(), or_empty(&facts.task_name)),
     ]);
     if let Some(registry) = registry {
@@ -75,11 +106,20 @@ fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Value {
 
 /// The values of a run: those of files, deeply merged, a later file winning; then those set by name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Values(Map);
+pub(crate) struct Values {
+    all: Map,
+    /// What `.ValuesJSON` shows: a JSON text with tokens in it could not be told from one that holds their values.
+    without_secrets: Map,
+}
 
 impl Values {
-    /// Reads values files and `--set` pairs; a dot in a key of the latter goes into a map.
-    pub(crate) fn read(files: &[NamedText], sets: &[(String, String)]) -> Result<Self, Vec<Diagnostic>> {
+    /// Reads values files, `--set` pairs and the names of `--set-secret`; a dot in a key goes into a map.
+    pub(crate) fn read(
+        files: &[NamedText],
+        sets: &[(String, String)],
+        secret_sets: &[String],
+        nonce: &Nonce,
+    ) -> Result<Self, Vec<Diagnostic>> {
         let mut values = Map::new();
         let mut faults = Vec::new();
         for file in files {
@@ -89,14 +129,51 @@ impl Values {
             }
         }
         for (key, value) in sets {
+            if let Some((_, why)) = tokens::reserved(key).or_else(|| tokens::reserved(value)) {
+                faults.push(Listing::new("--set", "").error(At::FILE, format!("`--set {}`: {why}", clip(key))));
+            }
             set(&mut values, key, text(value), 0);
         }
-        if faults.is_empty() { Ok(Self(values)) } else { Err(faults) }
+        let mut without_secrets = values.clone();
+        for name in secret_sets {
+            match SecretId::of_set(name) {
+                Ok(id) => {
+                    set(&mut values, name, text(&token(id, nonce)), 0);
+                    take_out(&mut without_secrets, name, 0);
+                }
+                Err(why) => {
+                    let message = format!("`--set-secret {}`: {why}", clip(name));
+                    faults.push(Listing::new("--set-secret", "").error(At::FILE, message));
+                }
+            }
+        }
+        if faults.is_empty() { Ok(Self { all: values, without_secrets }) } else { Err(faults) }
     }
+}
+
+/// Takes `a.b.c` out, where it is.
+fn take_out(from: &mut Map, key: &str, depth: usize) {
+    if let Some((first, rest)) = parts(key, depth) {
+        if let Some(Value::Map(known)) = from.get_mut(first) {
+            let mut deeper = (**known).clone();
+            take_out(&mut deeper, rest, depth + 1);
+            *known = Arc::new(deeper);
+        }
+        return;
+    }
+    from.remove(key);
+}
+
+/// The first name of `a.b.c` and the rest. Beyond YAML's own depth a key is taken as it is.
+fn parts(key: &str, depth: usize) -> Option<(&str, &str)> {
+    key.split_once('.').filter(|(first, rest)| depth < yaml::DEPTH && !first.is_empty() && !rest.is_empty())
 }
 
 fn read_file(file: &NamedText) -> Result<Map, Diagnostic> {
     let listing = Listing::new(&file.name, &file.text);
+    if let Some((at, why)) = tokens::reserved(&file.text) {
+        return Err(listing.error(place(&file.text, at), why));
+    }
     let node = yaml::parse(&file.text, &Inert::default())
         .map_err(|fault| listing.error(fault.at, fault.message).class(fault.class))?;
     match node {
@@ -161,10 +238,10 @@ fn merge(into: &mut Map, from: Map) {
     }
 }
 
-/// Sets `a.b.c`, making the maps on the way. Beyond YAML's own depth a key is taken as it is.
+/// Sets `a.b.c`, making the maps on the way.
 fn set(into: &mut Map, key: &str, value: Value, depth: usize) {
-    match key.split_once('.') {
-        Some((first, rest)) if depth < yaml::DEPTH && !first.is_empty() && !rest.is_empty() => {
+    match parts(key, depth) {
+        Some((first, rest)) => {
             let mut deeper = match into.get(first) {
                 Some(Value::Map(known)) => (**known).clone(),
                 _ => Map::new(),
@@ -172,6 +249,6 @@ fn set(into: &mut Map, key: &str, value: Value, depth: usize) {
             set(&mut deeper, rest, value, depth + 1);
             into.insert(first.into(), Value::Map(Arc::new(deeper)));
         }
-        _ => drop(into.insert(key.into(), value)),
+        None => drop(into.insert(key.into(), value)),
     }
 }

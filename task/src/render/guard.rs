@@ -3,37 +3,82 @@
 //! that it is there. So the engine's own errors, which carry no place, get one, and no template runs without end.
 
 use super::{
-    state::{BOUND, INERT, NEED, Place, State, TICK, is_registry},
+    state::{BOUND, INERT, NEED, PLAIN, Place, State, TICK, is_registry},
     syntax::place,
     taint::Taint,
 };
 use crate::diagnostic::{At, MOST};
-use acre_model::text::{clip, nearest};
+use acre_model::{
+    ids::SecretId,
+    text::{clip, nearest},
+};
 use gotmpl::parse::{
     ActionNode, BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Number, PipeNode, Pos, SmolStr,
 };
 use std::collections::BTreeSet;
 
 /// Functions that are asked about missing values, and must see them.
-const LENIENT: [&str; 19] = [
+const LENIENT: [&str; 22] = [
     "and", "or", "not", "eq", "ne", "default", "empty", "coalesce", "ternary", "hasKey", "kindOf", "typeOf", "all",
-    "any", "toJson", "list", "dict", "len", "required",
+    "any", "toJson", "list", "dict", "len", "required", "kindIs", "typeIs", "compact",
+];
+/// Functions that hand a secret on without looking at it.
+const PASSING: [&str; 32] = [
+    "and",
+    "or",
+    "not",
+    "default",
+    "empty",
+    "coalesce",
+    "ternary",
+    "required",
+    "index",
+    "get",
+    "hasKey",
+    "keys",
+    "list",
+    "tuple",
+    "dict",
+    "first",
+    "last",
+    "rest",
+    "initial",
+    "append",
+    "prepend",
+    "concat",
+    "merge",
+    "values",
+    "kindOf",
+    "typeOf",
+    "pick",
+    "omit",
+    "pluck",
+    "dig",
+    "mergeOverwrite",
+    "deepCopy",
 ];
 /// Functions that Sprig has and a task does not get: they read the machine, or make keys.
-const BARRED: [&str; 12] = [
+const BARRED: [&str; 17] = [
     "env",
     "expandenv",
     "getHostByName",
     "genPrivateKey",
     "genCA",
-    "genCAWithKey",
     "genSelfSignedCert",
     "genSignedCert",
     "derivePassword",
     "htpasswd",
     "bcrypt",
     "encryptAES",
+    "decryptAES",
+    "genCAWithKey",
+    "genSelfSignedCertWithKey",
+    "genSignedCertWithKey",
+    "buildCustomCert",
+    "randBytes",
 ];
+/// Functions that change a map in Sprig, where it is; values of a task's templates do not change.
+const CHANGING: [&str; 2] = ["set", "unset"];
 /// Most arguments of one call, so that what a call makes is bounded by its parts.
 const ARGUMENTS: usize = 64;
 
@@ -50,26 +95,38 @@ pub(super) struct Guard<'a> {
     source: &'a str,
     /// Byte offsets at which lines begin.
     lines: Vec<usize>,
-    known: BTreeSet<&'static str>,
+    known: BTreeSet<String>,
     has_registry: bool,
     places: Vec<Place>,
     faults: Vec<Fault>,
     taint: Taint,
+    /// Secrets that the template names.
+    secrets: BTreeSet<SecretId>,
     /// Whether the dot is from outside here.
     dot: bool,
 }
 
 impl<'a> Guard<'a> {
     /// `taint` is what an earlier pass found.
-    pub(super) fn new(source: &'a str, known: BTreeSet<&'static str>, has_registry: bool, taint: Taint) -> Self {
+    pub(super) fn new(source: &'a str, known: BTreeSet<String>, has_registry: bool, taint: Taint) -> Self {
         let begins = source.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(begins).collect();
-        Self { source, lines, known, has_registry, places: Vec::new(), faults: Vec::new(), taint, dot: false }
+        Self {
+            source,
+            lines,
+            known,
+            has_registry,
+            places: Vec::new(),
+            faults: Vec::new(),
+            taint,
+            secrets: BTreeSet::new(),
+            dot: false,
+        }
     }
 
     /// The state to begin with, what is wrong already, and what is from outside.
     pub(super) fn finish(self) -> (State, Vec<Fault>, Taint) {
-        (State::new(self.source, self.places), self.faults, self.taint)
+        (State::new(self.source, self.places, self.secrets), self.faults, self.taint)
     }
 
     pub(super) fn define(&mut self, define: DefineNode) -> DefineNode {
@@ -170,6 +227,10 @@ impl<'a> Guard<'a> {
             let pos = command.pos;
             match called(&command).map(SmolStr::new) {
                 Some(name) => {
+                    if !commands.is_empty() && !takes_secrets(&name) {
+                        let index = self.place(pos, name.to_string(), false);
+                        commands.push(CommandNode { pos, args: vec![identifier(pos, PLAIN), number(pos, index)] });
+                    }
                     commands.push(self.call(command, &name));
                     commands.push(CommandNode { pos, args: vec![identifier(pos, BOUND)] });
                     if strict {
@@ -195,10 +256,51 @@ impl<'a> Guard<'a> {
             self.fault(command.pos, format!("`{}` with more than {ARGUMENTS} arguments", clip(name)), "split the call");
         }
         let strict = !LENIENT.contains(&name);
-        let mut args = command.args.into_iter();
-        let head = args.next();
-        let args = head.into_iter().chain(args.map(|expr| self.expr(expr, strict)).collect::<Vec<_>>()).collect();
+        let by_name = matches!(name, "index" | "get") && self.secret_by_name(&command.args);
+        let plain = !takes_secrets(name);
+        let mut args = Vec::with_capacity(command.args.len());
+        for (place, expr) in command.args.into_iter().enumerate() {
+            args.push(match place {
+                0 => expr,
+                1 if by_name => expr,
+                _ if plain => self.plain(expr, strict, name),
+                _ => self.expr(expr, strict),
+            });
+        }
         CommandNode { pos: command.pos, args }
+    }
+
+    /// Whether a call is `index .Secrets "id"`, which names a secret.
+    fn secret_by_name(&mut self, args: &[Expr]) -> bool {
+        let [_, Expr::Field(_, names) | Expr::Variable(_, _, names), Expr::String(pos, id)] = args else {
+            return false;
+        };
+        let named = names.len() == 1 && names[0] == "Secrets";
+        if named {
+            self.secret(*pos, id);
+        }
+        named
+    }
+
+    fn secret(&mut self, pos: Pos, id: &str) {
+        match id.parse() {
+            Ok(id) => drop(self.secrets.insert(id)),
+            Err(why) => self.fault(pos, format!("`.Secrets`: {why}"), "write `.Secrets.ID`, as declared in `secrets`"),
+        }
+    }
+
+    /// The argument of a function that must not be given secrets.
+    fn plain(&mut self, expr: Expr, strict: bool, function: &str) -> Expr {
+        let pos = expr.pos();
+        let expr = self.expr(expr, strict);
+        match expr {
+            Expr::String(..) | Expr::Number(..) | Expr::Bool(..) | Expr::Nil(_) | Expr::Identifier(..) => expr,
+            expr => {
+                let index = self.place(pos, function.to_owned(), false);
+                let command = CommandNode { pos, args: vec![identifier(pos, PLAIN), number(pos, index), expr] };
+                Expr::Pipe(pos, PipeNode { pos, decl: Vec::new(), commands: vec![command], is_assign: false })
+            }
+        }
     }
 
     fn expr(&mut self, expr: Expr, strict: bool) -> Expr {
@@ -210,8 +312,16 @@ impl<'a> Guard<'a> {
             Expr::Dot(_) => ".".to_owned(),
             _ => String::new(),
         };
-        if path.trim_start_matches('$').starts_with(".Secrets") {
-            self.fault(pos, "`.Secrets` is not supported yet".to_owned(), "use `--set` for values that are no secrets");
+        match &expr {
+            Expr::Field(_, names) | Expr::Variable(_, _, names) => match names.as_slice() {
+                [secrets, id] if secrets == "Secrets" => self.secret(pos, id),
+                [secrets, ..] if secrets == "Secrets" && path.trim_start_matches('$').starts_with('.') => {
+                    let help = "write `.Secrets.ID`, or `index .Secrets \"ID\"` where the id is no word";
+                    self.fault(pos, "`.Secrets` is used by the name of one secret".to_owned(), help);
+                }
+                _ => {}
+            },
+            _ => {}
         }
         match expr {
             Expr::Identifier(pos, name) => {
@@ -257,7 +367,11 @@ impl<'a> Guard<'a> {
             let message = format!("`{shown}` is not available: a task does not read the machine it is rendered on");
             return self.fault(pos, message, "give the value with `--set`");
         }
-        let help = match nearest(&shown, self.known.iter().copied()) {
+        if CHANGING.contains(&name) {
+            let message = format!("`{shown}` is not available: a value does not change once it is made");
+            return self.fault(pos, message, "make a new one: `$d := merge (dict \"k\" \"v\") $d`, or `omit $d \"k\"`");
+        }
+        let help = match nearest(&shown, self.known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "the functions are those of Go's text/template and most of Sprig's".to_owned(),
         };
@@ -271,6 +385,11 @@ impl<'a> Guard<'a> {
         let at = place(self.source, pos.offset);
         self.faults.push(Fault { at, message, help: help.to_owned() });
     }
+}
+
+/// Whether a function may be given a secret: it hands it on, or becomes a filter of its token.
+fn takes_secrets(name: &str) -> bool {
+    PASSING.contains(&name) || super::functions::is_filter(name)
 }
 
 /// The name of the function that a command calls.

@@ -10,6 +10,7 @@ mod syntax;
 mod taint;
 
 pub(crate) use data::{Data, Values};
+pub(crate) use syntax::place;
 
 use crate::{
     diagnostic::{Class, Diagnostic, Listing},
@@ -59,13 +60,15 @@ pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp)
     if !faults.is_empty() {
         return Err(faults.into_iter().map(|fault| listing.error(fault.at, fault.message).help(fault.help)).collect());
     }
+    let value = data.value(state.secrets());
     let state: Shared = Arc::new(Mutex::new(state));
-    let functions = functions::all(now).into_iter().chain(state::functions(&state));
+    let own = functions::all(now, data.run(), data.nonce());
+    let functions = own.into_iter().chain(state::functions(&state, data.nonce()));
     let mut template = template.funcs(functions.collect()).missing_key(MissingKey::Invalid).max_range_iters(OPERATIONS);
     for define in guarded.defines {
         template = template.add_parse_tree(&define.name, define.body);
     }
-    execute(template.add_parse_tree(MAIN, guarded.tree), data.value(), &state, listing)
+    execute(template.add_parse_tree(MAIN, guarded.tree), &value, &state, listing)
 }
 
 /// Passes over a template until it is known which names hold what comes from outside.

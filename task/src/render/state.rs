@@ -5,7 +5,11 @@ use crate::{
     diagnostic::{At, MOST},
     inert::Inert,
 };
-use acre_model::text::clip;
+use acre_model::{
+    ids::SecretId,
+    secret::{self, Nonce},
+    text::clip,
+};
 use gotmpl::{TemplateError, Value, ValueFunc};
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -22,6 +26,9 @@ pub(super) const BOUND: &str = "acre:bound";
 pub(super) const NEED: &str = "acre:need";
 /// Marks the value before it, which is from outside.
 pub(super) const INERT: &str = "acre:inert";
+
+/// Refuses a secret in what is given to a function.
+pub(super) const PLAIN: &str = "acre:plain";
 
 /// A place of the template that can be named in a message.
 #[derive(Clone, Debug)]
@@ -46,13 +53,14 @@ pub(super) struct State {
     lines: u32,
     operations: u64,
     missing: BTreeSet<usize>,
-    without_registry: bool,
+    remedy: Option<&'static str>,
     inert: Inert,
+    secrets: BTreeSet<SecretId>,
 }
 
 impl State {
     /// The state at the beginning of a template with these places.
-    pub(super) fn new(source: &str, places: Vec<Place>) -> Self {
+    pub(super) fn new(source: &str, places: Vec<Place>, secrets: BTreeSet<SecretId>) -> Self {
         Self {
             source: source.to_owned(),
             places,
@@ -60,9 +68,15 @@ impl State {
             lines: 0,
             operations: 0,
             missing: BTreeSet::new(),
-            without_registry: false,
+            remedy: None,
             inert: Inert::default(),
+            secrets,
         }
+    }
+
+    /// The secrets that the template names.
+    pub(super) const fn secrets(&self) -> &BTreeSet<SecretId> {
+        &self.secrets
     }
 
     /// Where the rendering is.
@@ -93,9 +107,8 @@ impl State {
     }
 
     /// What to do about the error that ended the rendering.
-    pub(super) fn remedy(&self) -> Option<&'static str> {
-        self.without_registry
-            .then_some("set one with `--registry HOST`, in the project, or in the farm's configuration")
+    pub(super) const fn remedy(&self) -> Option<&'static str> {
+        self.remedy
     }
 
     /// The marks that were written.
@@ -114,10 +127,41 @@ pub(super) fn is_registry(path: &str) -> bool {
     matches!(path.trim_start_matches('$'), ".Run.Registry" | ".Run.RegistryName")
 }
 
+const REGISTRY: &str = "set one with `--registry HOST`, in the project, or in the farm's configuration";
+const FILTERS: &str = "a secret takes b64enc, b64dec, trim, quote, squote, indent, nindent and toJson, and stands beside other text as it is";
+
+/// The first secret in a value, at whatever depth.
+pub(super) fn secret_in(value: &Value, nonce: &Nonce) -> Option<SecretId> {
+    match value {
+        Value::String(text) if secret::may_hold_tokens(text) => {
+            secret::tokens(text, nonce).into_iter().next().map(|token| token.id)
+        }
+        Value::List(items) => items.iter().find_map(|item| secret_in(item, nonce)),
+        Value::Map(entries) => entries.values().find_map(|entry| secret_in(entry, nonce)),
+        _ => None,
+    }
+}
+
+/// The guard of functions that are given no secrets.
+fn plain(state: &Shared, nonce: &Nonce) -> (String, ValueFunc) {
+    let (state, nonce) = (Arc::clone(state), nonce.clone());
+    let check = move |args: &[Value]| {
+        let value = args.last().cloned().unwrap_or(Value::Nil);
+        let Some(id) = secret_in(&value, &nonce) else { return Ok(value) };
+        let (mut state, place) = (lock(&state), index(args));
+        state.here = place;
+        state.remedy = Some(FILTERS);
+        let function = state.places.get(place).map(|place| clip(&place.path)).unwrap_or_default();
+        Err(TemplateError::Exec(format!("`{function}` cannot be put on the secret `{id}`")))
+    };
+    (PLAIN.to_owned(), Arc::new(check))
+}
+
 /// The guards as functions.
-pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
+pub(super) fn functions(state: &Shared, nonce: &Nonce) -> Vec<(String, ValueFunc)> {
     let (tick, bound, need, inert) = (Arc::clone(state), Arc::clone(state), Arc::clone(state), Arc::clone(state));
     vec![
+        plain(state, nonce),
         (
             TICK.to_owned(),
             Arc::new(move |args: &[Value]| {
@@ -156,7 +200,7 @@ pub(super) fn functions(state: &Shared) -> Vec<(String, ValueFunc)> {
                     let (mut state, place) = (lock(&need), index(args));
                     if state.places.get(place).is_some_and(|place| is_registry(&place.path)) {
                         state.here = place;
-                        state.without_registry = true;
+                        state.remedy = Some(REGISTRY);
                         return Err(TemplateError::Exec("no registry is known".to_owned()));
                     }
                     state.missing.insert(place);
@@ -176,7 +220,7 @@ fn index(args: &[Value]) -> usize {
 const DEPTH: usize = 128;
 
 /// Takes the size of a value from what is left; a list within a list counts as often as it is printed.
-fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
+pub(super) fn measure(value: &Value, left: &mut usize, depth: usize) -> Result<(), TemplateError> {
     if depth > DEPTH {
         return Err(TemplateError::Exec(format!("a value is nested deeper than {DEPTH}")));
     }

@@ -75,7 +75,7 @@ pub(super) fn fault(text: &str, listing: &Listing, error: &TemplateError) -> Dia
 }
 
 /// The place of a byte. Counts from the beginning of its line, so it is for messages only.
-pub(super) fn place(text: &str, offset: usize) -> At {
+pub(crate) fn place(text: &str, offset: usize) -> At {
     let before = text.get(..offset).unwrap_or(text);
     let begin = before.rfind('\n').map_or(0, |at| at + 1);
     At::new(before.matches('\n').count() + 1, before[begin..].chars().count() + 1)

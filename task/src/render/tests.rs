@@ -14,11 +14,12 @@ fn rendered(text: &str) -> Result<Rendered, String> {
         git_tag: Some("v1.0".to_owned()),
         triggered_by: "a b".to_owned(),
         task_name: None,
-        nonce: Nonce::default(),
+        nonce: Nonce::new(7),
     };
     let values = "m: {a: 1, b: [x, y]}\ns: text\nn: 7\nt: true\nempty: \"\"\nnil: ~\n";
     let values = NamedText { name: "v".to_owned(), text: values.to_owned() };
-    let values = Values::read(&[values], &[("set.deep".to_owned(), "1".to_owned())]).unwrap();
+    let sets = [("set.deep".to_owned(), "1".to_owned())];
+    let values = Values::read(&[values], &sets, &["pw".to_owned()], &facts.nonce).unwrap();
     let data = Data::new(&facts, None, &Platform::linux_amd64(), values);
     let errors =
         |found: Vec<Diagnostic>| found.iter().map(|found| found.message.clone()).collect::<Vec<_>>().join("; ");
@@ -185,4 +186,130 @@ fn lines_know_where_they_come_from() {
     let lines: Vec<(&str, u32)> = rendered.text.lines().zip(rendered.origins).collect();
     let expected = [("ab", 1), ("", 6), ("c d", 7), ("e", 7), ("", 6), ("c d", 7), ("e", 7), ("f", 8)];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn the_rest_of_sprig_gives_what_sprig_gives() {
+    let table = [
+        (
+            "{{ camelcase \"http_server\" }} {{ kebabcase \"FirstName\" }} {{ snakecase \"FirstName\" }}",
+            "HttpServer first-name first_name",
+        ),
+        (
+            "{{ initials \"First Try\" }} {{ abbrev 5 \"hello world\" }} {{ swapcase \"aB\" }} {{ untitle \"Ab\" }}",
+            "FT he... Ab ab",
+        ),
+        (
+            "{{ plural \"one\" \"many\" 2 }} {{ wrapWith 5 \"|\" \"aaaa bb\" }} {{ b32enc \"a\" | b32dec }}",
+            "many aaaa|bb a",
+        ),
+        (
+            "{{ regexMatch \"^v[0-9]+$\" \"v12\" }} {{ regexReplaceAll \"a(x*)b\" \"-ab-axxb-\" \"${1}W\" }}",
+            "true -W-xxW-",
+        ),
+        (
+            "{{ regexFind \"[a-z]+\" \"1ab2\" }} {{ regexFindAll \"[0-9]\" \"1a2b3\" 2 | join \",\" }} {{ mustRegexMatch \"a\" \"b\" }}",
+            "ab 1,2 false",
+        ),
+        (
+            "{{ regexSplit \"z+\" \"pizza\" -1 | join \",\" }} {{ regexQuoteMeta \"1.2\" }} {{ regexReplaceAllLiteral \"a\" \"aa\" \"$1\" }}",
+            "pi,a 1\\.2 $1$1",
+        ),
+        (
+            "{{ semverCompare \">=1.2, <2\" \"v1.9.0\" }} {{ (semver \"v1.2.3-rc.1\").Minor }} {{ (semver \"1\").Patch }}",
+            "true 2 0",
+        ),
+        (
+            "{{ base \"a/b.tar.gz\" }} {{ dir \"a/b/c\" }} {{ ext \"a.x/b\" }}|{{ clean \"a/../../b//c\" }} {{ isAbs \"/a\" }}",
+            "b.tar.gz a/b |../b/c true",
+        ),
+        (
+            "{{ sha256sum \"a\" | trunc 8 }} {{ sha1sum \"a\" | trunc 8 }} {{ sha512sum \"a\" | trunc 8 }} {{ adler32sum \"a\" }}",
+            "ca978112 86f7e437 1f40fc92 6422626",
+        ),
+        (
+            "{{ addf 1.5 2 }} {{ divf 1 4 }} {{ round 123.5555 2 }} {{ ceil 1.1 }} {{ floor -1.1 }} {{ atoi \"7\" }}",
+            "3.5 0.25 123.56 2 -2 7",
+        ),
+        (
+            "{{ untilStep 3 9 3 | join \",\" }} {{ seq 3 }} {{ seq 0 2 4 }} {{ chunk 2 (list 1 2 3) | len }}",
+            "3,6 1 2 3 0 2 4 2",
+        ),
+        (
+            "{{ without (list 1 2 1) 1 }} {{ compact (list 1 \"\" 2) | join \",\" }} {{ dig \"a\" \"b\" \"no\" .Values.m }}",
+            "[2] 1,2 no",
+        ),
+        (
+            "{{ (pick .Values.m \"a\").a }} {{ omit .Values.m \"b\" | keys | join \",\" }} {{ pluck \"a\" .Values.m | first }}",
+            "1 a 1",
+        ),
+        (
+            "{{ (mergeOverwrite (dict \"a\" 1) (dict \"a\" 2)).a }} {{ kindIs \"slice\" .Values.m.b }} {{ deepEqual (list 1) (list 1) }}",
+            "2 true true",
+        ),
+        (
+            "{{ date \"2006-01-02\" (dateModify \"-24h\" now) }} {{ htmlDate now }} {{ duration 95 }} {{ durationRound \"2h10m\" }}",
+            "2026-11-19 2026-11-20 1m35s 2h",
+        ),
+        (
+            "{{ toDate \"2006-01-02\" \"2020-02-29\" | unixEpoch }} {{ ago (dateModify \"-90s\" now) }} {{ dateInZone \"15:04\" now \"UTC\" }}",
+            "1582934400 1m30s 18:03",
+        ),
+        (
+            "{{ (urlParse \"https://u@h:1/p?q#f\").hostname }} {{ urlJoin (dict \"scheme\" \"https\" \"host\" \"h\" \"path\" \"/p\") }}",
+            "h https://h/p",
+        ),
+        ("{{ randAlphaNum 12 | len }} {{ randInt 3 4 }} {{ uuidv4 | len }} {{ shuffle \"aaa\" }}", "12 3 36 aaa"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(rendered(text).map(|rendered| rendered.text).as_deref(), Ok(expected), "{text}");
+    }
+    let chance = "{{ randAlphaNum 20 }}{{ uuidv4 }}";
+    assert_eq!(rendered(chance).unwrap().text, rendered(chance).unwrap().text, "the same run, the same text");
+}
+
+#[test]
+fn secrets_stand_as_tokens_with_their_filters() {
+    let table = [
+        ("{{ .Secrets.x }}", "{{.Secrets.x}}"),
+        ("a{{ $.Secrets.x }}b {{ .Values.pw }}", "a{{.Secrets.x}}b {{.Secrets.set.pw}}"),
+        ("{{ .Secrets.x | trim | b64enc | nindent 4 }}", "{{.Secrets.x | trim | b64enc | nindent4}}"),
+        (
+            "{{ quote .Secrets.x }}{{ squote .Secrets.x }}{{ toJson .Secrets.x }}",
+            "{{.Secrets.x | quote}}{{.Secrets.x | squote}}{{.Secrets.x | toJson}}",
+        ),
+        ("{{ index .Secrets \"db-password\" }}{{ get $.Secrets \"x.y\" }}", "{{.Secrets.db-password}}{{.Secrets.x.y}}"),
+        ("{{ .Values.no | default .Secrets.x }}{{ required \"m\" .Secrets.x }}", "{{.Secrets.x}}{{.Secrets.x}}"),
+        ("{{ if .Values.pw }}set{{ end }}{{ with .Secrets.x }}{{ . }}{{ end }}", "set{{.Secrets.x}}"),
+        ("{{ $s := .Secrets.x }}{{ range list $s }}{{ . | b64dec }}{{ end }}", "{{.Secrets.x | b64dec}}"),
+        ("{{ define \"t\" }}<{{ . }}>{{ end }}{{ template \"t\" .Secrets.x }}", "<{{.Secrets.x}}>"),
+        ("{{ .ValuesJSON | contains \"pw\" }}", "false"),
+    ];
+    let nonce = Nonce::new(7);
+    for (text, expected) in table {
+        let found =
+            rendered(text).map(|rendered| acre_model::secret::shown(&rendered.inert.open(&rendered.text), &nonce));
+        assert_eq!(found.as_deref(), Ok(expected), "{text}");
+    }
+    let refused = [
+        ("{{ upper .Secrets.x }}", "`upper` cannot be put on the secret `x`"),
+        ("{{ .Secrets.x | printf \"a%s\" }}", "`printf` cannot be put on the secret `x`"),
+        ("{{ print \"a\" .Values.pw }}", "`print` cannot be put on the secret `set.pw`"),
+        ("{{ eq .Secrets.x \"a\" }}", "`eq` cannot be put on the secret `x`"),
+        ("{{ len .Secrets.x }}", "`len` cannot be put on the secret `x`"),
+        ("{{ list .Secrets.x | join \",\" }}", "`join` cannot be put on the secret `x`"),
+        ("{{ toJson (dict \"a\" .Secrets.x) }}", "`toJson` takes the secret `x` alone"),
+        ("{{ .Secrets.x | sha256sum }}", "`sha256sum` cannot be put on the secret `x`"),
+        ("{{ quote .Secrets.x \"a\" }}", "takes the secret `x` alone"),
+        ("{{ .Secrets.x | nindent 300 }}", "needs a number from 0 to 255"),
+        ("{{ .Secrets }}", "is used by the name of one secret"),
+        ("{{ range .Secrets }}{{ end }}", "is used by the name of one secret"),
+        ("{{ .Secrets.a.b }}", "is used by the name of one secret"),
+        ("{{ index .Secrets \"a b\" }}", "is not a secret id"),
+        ("{{ set .Values \"a\" 1 }}", "a value does not change"),
+    ];
+    for (text, expected) in refused {
+        let found = rendered(text).map_or_else(|why| why, |rendered| rendered.text);
+        assert!(found.contains(expected), "{text}: {found}");
+    }
 }

@@ -1,8 +1,8 @@
-//! Functions on lists and maps, and choices between values.
+//! Functions on lists, and choices between values.
 
-use super::{MANY, Outcome, Row, arg, count, fail, string, text};
+use super::{MANY, Outcome, Row, arg, count, fail, int, string, text};
 use gotmpl::Value;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 pub(super) const TABLE: &[Row] = &[
     ("default", 1..=2, |a| Ok(a.get(1).filter(|value| value.is_truthy()).unwrap_or(&a[0]).clone())),
@@ -31,12 +31,21 @@ pub(super) const TABLE: &[Row] = &[
     ("join", 2..=2, |a| join(&arg(a, 0), &a[1])),
     ("splitList", 2..=2, |a| Ok(Value::List(parts(a).into_iter().map(Value::from).collect()))),
     ("split", 2..=2, |a| Ok(numbered(parts(a)))),
-    ("dict", 0..=MANY, dict),
-    ("get", 2..=2, |a| Ok(a[0].field(&arg(a, 1)).cloned().unwrap_or_else(|| Value::String("".into())))),
-    ("hasKey", 2..=2, |a| Ok(Value::Bool(a[0].field(&arg(a, 1)).is_some()))),
-    ("keys", 1..=1, |a| Ok(Value::List(entries(a, 0)?.keys().map(|key| Value::String(Arc::clone(key))).collect()))),
-    ("values", 1..=1, |a| Ok(Value::List(entries(a, 0)?.values().cloned().collect()))),
-    ("merge", 1..=MANY, merge),
+    ("compact", 1..=1, |a| Ok(Value::List(items(a, 0)?.iter().filter(|item| item.is_truthy()).cloned().collect()))),
+    ("without", 1..=MANY, |a| {
+        Ok(Value::List(items(a, 0)?.iter().filter(|item| !a[1..].contains(item)).cloned().collect()))
+    }),
+    ("push", 2..=2, |a| Ok(Value::List(items(a, 0)?.iter().chain([&a[1]]).cloned().collect()))),
+    ("chunk", 2..=2, |a| {
+        let chunks = items(a, 1)?.chunks(count(a, 0)?.max(1));
+        Ok(Value::List(chunks.map(|chunk| Value::List(chunk.into())).collect()))
+    }),
+    ("untilStep", 3..=3, |a| steps(int(a, 0)?, int(a, 1)?, int(a, 2)?).map(|numbers| Value::List(numbers.collect()))),
+    ("seq", 1..=3, seq),
+    ("kindIs", 2..=2, |a| Ok(Value::Bool(arg(a, 0) == kind(&a[1])))),
+    ("typeIs", 2..=2, |a| Ok(Value::Bool(arg(a, 0) == kind(&a[1])))),
+    ("typeIsLike", 2..=2, |a| Ok(Value::Bool(arg(a, 0).trim_start_matches('*') == kind(&a[1])))),
+    ("deepEqual", 2..=2, |a| Ok(Value::Bool(a[0] == a[1]))),
 ];
 
 fn kind(value: &Value) -> &'static str {
@@ -48,20 +57,36 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// Numbers from `start` up to, not including, `stop`.
+fn steps(start: i64, stop: i64, step: i64) -> Result<impl Iterator<Item = Value>, gotmpl::TemplateError> {
+    let distance = i128::from(stop) - i128::from(start);
+    let many = match i128::from(step) {
+        0 => 0,
+        step if (step > 0) != (distance > 0) => 0,
+        step => (distance.abs() + step.abs() - 1) / step.abs(),
+    };
+    let many = i64::try_from(many).ok().filter(|many| *many <= crate::render::OUTPUT as i64);
+    let many = many.ok_or_else(|| fail(crate::render::state::TOO_LARGE.to_owned()))?;
+    Ok((0..many).map(move |index| Value::Int(start + index * step)))
+}
+
+/// As the program `seq`: `seq LAST`, `seq FIRST LAST`, `seq FIRST STEP LAST`; numbers joined by blanks.
+fn seq(args: &[Value]) -> Outcome {
+    let number = |index| int(args, index);
+    let (first, step, last) = match args.len() {
+        1 => (1, if number(0)? < 1 { -1 } else { 1 }, number(0)?),
+        2 => (number(0)?, if number(1)? < number(0)? { -1 } else { 1 }, number(1)?),
+        _ => (number(0)?, number(1)?, number(2)?),
+    };
+    let numbers = steps(first, last.saturating_add(step.signum()), step)?;
+    string(numbers.map(|number| text(&number)).collect::<Vec<_>>().join(" "))
+}
+
 fn items(args: &[Value], index: usize) -> Result<&[Value], gotmpl::TemplateError> {
     match args.get(index) {
         Some(Value::List(items)) => Ok(items),
         Some(Value::Nil) | None => Ok(&[]),
         Some(other) => Err(fail(format!("a list was expected, not {}", other.type_name()))),
-    }
-}
-
-type Map = BTreeMap<Arc<str>, Value>;
-
-fn entries(args: &[Value], index: usize) -> Result<&Map, gotmpl::TemplateError> {
-    match args.get(index) {
-        Some(Value::Map(entries)) => Ok(entries),
-        other => Err(fail(format!("a map was expected, not {}", other.map_or("nothing", Value::type_name)))),
     }
 }
 
@@ -113,22 +138,4 @@ fn parts(args: &[Value]) -> Vec<String> {
 fn numbered(parts: Vec<String>) -> Value {
     let parts = parts.into_iter().enumerate();
     Value::Map(Arc::new(parts.map(|(index, part)| (format!("_{index}").into(), Value::from(part))).collect()))
-}
-
-fn dict(args: &[Value]) -> Outcome {
-    let pairs = args
-        .chunks(2)
-        .map(|pair| (text(&pair[0]).into(), pair.get(1).cloned().unwrap_or_else(|| Value::String("".into()))));
-    Ok(Value::Map(Arc::new(pairs.collect())))
-}
-
-/// The first map with what it lacks from those after it.
-fn merge(args: &[Value]) -> Outcome {
-    let mut merged = entries(args, 0)?.clone();
-    for index in 1..args.len() {
-        for (key, value) in entries(args, index)? {
-            merged.entry(Arc::clone(key)).or_insert_with(|| value.clone());
-        }
-    }
-    Ok(Value::Map(Arc::new(merged)))
 }

@@ -1,14 +1,31 @@
 //! Sprig's functions over the engine's values: pure, the clock an argument, every result bounded by the caller.
 
 mod dates;
+mod floats;
+mod hashes;
 pub(super) mod json;
 mod lists;
+mod maps;
 mod numbers;
+mod paths;
+mod patterns;
+mod random;
+mod secrets;
 mod strings;
+mod words;
 
-use acre_model::time::Timestamp;
+pub(super) use secrets::is_filter;
+
+use acre_model::{ids::RunId, secret::Nonce, time::Timestamp};
 use gotmpl::{TemplateError, Value, ValueFunc};
-use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 type Outcome = Result<Value, TemplateError>;
 
@@ -25,25 +42,97 @@ const BUILT_IN: [&str; 18] = [
 ];
 
 fn tables() -> impl Iterator<Item = &'static Row> {
-    [strings::TABLE, lists::TABLE, numbers::TABLE, json::TABLE, dates::TABLE].into_iter().flatten()
+    let text = [strings::TABLE, words::TABLE, paths::TABLE, patterns::TABLE, hashes::TABLE, json::TABLE];
+    let others = [lists::TABLE, maps::TABLE, numbers::TABLE, floats::TABLE, dates::TABLE];
+    text.into_iter().chain(others).flatten()
+}
+
+/// Functions that Sprig has twice: the `must` form tells its faults, and here both do.
+const MUST: [&str; 29] = [
+    "append",
+    "prepend",
+    "first",
+    "rest",
+    "last",
+    "initial",
+    "reverse",
+    "uniq",
+    "without",
+    "has",
+    "compact",
+    "chunk",
+    "push",
+    "merge",
+    "mergeOverwrite",
+    "deepCopy",
+    "toJson",
+    "toPrettyJson",
+    "toRawJson",
+    "fromJson",
+    "toDate",
+    "dateModify",
+    "regexMatch",
+    "regexFind",
+    "regexFindAll",
+    "regexReplaceAll",
+    "regexReplaceAllLiteral",
+    "regexSplit",
+    "toDuration",
+];
+
+/// The `must` form of a name.
+fn must(name: &str) -> String {
+    format!("must{}{}", name[..1].to_ascii_uppercase(), &name[1..])
 }
 
 /// The names that a template may call.
-pub(super) fn names() -> BTreeSet<&'static str> {
-    tables().map(|(name, ..)| *name).chain(BUILT_IN).chain(["urlquery", "now"]).collect()
+pub(super) fn names() -> BTreeSet<String> {
+    let own = tables().map(|(name, ..)| *name).chain(random::names());
+    let all = own.chain(BUILT_IN).chain(["urlquery", "now", "ago"]).map(str::to_owned);
+    all.chain(MUST.iter().map(|name| must(name))).collect()
 }
 
-/// The functions beyond the engine's own; `now` is the instant that they take for the present.
-pub(super) fn all(now: Timestamp) -> Vec<(String, ValueFunc)> {
-    let rows = tables().map(|(name, arity, function)| {
+/// Most bytes that are given to functions in one rendering; for those that look at text more than once, a byte counts
+/// for more, and so does the call.
+const INPUT: usize = 64 << 20;
+const SLOW: usize = 16;
+const SLOW_CALL: usize = 256 << 10;
+
+/// What is left of [`INPUT`].
+struct Budget(AtomicUsize);
+
+impl Budget {
+    fn spend(&self, name: &str, args: &[Value]) -> Result<(), TemplateError> {
+        let mut left = super::OUTPUT;
+        args.iter().try_for_each(|arg| super::state::measure(arg, &mut left, 0))?;
+        let used = super::OUTPUT - left;
+        let used = if name.starts_with("regex") || name.starts_with("semver") { used * SLOW + SLOW_CALL } else { used };
+        let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(used));
+        spent.map(drop).map_err(|_| fail(super::state::TOO_MANY.to_owned()))
+    }
+}
+
+/// The functions beyond the engine's own; `now` is the instant that they take for the present, the run's id the seed of
+/// their randomness, and tokens of secrets stand under `nonce`.
+pub(super) fn all(now: Timestamp, run: &RunId, nonce: &Nonce) -> Vec<(String, ValueFunc)> {
+    let budget = Arc::new(Budget(AtomicUsize::new(INPUT)));
+    let rows = tables().flat_map(|(name, arity, function)| {
+        let (nonce, budget) = (nonce.clone(), Arc::clone(&budget));
         let checked: ValueFunc = Arc::new(move |args: &[Value]| {
             check_arity(name, arity, args.len())?;
-            function(args)
+            budget.spend(name, args)?;
+            secrets::filtered(name, args, &nonce).unwrap_or_else(|| function(args))
         });
-        ((*name).to_owned(), checked)
+        let twice = MUST.contains(name).then(|| (must(name), Arc::clone(&checked)));
+        [((*name).to_owned(), checked)].into_iter().chain(twice)
+    });
+    let ago: ValueFunc = Arc::new(move |args: &[Value]| {
+        check_arity("ago", &(1..=1), args.len())?;
+        dates::ago(&args[0], now)
     });
     let clock: ValueFunc = Arc::new(move |_: &[Value]| Ok(dates::instant(now)));
-    rows.chain([("now".to_owned(), clock)]).collect()
+    let clocks = [("now".to_owned(), clock), ("ago".to_owned(), ago)];
+    rows.chain(clocks).chain(random::functions(run)).collect()
 }
 
 fn check_arity(name: &str, arity: &RangeInclusive<usize>, given: usize) -> Result<(), TemplateError> {

@@ -13,6 +13,13 @@ pub(super) const TABLE: &[Row] = &[
     ("mod", 2..=2, |a| fold(a, i64::checked_rem)),
     ("max", 1..=MANY, |a| fold(a, |left, right| Some(left.max(right)))),
     ("min", 1..=MANY, |a| fold(a, |left, right| Some(left.min(right)))),
+    ("biggest", 1..=MANY, |a| fold(a, |left, right| Some(left.max(right)))),
+    ("atoi", 1..=1, |a| int(a, 0).map(Value::Int)),
+    ("toDecimal", 1..=1, |a| {
+        let digits = super::arg(a, 0);
+        let number = i64::from_str_radix(digits.trim_start_matches("0o"), 8);
+        number.map(Value::Int).map_err(|_| fail(format!("`{}` is not an octal number", clip(&digits))))
+    }),
     ("int", 1..=1, |a| int(a, 0).map(Value::Int)),
     ("int64", 1..=1, |a| int(a, 0).map(Value::Int)),
 ];

@@ -8,6 +8,7 @@ use gotmpl::Value;
 pub(super) const TABLE: &[Row] = &[
     ("trim", 1..=1, |a| string(arg(a, 0).trim())),
     ("trimAll", 2..=2, |a| string(arg(a, 1).trim_matches(|c| arg(a, 0).contains(c)))),
+    ("trimall", 2..=2, |a| string(arg(a, 1).trim_matches(|c| arg(a, 0).contains(c)))),
     ("trimPrefix", 2..=2, |a| string(arg(a, 1).strip_prefix(&arg(a, 0)).unwrap_or(&arg(a, 1)))),
     ("trimSuffix", 2..=2, |a| string(arg(a, 1).strip_suffix(&arg(a, 0)).unwrap_or(&arg(a, 1)))),
     ("upper", 1..=1, |a| string(arg(a, 0).to_uppercase())),
