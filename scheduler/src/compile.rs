@@ -1,6 +1,6 @@
 //! From a submission to a plan: reads what the task language asks for out of the blobs, once.
 
-use crate::{blobs::Blobs, farm::RunRecord, store};
+use crate::{blobs::Blobs, farm::RunRecord, secrets::Secrets, store};
 use acre_model::{
     digest::Digest,
     ids::RunId,
@@ -47,6 +47,17 @@ impl From<Diagnostics> for NotCompiled {
     }
 }
 
+/// What is known of a run before it is compiled, and is the same whenever it is compiled again.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub run: RunId,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// Of the tokens of its secrets.
+    pub nonce: Nonce,
+}
+
 /// The parts of a run that compiling adds.
 pub struct Compiled {
     /// The plan.
@@ -55,11 +66,21 @@ pub struct Compiled {
     pub task_shown: String,
 }
 
+/// What a fetched source's task becomes: the plan, stored, and what the run keeps secret, sealed.
+#[derive(Debug)]
+pub struct Ready {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its blob.
+    pub digest: Digest,
+    /// What goes under the run's place in the store; `None`: nothing.
+    pub sealed: Option<Bytes>,
+}
+
 /// Compiles a submission whose source needs no fetching, or whose source has been fetched.
 pub async fn compile(
     submission: Arc<Submission>,
-    run: RunId,
-    submitted_at: Timestamp,
+    known: Known,
     resolved: Option<ResolvedSource>,
     blobs: Blobs,
 ) -> Result<Compiled, NotCompiled> {
@@ -67,30 +88,29 @@ pub async fn compile(
     let work = move || {
         let tree = resolved.as_ref().and_then(|source| source.tree);
         let files = TreeFiles { blobs, runtime, root: tree };
-        compile_with(&submission, run, submitted_at, resolved.as_ref(), &files)
+        compile_with(&submission, known, resolved.as_ref(), &files)
     };
     tokio::task::spawn_blocking(work).await.map_err(|died| NotCompiled::Farm(died.to_string()))?
 }
 
 fn compile_with(
     submission: &Submission,
-    run: RunId,
-    submitted_at: Timestamp,
+    known: Known,
     resolved: Option<&ResolvedSource>,
     files: &TreeFiles,
 ) -> Result<Compiled, NotCompiled> {
     let task = task_text(submission, files)?;
     let fetch = fetch(submission)?;
     let facts = RunFacts {
-        id: run,
-        now: submitted_at,
+        id: known.run,
+        now: known.submitted_at,
         commit: resolved.and_then(|source| source.commit.clone()),
         branch: resolved.and_then(|source| source.reference.clone()),
         repository: fetch.as_ref().and_then(repository),
         git_tag: None,
         triggered_by: "Manual".to_owned(),
         task_name: None,
-        nonce: Nonce::default(),
+        nonce: known.nonce,
     };
     let input = Input {
         file: &task.name,
@@ -145,13 +165,22 @@ async fn stored_submission(record: &RunRecord, blobs: &Blobs) -> Result<Submissi
     store::decode(&bytes).map_err(|why| format!("its submission {}: {why}", record.submission))
 }
 
-/// Compiles the task of a run whose source has been fetched, and stores the plan. The error is for the run's record.
-pub async fn fetched(record: &RunRecord, blobs: &Blobs) -> Result<(Arc<Plan>, Digest), String> {
+/// Compiles the task of a run whose source has been fetched, finds its secrets, and stores the plan. The error is for
+/// the run's record.
+pub async fn fetched(record: &RunRecord, blobs: &Blobs, secrets: &Secrets) -> Result<Ready, String> {
     let submission = Arc::new(stored_submission(record, blobs).await?);
-    let (id, at, resolved) = (record.id.clone(), record.submitted_at, record.resolved.clone());
-    let compiled = compile(submission, id, at, resolved, blobs.clone()).await.map_err(|why| why.to_string())?;
-    let digest = blobs.put_bytes(store::encode(&compiled.plan)).await.map_err(|why| why.to_string())?;
-    Ok((Arc::new(compiled.plan), digest))
+    let (run, submitted_at, nonce) = (record.id.clone(), record.submitted_at, record.nonce.clone());
+    let (known, resolved) = (Known { run, submitted_at, nonce }, record.resolved.clone());
+    let Compiled { plan, .. } = compile(submission, known, resolved, blobs.clone()).await.map_err(told)?;
+    let given = secrets.stored_given(&record.id).await.map_err(told)?;
+    let confidential = secrets.resolve(&record.project, &plan, given).await.map_err(told)?;
+    let digest = blobs.put_bytes(store::encode(&plan)).await.map_err(told)?;
+    let sealed = secrets.seal_resolved(&record.id, confidential, &plan);
+    Ok(Ready { plan: Arc::new(plan), digest, sealed })
+}
+
+fn told(why: impl ToString) -> String {
+    why.to_string()
 }
 
 /// The task's text: what came with the submission, or a file of its tree.

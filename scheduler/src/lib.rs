@@ -1,7 +1,7 @@
 //! The scheduler of an acre farm: turns submissions into units, places them on agents, and remembers how it went.
 //!
 //! `farm` and `placement` decide and are pure; the `driver` owns the state and commits what they decide; `api` speaks
-//! the wire; `store`, `blobs` and `logs` keep things. [`run`] puts them together out of parts given from outside.
+//! the wire; `store`, `blobs` and `logs` keep things, and `secrets` what is nobody else's business. [`run`] puts them together out of parts given from outside.
 
 pub mod api;
 pub mod blobs;
@@ -15,6 +15,7 @@ pub mod logs;
 pub mod parts;
 pub mod placement;
 pub mod retention;
+pub mod secrets;
 pub mod serve;
 pub mod store;
 

@@ -2,7 +2,8 @@
 
 use acre_scheduler::{
     Config, Parts, RunError,
-    parts::SystemClock,
+    parts::{Random, SystemClock, SystemRandom},
+    secrets::{SecretKey, Vault, VaultConfig},
     store::{Embedded, Store, StoreError},
 };
 use anyhow::{Context, bail};
@@ -46,6 +47,12 @@ struct Arguments {
     /// How many ended runs are kept
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     keep_runs: usize,
+    /// Vault that runs may name secrets of (`from: vault:PATH#FIELD`; KV engine, version 2); needs --vault-token-file
+    #[arg(long, value_name = "URL", requires = "vault_token_file")]
+    vault_addr: Option<String>,
+    /// File with the token for Vault, of mode 0600; read anew for every run, so that it may be renewed
+    #[arg(long, value_name = "FILE", requires = "vault_addr")]
+    vault_token_file: Option<PathBuf>,
     /// File descriptor that gets one line `ready` once requests are taken
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
@@ -106,6 +113,10 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let _lock = lock(&arguments.data)?;
     let store = Embedded::open(&arguments.data.join("farm.redb"))?;
     let objects = LocalFileSystem::new_with_prefix(&arguments.data).context("cannot open the blob folder")?;
+    let random = Arc::new(SystemRandom::open().context("no randomness to be had")?);
+    let key = SecretKey::load_or_make(&arguments.data.join("secret.key"), random.as_ref())?;
+    let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
+    let identity = identity(random.as_ref());
     let listener = listen(&socket)?;
     let mut config = Config::new(arguments.data);
     config.patience.placement_ms = arguments.placement_grace;
@@ -116,7 +127,10 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         store: Arc::new(store) as Arc<dyn Store>,
         objects: Arc::new(objects),
         clock: Arc::new(SystemClock::start()),
-        identity: identity()?,
+        random,
+        key,
+        vault,
+        identity,
     };
     let shutdown = stop_signal()?;
     let shown = socket.clone();
@@ -166,10 +180,16 @@ fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
     listener
 }
 
-fn identity() -> anyhow::Result<u64> {
-    let mut bytes = [0; 8];
-    std::io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes).context("no randomness to be had")?;
-    Ok(u64::from_le_bytes(bytes))
+fn vault(address: Option<String>, token_file: Option<PathBuf>) -> anyhow::Result<Option<Vault>> {
+    match (address, token_file) {
+        (Some(address), Some(token_file)) => Ok(Some(Vault::new(VaultConfig { address, token_file })?)),
+        _ => Ok(None),
+    }
+}
+
+fn identity(random: &dyn Random) -> u64 {
+    let drawn = random.draw();
+    u64::from_le_bytes(std::array::from_fn(|index| drawn[index]))
 }
 
 /// Cancelled at the first SIGTERM or SIGINT.

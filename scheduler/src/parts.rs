@@ -1,9 +1,12 @@
-//! What the scheduler gets from outside, so that a simulation can put its own in place: clock, ids, background work.
+//! What the scheduler gets from outside, so that a simulation can put its own in place: clock,
+//! randomness, ids, background work.
 
 use crate::farm::{Mono, Now};
 use acre_model::{ids::RunId, time::Timestamp};
 use futures::future::BoxFuture;
 use std::{
+    fs::File,
+    io,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -38,6 +41,31 @@ impl Clock for SystemClock {
 
     fn sleep_until(&self, at: Mono) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep_until(self.start + Duration::from_millis(at.0)))
+    }
+}
+
+/// Gives random bytes.
+pub trait Random: Send + Sync + 'static {
+    /// Bytes that nobody can foresee.
+    fn draw(&self) -> [u8; 32];
+}
+
+/// The machine's randomness.
+pub struct SystemRandom(File);
+
+impl SystemRandom {
+    /// Opens it.
+    pub fn open() -> io::Result<Self> {
+        File::open("/dev/urandom").map(Self)
+    }
+}
+
+impl Random for SystemRandom {
+    fn draw(&self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        // Once open, the device gives as much as is asked for.
+        io::Read::read_exact(&mut &self.0, &mut bytes).expect("the kernel gives random bytes");
+        bytes
     }
 }
 

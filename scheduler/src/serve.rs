@@ -8,8 +8,10 @@ use crate::{
     driver::{Around, Driver, LoadError},
     idle,
     logs::Logs,
+    parts::Random,
     parts::{Clock, Ids, Tasks},
     retention::Retention,
+    secrets::{SecretKey, Secrets, Vault},
     store::{self, Change, Order, Store, StoreError, Transaction, keys},
 };
 use acre_model::ids::RunId;
@@ -32,6 +34,12 @@ pub struct Parts {
     pub objects: Arc<dyn ObjectStore>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The key under which secrets are sealed.
+    pub key: SecretKey,
+    /// The Vault that runs may name secrets of.
+    pub vault: Option<Vault>,
     /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
     pub identity: u64,
 }
@@ -73,12 +81,14 @@ pub async fn run<I>(
 where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, identity } = parts;
+    let Parts { store, objects, clock, random, key, vault, identity } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects));
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
+    let secrets = Arc::new(Secrets::new(store.clone(), &key, random, vault));
     let around = Around {
         store: store.clone(),
         blobs: blobs.clone(),
+        secrets: secrets.clone(),
         logs: logs.clone(),
         board: board.clone(),
         clock: clock.clone(),
@@ -92,6 +102,7 @@ where
         board: board.clone(),
         store: store.clone(),
         blobs: blobs.clone(),
+        secrets,
         logs: logs.clone(),
         ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),

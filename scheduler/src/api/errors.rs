@@ -1,6 +1,13 @@
 //! The one table from this crate's errors to gRPC codes.
 
-use crate::{blobs::BlobError, compile::NotCompiled, driver::Refused, logs::LogError, store::StoreError};
+use crate::{
+    blobs::BlobError,
+    compile::NotCompiled,
+    driver::Refused,
+    logs::LogError,
+    secrets::{SecretsError, Unresolved},
+    store::StoreError,
+};
 use tonic::{Code, Status, metadata::MetadataValue};
 
 /// An error that a client is told.
@@ -75,6 +82,20 @@ told!(NotCompiled,
     NotCompiled::TooLarge(_) => Code::ResourceExhausted,
     NotCompiled::Missing(_) => Code::FailedPrecondition,
     NotCompiled::Farm(_) => Code::Internal,
+);
+told!(Unresolved,
+    Unresolved::Faults(_) => Code::InvalidArgument,
+    Unresolved::TooLarge(_) => Code::ResourceExhausted,
+    Unresolved::Missing(_) => Code::FailedPrecondition,
+    Unresolved::Unavailable(_) => Code::Unavailable,
+);
+told!(SecretsError,
+    SecretsError::Store(StoreError::Full { .. }) => DISK_FULL,
+    SecretsError::Store(_) => Code::Unavailable,
+    SecretsError::Unsealable { .. } => Code::DataLoss,
+    SecretsError::Invalid(_) => Code::InvalidArgument,
+    SecretsError::TooMany(_) => Code::ResourceExhausted,
+    SecretsError::Missing(_) => Code::NotFound,
 );
 told!(LogError,
     LogError::Gap { .. } => Code::InvalidArgument,

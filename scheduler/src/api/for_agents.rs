@@ -4,6 +4,7 @@ use super::{Services, errors::status};
 use crate::{
     farm::{Event, SessionId},
     logs::{RunLogs, SEGMENT_BYTES, SEGMENT_MS},
+    secrets::Unsent,
 };
 use acre_model::{
     attempt::AttemptId,
@@ -93,7 +94,7 @@ impl Services {
                 },
                 changed = wishes.changed() => {
                     let desired = wishes.borrow_and_update().clone().unwrap_or_default();
-                    changed.is_ok() && say(outgoing, scheduler_message::Kind::Desired(desired.into())).await
+                    changed.is_ok() && self.tell_desired(agent, desired, outgoing).await
                 }
                 () = stopped(&mut stops) => {
                     say(outgoing, scheduler_message::Kind::FarmStops(scheduler_message::FarmStops {})).await;
@@ -104,6 +105,22 @@ impl Services {
                 return;
             }
         }
+    }
+
+    /// Opens what an agent should have, and sends it. An attempt whose secrets do not open has failed, by its own fault.
+    async fn tell_desired(&self, agent: &AgentId, mut desired: Desired, outgoing: &Outgoing) -> bool {
+        let unsent = match self.secrets.open(&mut desired, &self.board).await {
+            Ok(unsent) => unsent,
+            Err(error) => {
+                tracing::error!(%agent, %error, "not told what it should have; its session ends");
+                return false;
+            }
+        };
+        let goes_on = say(outgoing, scheduler_message::Kind::Desired(desired.into())).await;
+        for Unsent { attempt, fence, why } in unsent {
+            self.driver.event(Event::AttemptUnsent { agent: agent.clone(), attempt, fence, why }).await;
+        }
+        goes_on
     }
 
     async fn take_message(

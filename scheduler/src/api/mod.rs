@@ -5,6 +5,7 @@ mod errors;
 mod fleet;
 mod for_agents;
 mod logs;
+mod projects;
 mod runs;
 
 use crate::{
@@ -13,13 +14,14 @@ use crate::{
     driver::Handle,
     logs::Logs,
     parts::{Clock, Ids, Tasks},
+    secrets::Secrets,
     store::Store,
 };
 use acre_proto::{
     MESSAGE_LIMIT,
     v1::{
         self, agents_server::AgentsServer, blobs_server::BlobsServer, fleet_server::FleetServer,
-        logs_server::LogsServer, runs_server::RunsServer,
+        logs_server::LogsServer, projects_server::ProjectsServer, runs_server::RunsServer,
     },
 };
 use std::{path::PathBuf, sync::Arc};
@@ -37,6 +39,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Blobs.
     pub blobs: Blobs,
+    /// What is kept secret.
+    pub secrets: Arc<Secrets>,
     /// Logs.
     pub logs: Logs,
     /// Ids of runs.
@@ -75,5 +79,6 @@ pub async fn routes(services: Services) -> Result<Routes, tonic_reflection::serv
         .add_service(limited!(LogsServer))
         .add_service(limited!(BlobsServer))
         .add_service(limited!(AgentsServer))
+        .add_service(limited!(ProjectsServer))
         .add_service(limited!(FleetServer)))
 }

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     blobs::digest_of,
-    compile,
+    compile::{self, Compiled, Known},
     driver::IdempotencyKey,
     farm::NewRun,
     store::{self, Order, keys},
 };
 use acre_model::{
     ids::{ProjectName, RunId},
-    plan::ResolvedSource,
+    plan::{Plan, ResolvedSource},
     run::RunView,
     secret::Confidential,
     submission::{Source, Submission, TaskSource},
@@ -22,6 +22,7 @@ use acre_proto::{
     convert::{parsed, parsed_or_default, parsed_or_none},
     v1::{self, runs_server::Runs},
 };
+use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use std::{path::Path, sync::Arc};
 use tokio_stream::wrappers::WatchStream;
@@ -37,8 +38,8 @@ impl Runs for Services {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
         self.board.note_asked();
         check_room(&self.data)?;
-        let (submission, _confidential): (Submission, Confidential) = request.into_inner().try_into()?;
-        let run = self.accept(submission).await?;
+        let (submission, given): (Submission, Confidential) = request.into_inner().try_into()?;
+        let run = self.accept(submission, given).await?;
         Ok(Response::new(v1::SubmitResponse { run: Some(run.into()) }))
     }
 
@@ -96,53 +97,49 @@ impl Runs for Services {
     }
 }
 
+/// What is planned of a run when it is handed in.
+struct Planned {
+    resolved: Option<ResolvedSource>,
+    plan: Plan,
+    task_shown: String,
+    sealed: Option<Bytes>,
+}
+
 impl Services {
-    /// Compiles what can be compiled now, stores texts and plan, and hands the run to the driver.
-    async fn accept(&self, submission: Submission) -> Result<RunView, Status> {
-        let (id, now) = (self.ids.next(self.clock.now().wall), self.clock.now().wall);
+    /// Compiles what can be compiled now, finds its secrets, stores texts and plan, and hands the run to the driver.
+    async fn accept(&self, submission: Submission, given: Confidential) -> Result<RunView, Status> {
         let encoded = store::encode(&submission);
         let key = submission.idempotency_key.as_ref().map(|key| IdempotencyKey {
             stored_under: keys::idempotency(&submission.project, &digest_of(key.as_bytes()).hex()),
-            body: digest_of(&encoded),
+            body: self.secrets.fingerprint(&encoded, &given),
         });
-        let project = submission.project.clone();
-        let run = self.new_run(submission, id.clone(), now, encoded).await?;
-        match self.driver.submit(run, key).await.map_err(status)? {
+        let given = self.secrets.given(&submission.project, given).await.map_err(status)?;
+        let now = self.clock.now().wall;
+        let known = Known { run: self.ids.next(now), submitted_at: now, nonce: self.secrets.nonce() };
+        let (id, project) = (known.run.clone(), submission.project.clone());
+        let (run, sealed) = self.new_run(submission, given, known, encoded).await?;
+        match self.driver.submit(run, sealed, key).await.map_err(status)? {
             Some(view) => Ok(view),
             None => self.view(&project, &id).await,
         }
     }
 
+    /// A run as the driver takes it, and what it keeps secret.
     async fn new_run(
         &self,
         submission: Submission,
-        id: RunId,
-        now: acre_model::time::Timestamp,
-        encoded: bytes::Bytes,
-    ) -> Result<NewRun, Status> {
+        given: Confidential,
+        known: Known,
+        encoded: Bytes,
+    ) -> Result<(NewRun, Option<Bytes>), Status> {
         let submission = Arc::new(submission);
-        let (resolved, plan, task_shown) = match &submission.source {
-            Source::Address(_) => {
-                let name = match &submission.task {
-                    TaskSource::Text(text) => text.name.clone(),
-                    TaskSource::File(name) => name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()),
-                };
-                (None, compile::source_plan(&submission).map_err(status)?, name)
-            }
-            Source::None | Source::Tree(_) => {
-                let tree = self.stored_tree(&submission.source).await?;
-                let resolved = Some(ResolvedSource { tree, commit: None, reference: None });
-                let work = compile::compile(submission.clone(), id.clone(), now, resolved.clone(), self.blobs.clone());
-                let compiled = work.await.map_err(status)?;
-                (resolved, compiled.plan, compiled.task_shown)
-            }
-        };
+        let Planned { resolved, plan, task_shown, sealed } = self.plan(&submission, given, &known).await?;
         let plan_digest = match &resolved {
             Some(_) => Some(self.blobs.put_bytes(store::encode(&plan)).await.map_err(status)?),
             None => None,
         };
-        Ok(NewRun {
-            id,
+        let run = NewRun {
+            id: known.run,
             project: submission.project.clone(),
             submission: self.blobs.put_bytes(encoded).await.map_err(status)?,
             source_shown: submission.source_shown.clone(),
@@ -150,10 +147,32 @@ impl Services {
             pool: submission.pool.clone(),
             emulation: submission.emulation,
             timeout_ms: submission.timeout_ms,
+            nonce: known.nonce,
             resolved,
             plan: Arc::new(plan),
             plan_digest,
-        })
+        };
+        Ok((run, sealed))
+    }
+
+    /// What can be planned now: all of the run, or the fetching of its source.
+    async fn plan(&self, submission: &Arc<Submission>, given: Confidential, known: &Known) -> Result<Planned, Status> {
+        if let Source::Address(_) = &submission.source {
+            let task_shown = match &submission.task {
+                TaskSource::Text(text) => text.name.clone(),
+                TaskSource::File(name) => name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()),
+            };
+            let plan = compile::source_plan(submission).map_err(status)?;
+            let sealed = self.secrets.seal_given(&known.run, &given);
+            return Ok(Planned { resolved: None, plan, task_shown, sealed });
+        }
+        let tree = self.stored_tree(&submission.source).await?;
+        let resolved = Some(ResolvedSource { tree, commit: None, reference: None });
+        let work = compile::compile(submission.clone(), known.clone(), resolved.clone(), self.blobs.clone());
+        let Compiled { plan, task_shown } = work.await.map_err(status)?;
+        let confidential = self.secrets.resolve(&submission.project, &plan, given).await.map_err(status)?;
+        let sealed = self.secrets.seal_resolved(&known.run, confidential, &plan);
+        Ok(Planned { resolved, plan, task_shown, sealed })
     }
 
     /// The tree of a source, which must be complete; having its root means having all of it.

@@ -16,6 +16,7 @@ use acre_model::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What an idempotency key stands for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,12 +91,17 @@ impl Driver {
                 None => Change::Delete(key),
             });
         }
+        let over: BTreeSet<String> = effects.ended.keys().map(keys::confidential).collect();
         for (run, last) in &effects.ended {
             changes.push(Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)));
             changes.push(Change::Delete(keys::live(run)));
+            changes.push(Change::Delete(keys::confidential(run)));
         }
-        for (key, record) in &effects.keys {
-            changes.push(Change::Put(key.clone(), record.clone()));
+        for (key, record) in effects.beside.iter().filter(|(key, _)| !over.contains(*key)) {
+            changes.push(match record {
+                Some(record) => Change::Put(key.clone(), record.clone()),
+                None => Change::Delete(key.clone()),
+            });
         }
         changes
     }
@@ -113,6 +119,6 @@ impl Driver {
 }
 
 /// The record of an idempotency key.
-pub(super) fn key_record(run: &RunId, key: &IdempotencyKey) -> (String, Bytes) {
-    (key.stored_under.clone(), store::encode(&KeyRecord { run: run.clone(), body: key.body }))
+pub(super) fn key_record(run: &RunId, key: &IdempotencyKey) -> (String, Option<Bytes>) {
+    (key.stored_under.clone(), Some(store::encode(&KeyRecord { run: run.clone(), body: key.body })))
 }

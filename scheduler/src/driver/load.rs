@@ -11,7 +11,7 @@ use acre_model::{
     attempt::{Assignment, AttemptId, Fence},
     ids::UnitId,
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// Why stored state could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,7 @@ impl Driver {
         }
         self.state = State::restore(runs, self.state.patience);
         self.load_fences().await?;
+        self.forget_confidential().await?;
         for id in self.state.runs.keys().cloned().collect::<Vec<_>>() {
             self.board.show(self.state.view(&id).expect("the run is there"));
         }
@@ -75,6 +76,18 @@ impl Driver {
             for (run, unit) in missing {
                 self.state.set_fence(&run, unit, Fence(revision.0));
             }
+        }
+        Ok(())
+    }
+
+    /// What runs kept secret that are over: a crash may have come between.
+    async fn forget_confidential(&self) -> Result<(), LoadError> {
+        let known = self.store.range(keys::all_confidential(), Order::Ascending, usize::MAX).await?;
+        let live: BTreeSet<String> = self.state.runs.keys().map(keys::confidential).collect();
+        let over = known.into_iter().map(|stored| stored.key).filter(|key| !live.contains(key));
+        let changes: Vec<Change> = over.map(Change::Delete).collect();
+        for part in changes.chunks(Transaction::LIMIT) {
+            self.store.commit(Transaction { compares: Vec::new(), changes: part.to_vec() }).await?;
         }
         Ok(())
     }

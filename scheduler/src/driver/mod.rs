@@ -15,7 +15,8 @@ use crate::{
     farm::{self, Effects, Event, SessionId, State},
     logs::Logs,
     parts::{Clock, Tasks},
-    store::{Store, Transaction},
+    secrets::Secrets,
+    store::{Change, Store, Transaction, keys},
 };
 use acre_model::{
     ids::{AgentId, RunId},
@@ -35,6 +36,7 @@ pub struct Driver {
     state: State,
     store: Arc<dyn Store>,
     blobs: Blobs,
+    secrets: Arc<Secrets>,
     logs: Logs,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
@@ -54,6 +56,8 @@ pub struct Around {
     pub store: Arc<dyn Store>,
     /// Where blobs are kept.
     pub blobs: Blobs,
+    /// What is kept secret.
+    pub secrets: Arc<Secrets>,
     /// The logs.
     pub logs: Logs,
     /// Where committed state is shown.
@@ -67,13 +71,14 @@ pub struct Around {
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, logs, board, clock, tasks } = around;
+        let Around { store, blobs, secrets, logs, board, clock, tasks } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
             state: State { patience, ..State::default() },
             store,
             blobs,
+            secrets,
             logs,
             board,
             clock,
@@ -119,7 +124,8 @@ impl Driver {
         let mut next = Some(first);
         while let Some(request) = next {
             self.take(request, &mut effects, &mut answers).await;
-            let has_room = effects.changed.len() + effects.assignments.len() < Transaction::LIMIT / 2;
+            let waiting = effects.changed.len() + effects.assignments.len() + effects.beside.len();
+            let has_room = waiting < Transaction::LIMIT / 2;
             next = if has_room { self.requests.try_recv().ok() } else { None };
         }
         match self.commit(&mut effects).await {
@@ -166,11 +172,22 @@ impl Driver {
     async fn take(&mut self, request: Request, effects: &mut Effects, answers: &mut Vec<Answer>) {
         match request {
             Request::Event(event) => self.apply(event, effects),
-            Request::Submit { run, key, reply } => match self.earlier_run(key.as_ref(), effects, answers).await {
+            Request::Compiled { run, compiled } => self.take_compiled(run, compiled, effects),
+            Request::Record { change, reply } => {
+                let (key, record) = match change {
+                    Change::Put(key, record) => (key, Some(record)),
+                    Change::Delete(key) => (key, None),
+                };
+                effects.beside.insert(key, record);
+                answers.push(Answer::Record { reply });
+            }
+            Request::Submit { run, sealed, key, reply } => match self.earlier_run(key.as_ref(), effects, answers).await
+            {
                 _ if !self.stopping.is_empty() => drop(reply.send(Err(Refused::Stopping))),
                 Ok(None) => {
                     let id = run.id.clone();
-                    effects.keys.extend(key.iter().map(|key| commit::key_record(&id, key)));
+                    effects.beside.extend(key.iter().map(|key| commit::key_record(&id, key)));
+                    effects.beside.extend(sealed.map(|sealed| (keys::confidential(&id), Some(sealed))));
                     self.apply(Event::Submitted(run), effects);
                     answers.push(Answer::Run { run: id, key, reply });
                 }
@@ -196,6 +213,18 @@ impl Driver {
             }
             Request::Stop { how, reply } => self.stop(how, reply, effects),
         }
+    }
+
+    /// A plan that comes too late, for a run that is over or compiled, changes nothing.
+    fn take_compiled(&mut self, run: RunId, compiled: Result<compile::Ready, String>, effects: &mut Effects) {
+        if self.state.runs.get(&run).is_none_or(|run| run.record.plan.is_some()) {
+            return;
+        }
+        let plan = compiled.map(|compile::Ready { plan, digest, sealed }| {
+            effects.beside.extend(sealed.map(|sealed| (keys::confidential(&run), Some(sealed))));
+            (plan, digest)
+        });
+        self.apply(Event::Compiled { run, plan }, effects);
     }
 
     fn apply(&mut self, event: Event, effects: &mut Effects) {
@@ -254,9 +283,10 @@ impl Driver {
     fn compile(&self, id: RunId) {
         let Some(run) = self.state.runs.get(&id) else { return };
         let (record, blobs, handle) = (run.record.clone(), self.blobs.clone(), self.handle.clone());
+        let secrets = self.secrets.clone();
         self.tasks.spawn("compile", async move {
-            let plan = compile::fetched(&record, &blobs).await;
-            handle.event(Event::Compiled { run: id, plan }).await;
+            let compiled = compile::fetched(&record, &blobs, &secrets).await;
+            handle.compiled(id, compiled).await;
         });
     }
 
@@ -273,6 +303,7 @@ impl Driver {
     fn answer(&self, answer: Answer) {
         match answer {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
+            Answer::Record { reply } => drop(reply.send(Ok(()))),
             Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run))),
             Answer::Agent { agent, reply } => {
                 drop(reply.send(self.state.fleet().into_iter().find(|view| view.id == agent)));

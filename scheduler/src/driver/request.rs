@@ -1,8 +1,9 @@
 //! What the driver is asked, and how it answers.
 
 use crate::{
+    compile::Ready,
     farm::{Event, NewRun, SessionId},
-    store::StoreError,
+    store::{Change, StoreError},
 };
 use acre_model::{
     digest::Digest,
@@ -11,16 +12,33 @@ use acre_model::{
     run::RunView,
     session::{Desired, Hello},
 };
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Something the driver is asked.
 pub enum Request {
     /// Something has happened.
     Event(Event),
+    /// The task of a fetched source was compiled.
+    Compiled {
+        /// The run.
+        run: RunId,
+        /// What came of it, or every fault of the task.
+        compiled: Result<Ready, String>,
+    },
+    /// A record beside the farm's own shall change.
+    Record {
+        /// How.
+        change: Change,
+        /// Whether it was stored.
+        reply: oneshot::Sender<Result<(), Refused>>,
+    },
     /// A run is handed in.
     Submit {
         /// The run; its texts and plan are stored.
         run: NewRun,
+        /// What it keeps secret, sealed.
+        sealed: Option<Bytes>,
         /// Its idempotency key.
         key: Option<IdempotencyKey>,
         /// The run as it was stored (or as it was stored under the same key before).
@@ -73,7 +91,12 @@ impl Request {
         match self {
             Self::Submit { reply, .. } | Self::Cancel { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Stop { reply, .. } => drop(reply.send(Err(why.clone()))),
-            Self::Event(_) | Self::Explain { .. } | Self::Connect { .. } | Self::Drain { .. } => {}
+            Self::Record { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Event(_)
+            | Self::Compiled { .. }
+            | Self::Explain { .. }
+            | Self::Connect { .. }
+            | Self::Drain { .. } => {}
         }
     }
 }
@@ -127,6 +150,7 @@ impl From<StoreError> for Refused {
 /// An answer that waits for the commit.
 pub(super) enum Answer {
     Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
+    Record { reply: oneshot::Sender<Result<(), Refused>> },
     Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
     Agent { agent: AgentId, reply: oneshot::Sender<Option<AgentView>> },
 }
@@ -136,6 +160,7 @@ impl Answer {
     pub(super) fn refuse(self, why: &Refused) {
         match self {
             Self::Run { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Record { reply } => drop(reply.send(Err(why.clone()))),
             Self::Explain { reply, .. } => drop(reply.send(None)),
             Self::Agent { reply, .. } => drop(reply.send(None)),
         }
@@ -167,8 +192,23 @@ impl Handle {
     }
 
     /// Hands in a run; answers after the commit. `None`: it was handed in before under the same key, and has ended.
-    pub async fn submit(&self, run: NewRun, key: Option<IdempotencyKey>) -> Asked<Option<RunView>> {
-        self.ask(|reply| Request::Submit { run, key, reply }).await?
+    pub async fn submit(
+        &self,
+        run: NewRun,
+        sealed: Option<Bytes>,
+        key: Option<IdempotencyKey>,
+    ) -> Asked<Option<RunView>> {
+        self.ask(|reply| Request::Submit { run, sealed, key, reply }).await?
+    }
+
+    /// Tells what came of compiling the task of a fetched source. Lost as an event is.
+    pub async fn compiled(&self, run: RunId, compiled: Result<Ready, String>) {
+        drop(self.0.send(Request::Compiled { run, compiled }).await);
+    }
+
+    /// Changes a record beside the farm's own; answers after the commit.
+    pub async fn record(&self, change: Change) -> Asked<()> {
+        self.ask(|reply| Request::Record { change, reply }).await?
     }
 
     /// Wants a run to end; answers after the commit. `None`: it has ended.

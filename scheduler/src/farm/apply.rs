@@ -5,7 +5,7 @@ use super::{
     State, UnitRecord, UnitState, settle,
 };
 use acre_model::{
-    attempt::{Ended, Progress},
+    attempt::{Ended, Progress, UnitResult},
     capability::Capability,
     digest::Digest,
     ids::{AgentId, GroupId, RunId, UnitId},
@@ -30,6 +30,12 @@ pub fn apply(state: &mut State, event: Event, now: Now) -> Effects {
             connected(state, &agent, session, capability, now, &mut effects);
         }
         Event::AgentTold { agent, session, state: told } => told_all(state, &agent, session, told, now, &mut effects),
+        Event::AttemptUnsent { agent, attempt, fence, why } => {
+            let outcome = Outcome::Failed { exit_code: None, message: why };
+            let (started_at, result) = (None, UnitResult::default());
+            let progress = Progress::Ended(Ended { started_at, at: now.wall, outcome, result, log_bytes: 0 });
+            attempt_told(state, &agent, AttemptState { attempt, fence, progress }, now, &mut effects);
+        }
         Event::AgentHeard { agent, session } => {
             heard(state, &agent, session, now.mono);
             return effects;
@@ -54,6 +60,7 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
         emulation: new.emulation,
         timeout_ms: new.timeout_ms,
         submitted_at: now.wall,
+        nonce: new.nonce,
         resolved: new.resolved,
         plan: new.plan_digest,
         state: RunState::Queued,

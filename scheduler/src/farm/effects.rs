@@ -21,8 +21,9 @@ pub struct Effects {
     pub ended: BTreeMap<RunId, Box<Final>>,
     /// Assignments that are to be stored, or removed (`None`).
     pub assignments: BTreeMap<(AgentId, RunId, UnitId), Option<Assignment>>,
-    /// Idempotency keys that are to be stored, by their place in the store.
-    pub keys: BTreeMap<String, Bytes>,
+    /// Records beside the farm's own that are to be stored, or removed (`None`), by their place in the store:
+    /// idempotency keys, and what is sealed.
+    pub beside: BTreeMap<String, Option<Bytes>>,
     /// Agents that are to be told what they should have.
     pub tell: BTreeSet<AgentId>,
     /// Runs whose source is resolved and whose task is to be compiled.
@@ -45,7 +46,7 @@ pub struct Final {
 impl Effects {
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, shown, ended, assignments, keys, tell, compile, fleet_changed } = later;
+        let Self { changed, shown, ended, assignments, beside, tell, compile, fleet_changed } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
@@ -53,7 +54,7 @@ impl Effects {
         self.shown.extend(shown);
         self.ended.extend(ended);
         self.assignments.extend(assignments);
-        self.keys.extend(keys);
+        self.beside.extend(beside);
         self.tell.extend(tell);
         self.compile.extend(compile);
         self.fleet_changed |= fleet_changed;

@@ -2,9 +2,11 @@
 
 use super::SessionId;
 use acre_model::{
+    attempt::{AttemptId, Fence},
     digest::Digest,
     ids::{AgentId, PoolName, ProjectName, RunId},
     plan::{Plan, ResolvedSource},
+    secret::Nonce,
     session::AgentState,
     submission::Emulation,
 };
@@ -44,6 +46,17 @@ pub enum Event {
         session: SessionId,
         /// All it has.
         state: AgentState,
+    },
+    /// An attempt could not be sent to its agent: what its texts keep secret does not open.
+    AttemptUnsent {
+        /// The agent.
+        agent: AgentId,
+        /// The attempt.
+        attempt: AttemptId,
+        /// As it was assigned.
+        fence: Fence,
+        /// Why, for its author.
+        why: String,
     },
     /// An agent is alive.
     AgentHeard {
@@ -91,6 +104,8 @@ pub struct NewRun {
     pub emulation: Emulation,
     /// Limit of the whole run in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Of the tokens of its secrets.
+    pub nonce: Nonce,
     /// The source, where it needs no fetching.
     pub resolved: Option<ResolvedSource>,
     /// The plan; only a source unit while the source is not resolved.

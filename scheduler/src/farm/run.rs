@@ -8,6 +8,7 @@ use acre_model::{
     outcome::Outcome,
     plan::{Plan, ResolvedSource},
     run::RunStatus,
+    secret::Nonce,
     submission::Emulation,
     time::Timestamp,
 };
@@ -61,6 +62,9 @@ pub struct RunRecord {
     pub timeout_ms: Option<u64>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
+    /// Of the tokens of its secrets, whenever it is compiled.
+    #[serde(default)]
+    pub nonce: Nonce,
     /// Its source, once resolved.
     pub resolved: Option<ResolvedSource>,
     /// The plan's blob, once compiled.

@@ -1,6 +1,6 @@
 //! Every key of the store.
 
-use acre_model::ids::{AgentId, ProjectName, RunId, UnitId};
+use acre_model::ids::{AgentId, ProjectName, RunId, SecretId, UnitId};
 use std::ops::Range;
 
 /// The scheduler that decides.
@@ -55,6 +55,36 @@ pub fn idempotency(project: &ProjectName, key_digest: &str) -> String {
 /// All idempotency keys.
 pub fn all_idempotency() -> Range<String> {
     prefix("idempotency/")
+}
+
+/// What a run that has not ended may know and nobody else; sealed.
+pub fn confidential(run: &RunId) -> String {
+    format!("confidential/{run}")
+}
+
+/// What all runs may know.
+pub fn all_confidential() -> Range<String> {
+    prefix("confidential/")
+}
+
+/// A secret of a project; sealed.
+pub fn secret(project: &ProjectName, id: &SecretId) -> String {
+    format!("secrets/{project}/{id}")
+}
+
+/// All secrets of a project.
+pub fn all_secrets(project: &ProjectName) -> Range<String> {
+    prefix(&format!("secrets/{project}/"))
+}
+
+/// A project's login to a registry, `host[:port]`; sealed.
+pub fn login(project: &ProjectName, registry: &str) -> String {
+    format!("logins/{project}/{registry}")
+}
+
+/// All logins of a project.
+pub fn all_logins(project: &ProjectName) -> Range<String> {
+    prefix(&format!("logins/{project}/"))
 }
 
 /// A record that could not be read, put aside.
