@@ -12,7 +12,7 @@ use acre_model::{
     submission::{NamedText, TaskSource},
     text::clip,
 };
-use acre_task::{Files, NoFiles};
+use acre_task::{Files, NoFiles, address};
 use acre_tree::Packed;
 
 /// Gathers it; `tree` is the source, where it is on this machine.
@@ -29,7 +29,12 @@ pub(super) async fn gather(request: &mut Request, tree: Option<&Packed>) -> Resu
     if let (Some(plan), TaskSource::Text(task)) = (&plan, &request.submission.task) {
         declared(plan, &task.name, &mut gathered.confidential)?;
     }
-    gathered.log_in(&config, registries(&request.submission, plan.as_ref())).await;
+    let source = match &request.source {
+        Choice::Address(text) => address::parse(text).ok(),
+        Choice::None | Choice::Folder(_) | Choice::Archive => None,
+    };
+    let registries = registries(request.submission.registry.as_deref(), source.as_ref(), plan.as_ref());
+    gathered.log_in(&config, registries).await;
     Ok(gathered)
 }
 

@@ -6,7 +6,6 @@ use acre_model::{
     plan::{Action, Build, Fetch, Plan},
     reference::Reference,
     secret::{Confidential, Login, SecretSource},
-    submission::Submission,
     text::clip,
 };
 use std::collections::BTreeSet;
@@ -52,16 +51,16 @@ pub fn declared(plan: &Plan, file: &str, confidential: &mut Confidential) -> Res
     if faults.is_empty() { Ok(()) } else { Err(Error::Usage(faults.join("\n"))) }
 }
 
-/// The registries that a run uses, as far as is known: that of `--registry`, and those of the references in its plan.
-pub fn registries(submission: &Submission, plan: Option<&Plan>) -> BTreeSet<String> {
+/// The registries that a run uses, as far as is known: that of `--registry`, that of its source, and those of the
+/// references in its plan.
+pub fn registries(registry: Option<&str>, source: Option<&Fetch>, plan: Option<&Plan>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    found.extend(submission.registry.as_deref().map(|registry| docker::host(registry).to_owned()));
-    let units = plan.into_iter().flat_map(|plan| &plan.units);
+    found.extend(registry.map(|registry| docker::host(registry).to_owned()));
     let of = |reference: &Reference| docker::host(reference.registry().unwrap_or(docker::HUB)).to_owned();
-    for unit in units {
+    found.extend(source.and_then(artifact).map(of));
+    for unit in plan.into_iter().flat_map(|plan| &plan.units) {
         match &unit.action {
-            Action::Source(Fetch::Oci(reference)) => drop(found.insert(of(reference))),
-            Action::Source(Fetch::Git(_) | Fetch::Tar(_)) => {}
+            Action::Source(fetch) => found.extend(artifact(fetch).map(of)),
             Action::Build(build) => found.extend(references(build).iter().map(of)),
             Action::Push(push) => drop(found.insert(of(&push.reference))),
             Action::Index(index) => drop(found.insert(of(&index.reference))),
@@ -70,6 +69,14 @@ pub fn registries(submission: &Submission, plan: Option<&Plan>) -> BTreeSet<Stri
         }
     }
     found.into_iter().take(REGISTRIES).collect()
+}
+
+/// What is fetched, if a registry has it.
+const fn artifact(fetch: &Fetch) -> Option<&Reference> {
+    match fetch {
+        Fetch::Oci(reference) => Some(reference),
+        Fetch::Git(_) | Fetch::Tar(_) => None,
+    }
 }
 
 /// The references of a build that a login may be needed for.
@@ -170,11 +177,18 @@ mod tests {
         let Action::Build(build) = &mut plan.units[0].action else { panic!("it is a build") };
         build.cache_from = vec!["cached.example/c:1".to_owned()];
         build.cache_to = vec!["type=registry,ref=kept.example/c:1,mode=max".to_owned(), "type=inline".to_owned()];
-        let submission = Submission { registry: Some("mine.example/team".to_owned()), ..Submission::default() };
-        let found = registries(&submission, Some(&plan));
-        let expected =
-            ["cached.example", "docker.io", "kept.example", "mine.example", "pushed.example", "run.example:5000"];
+        let source = Fetch::Oci("source.example/x:1".parse().unwrap());
+        let found = registries(Some("mine.example/team"), Some(&source), Some(&plan));
+        let expected = [
+            "cached.example",
+            "docker.io",
+            "kept.example",
+            "mine.example",
+            "pushed.example",
+            "run.example:5000",
+            "source.example",
+        ];
         assert_eq!(found.into_iter().collect::<Vec<_>>(), expected);
-        assert_eq!(registries(&submission, None).into_iter().collect::<Vec<_>>(), ["mine.example"]);
+        assert_eq!(registries(Some("mine.example"), None, None).into_iter().collect::<Vec<_>>(), ["mine.example"]);
     }
 }

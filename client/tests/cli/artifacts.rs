@@ -11,10 +11,13 @@ use acre_model::{
     run::RunStatus,
 };
 
-/// A run with these artifacts, whose blobs the farm has: unit, path, content.
-fn scenario(artifacts: &[(&str, &str, &str)]) -> (Scenario, Vec<(Digest, String)>) {
+/// An artifact: unit, path, content.
+type Kept = (&'static str, &'static str, &'static str);
+
+/// A run with these artifacts, and the blobs that they are.
+fn scenario(artifacts: &[Kept]) -> (Scenario, Vec<(Digest, String)>) {
     let blobs: Vec<_> = artifacts.iter().map(|(.., content)| (digest(content), (*content).to_owned())).collect();
-    let artifact = |(unit, path, content): &(&str, &str, &str)| Artifact {
+    let artifact = |(unit, path, content): &Kept| Artifact {
         unit: (*unit).to_owned(),
         path: (*path).to_owned(),
         digest: digest(content),
@@ -36,14 +39,14 @@ fn digest(content: &str) -> Digest {
     format!("sha256:{hex}").parse().unwrap()
 }
 
-fn farm(world: &World, artifacts: &[(&str, &str, &str)]) -> Farm {
+fn farm(world: &World, artifacts: &[Kept]) -> Farm {
     let (scenario, blobs) = scenario(artifacts);
     let farm = world.farm(scenario);
     farm.store(blobs.into_iter().map(|(digest, content)| (digest.as_bytes().to_vec(), content.into_bytes())));
     farm
 }
 
-const TWO: [(&str, &str, &str); 3] = [
+const THREE: [Kept; 3] = [
     ("test@linux/amd64", "out/report.xml", "a"),
     ("test@linux/arm64", "out/report.xml", "b"),
     ("test@linux/amd64", "web.bin", "b"),
@@ -52,7 +55,7 @@ const TWO: [(&str, &str, &str); 3] = [
 #[tokio::test]
 async fn artifacts_are_listed() {
     let world = World::default();
-    let _farm = farm(&world, &TWO);
+    let _farm = farm(&world, &THREE);
     let listed = end(world.acre_on_farm(&["artifacts", "last"])).await;
     insta::assert_snapshot!("artifacts_in_a_table", listed.stdout);
     let json = end(world.acre_on_farm(&["artifacts", "last", "*.bin", "-o", "json"])).await;
@@ -63,7 +66,7 @@ async fn artifacts_are_listed() {
 #[tokio::test]
 async fn artifacts_are_fetched_into_a_folder() {
     let world = World::default();
-    let _farm = farm(&world, &TWO);
+    let _farm = farm(&world, &THREE);
     let got = end(world.acre_on_farm(&["artifacts", "last", "--get=kept"])).await;
     let expected = [
         ("kept/test@linux-amd64/out/report.xml", "a"),
@@ -82,7 +85,7 @@ async fn artifacts_are_fetched_into_a_folder() {
 
 #[tokio::test]
 async fn what_is_not_as_it_was_said_to_be_is_not_written() {
-    let table: [(&[(&str, &str, &str)], i32, &str); 2] = [
+    let table: [(&[Kept], i32, &str); 2] = [
         (&[("test@linux/amd64", "x", "forged")], 4, "the farm failed: content said to be sha256:0000"),
         (&[("test@linux/amd64", "../x", "a")], 2, "its path leaves the folder"),
     ];
@@ -102,7 +105,7 @@ async fn a_run_that_goes_on_has_no_artifacts_yet() {
     let _farm = world.farm(Scenario { ends: false, ..Scenario::ending(RunStatus::Succeeded) });
     let listed = end(world.acre_on_farm(&["artifacts", "last"])).await;
     assert!(listed.code == Some(2) && listed.stderr.contains("is running and has no report"), "{listed:?}");
-    let _farm = farm(&world, &TWO);
+    let _farm = farm(&world, &THREE);
     let none = end(world.acre_on_farm(&["artifacts", "last", "nothing"])).await;
     assert!(none.code == Some(2) && none.stderr.contains("none of the 3 artifacts"), "{none:?}");
 }
