@@ -135,6 +135,9 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, e
     let Some(run) = state.runs.get_mut(&told.attempt.run) else { return };
     let unit = told.attempt.unit;
     let Some(record) = run.record.units.get_mut(unit.index()) else { return };
+    if record.is_ended() {
+        return afterwards_told(run, id, told, effects);
+    }
     let is_current = record.attempts == told.attempt.number && run.fences.get(&unit) == Some(&told.fence);
     let UnitState::Active { agent, started_at, .. } = &mut record.state else { return };
     if agent != id || !is_current {
@@ -151,12 +154,33 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, e
     }
 }
 
+/// A detached container lives on after its unit has ended: how it ended or ailed then belongs to the record, and changes
+/// nothing else.
+fn afterwards_told(run: &mut Run, id: &AgentId, told: AttemptState, effects: &mut Effects) {
+    let unit = told.attempt.unit;
+    let is_detached = matches!(&run.plan.units[unit.index()].action, Action::Cmd(cmd) if cmd.detach);
+    let record = &mut run.record.units[unit.index()];
+    let is_same = record.attempts == told.attempt.number && record.ended_under == Some(told.fence);
+    let (UnitState::Ended { agent, result, .. }, Progress::Ended(Ended { result: later, .. })) =
+        (&mut record.state, told.progress)
+    else {
+        return;
+    };
+    let is_news = later.afterwards != result.afterwards || later.exit_code != result.exit_code;
+    if is_detached && is_same && is_news && agent.as_ref() == Some(id) {
+        result.afterwards = later.afterwards;
+        result.exit_code = later.exit_code;
+        effects.changed.insert(run.record.id.clone());
+    }
+}
+
 // Active => Ended | (its whole group) Waiting
 fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32, now: Now, effects: &mut Effects) {
     let record = &mut run.record.units[unit.index()];
     let UnitState::Active { agent, .. } = &record.state else { return };
     let agent = agent.clone();
     effects.changed.insert(run.record.id.clone());
+    let fence = run.fences.get(&unit).copied();
     release(run, unit, &agent, effects);
     effects.tell.insert(agent.clone());
     let record = &mut run.record.units[unit.index()];
@@ -168,6 +192,7 @@ fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32,
     let is_spent = matches!(ended.outcome, Outcome::Infrastructure { cause: Cause::Registry, .. })
         && matches!(run.plan.units[unit.index()].action, Action::Push(_) | Action::Index(_));
     let again = ended.outcome.is_infrastructure() && failures <= extra_attempts && !is_spent;
+    record.ended_under = fence;
     record.state = UnitState::Ended {
         agent: Some(agent.clone()),
         started_at: ended.started_at,

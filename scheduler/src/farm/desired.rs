@@ -6,10 +6,11 @@ use acre_model::{
     digest::Digest,
     ids::{AgentId, GroupId, UnitId},
     outcome::Outcome,
-    plan::Action,
+    plan::{Action, Build, Context},
     reference::Reference,
     session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, Opened, UnitSpec},
 };
+use std::collections::BTreeSet;
 
 impl State {
     /// Everything `agent` should have. Attempts whose assignment is not committed yet are left out.
@@ -34,7 +35,7 @@ fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
         network: planned.network,
         tree: run.record.resolved.as_ref().and_then(|source| source.tree),
         source_key: format!("{}\n{}", run.record.project, run.record.source_shown),
-        fetched: Vec::new(),
+        fetched: fetched(run, group),
         networks: run.plan.networks.clone(),
         volumes: run.plan.volumes.clone(),
         confidential: Opened::default(),
@@ -57,6 +58,23 @@ fn desired_attempt(run: &Run, unit: UnitId, grace_ms: u64) -> Option<DesiredAtte
         unit: UnitSpec::from(planned),
         intent: if stopped { Intent::Stop { grace_ms } } else { Intent::Run },
     })
+}
+
+/// The trees that source units have fetched and that builds of the group take their files from.
+fn fetched(run: &Run, group: GroupId) -> Vec<(UnitId, Digest)> {
+    let mut wanted = BTreeSet::new();
+    for unit in run.units_of(group) {
+        if let Action::Build(Build { context: Context::Fetched { source, .. }, .. }) =
+            &run.plan.units[unit.index()].action
+        {
+            wanted.insert(*source);
+        }
+    }
+    let tree = |source: UnitId| match &run.record.units.get(source.index())?.state {
+        UnitState::Ended { outcome: Outcome::Succeeded, result, .. } => Some((source, result.source.as_ref()?.tree?)),
+        _ => None,
+    };
+    wanted.into_iter().filter_map(tree).collect()
 }
 
 /// The images that the group's builds have left on its engine, by the names they were given.

@@ -23,8 +23,14 @@ pub(super) fn report(run: &Run, at: Timestamp) -> Report {
         Action::Build(build) => Some((unit, build)),
         _ => None,
     });
+    let results = || last.units.iter().map(|unit| &unit.result);
     let mut tests = TestSummary::default();
-    last.units.iter().filter_map(|unit| unit.result.tests.as_ref()).for_each(|found| tests.add(found));
+    results().filter_map(|result| result.tests.as_ref()).for_each(|found| tests.add(found));
+    let coverage = results().filter_map(|result| result.coverage).reduce(|mut sum, found| {
+        sum.add(&found);
+        sum
+    });
+    let artifacts = results().flat_map(|result| result.artifacts.iter().cloned()).collect();
     Report {
         run: last.id,
         project: last.project,
@@ -35,8 +41,8 @@ pub(super) fn report(run: &Run, at: Timestamp) -> Report {
         images: builds.flat_map(|(unit, build)| images(run, unit, build, git.as_ref())).collect(),
         units: run.plan.units.iter().map(|unit| unit_report(run, unit)).collect(),
         tests: (tests.suites > 0).then_some(tests),
-        coverage: None,
-        artifacts: Vec::new(),
+        coverage,
+        artifacts,
         git,
     }
 }
@@ -123,6 +129,7 @@ fn unit_report(run: &Run, unit: &Unit) -> UnitReport {
         report.elapsed_ms = started_at.map(|started_at| ended_at.millis_since(started_at));
         report.outcome = outcome.to_string();
         report.exit_code = result.exit_code;
+        report.warnings = result.warnings.iter().chain(&result.afterwards).cloned().collect();
     }
     report
 }

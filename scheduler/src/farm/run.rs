@@ -5,7 +5,7 @@ use acre_model::{
     attempt::{Fence, UnitResult},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
-    outcome::Outcome,
+    outcome::{Outcome, Skip},
     plan::{Plan, ResolvedSource},
     run::RunStatus,
     secret::Nonce,
@@ -113,6 +113,9 @@ pub struct UnitRecord {
     pub attempts: u32,
     /// Attempts that failed by infrastructure.
     pub infrastructure_failures: u32,
+    /// The fence of the attempt that ended it: under it, its agent may tell what became of it afterwards.
+    #[serde(default)]
+    pub ended_under: Option<Fence>,
     /// Where it stands.
     pub state: UnitState,
 }
@@ -180,7 +183,7 @@ pub enum GroupState {
 impl UnitRecord {
     /// A unit that has not begun.
     pub const fn new() -> Self {
-        Self { attempts: 0, infrastructure_failures: 0, state: UnitState::Waiting }
+        Self { attempts: 0, infrastructure_failures: 0, ended_under: None, state: UnitState::Waiting }
     }
 
     /// Whether an attempt of it is assigned.
@@ -193,10 +196,21 @@ impl UnitRecord {
         matches!(self.state, UnitState::Ended { .. })
     }
 
+    /// The exit code of its container, once it is over and had one.
+    pub fn exit_code(&self) -> Option<i64> {
+        match &self.state {
+            UnitState::Ended { outcome: Outcome::Failed { exit_code, .. }, result, .. } => {
+                result.exit_code.or(*exit_code)
+            }
+            UnitState::Ended { result, .. } => result.exit_code,
+            UnitState::Waiting | UnitState::Ready | UnitState::Active { .. } => None,
+        }
+    }
+
     /// Whether what waits for it may start. `ignore` is its step's `ignoreErrors`.
     pub fn lets_go_on(&self, ignore: bool) -> bool {
         match &self.state {
-            UnitState::Ended { outcome: Outcome::Succeeded, .. } => true,
+            UnitState::Ended { outcome: Outcome::Succeeded | Outcome::Skipped(Skip::Condition), .. } => true,
             UnitState::Ended { outcome: Outcome::Failed { .. } | Outcome::TimedOut { .. }, .. } => ignore,
             _ => false,
         }

@@ -11,7 +11,7 @@ use acre_model::{
     capability::{Privileges, Requirement},
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
-    plan::Action,
+    plan::{Action, Condition, Unit},
     run::RunStatus,
 };
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ fn advance(run: &mut Run, now: Now, effects: &mut Effects) {
     if run.record.state.is_ending() {
         skip_rest(run, now);
     }
-    make_ready(run);
+    make_ready(run, now);
     close_groups(run, effects);
     effects.tell.extend(run.record.groups.iter().filter_map(|group| group.agent().cloned()));
 }
@@ -94,22 +94,42 @@ fn ended_without_work(now: Now, outcome: Outcome) -> UnitState {
     }
 }
 
-// Waiting => Ready
-fn make_ready(run: &mut Run) {
-    let mut through = vec![None; run.plan.units.len()];
-    for index in 0..run.plan.units.len() {
-        if run.record.units[index].state != UnitState::Waiting {
-            continue;
+/// Units whose turn it is become ready, or are skipped, which lets others go on in their turn.
+// Waiting => Ready | Ended
+fn make_ready(run: &mut Run, now: Now) {
+    loop {
+        let mut through = vec![None; run.plan.units.len()];
+        let mut has_skipped = false;
+        for index in 0..run.plan.units.len() {
+            let unit = &run.plan.units[index];
+            if run.record.units[index].state != UnitState::Waiting || !may_start(run, unit, &mut through) {
+                continue;
+            }
+            let holds = condition_holds(run, unit);
+            run.record.units[index].state =
+                if holds { UnitState::Ready } else { ended_without_work(now, Outcome::Skipped(Skip::Condition)) };
+            has_skipped |= !holds;
         }
-        let unit = &run.plan.units[index];
-        let is_teardown = run.record.state.is_ending() && unit.rules.always;
-        let may_start = unit.after.iter().all(|before| {
-            is_through(run, *before, &mut through) || (is_teardown && run.record.units[before.index()].is_ended())
-        });
-        if may_start {
-            run.record.units[index].state = UnitState::Ready;
+        if !has_skipped {
+            return;
         }
     }
+}
+
+fn may_start(run: &Run, unit: &Unit, through: &mut Vec<Option<bool>>) -> bool {
+    let is_teardown = run.record.state.is_ending() && unit.rules.always;
+    unit.after
+        .iter()
+        .all(|before| is_through(run, *before, through) || (is_teardown && run.record.units[before.index()].is_ended()))
+}
+
+/// Whether the units that `unit` waits for exited as it asks. One that left no exit code (a build, a skipped one) exited
+/// neither with nor without one.
+fn condition_holds(run: &Run, unit: &Unit) -> bool {
+    let Condition { exited_with, exited_without } = &unit.condition;
+    let codes = || unit.after.iter().filter_map(|before| run.record.units[before.index()].exit_code());
+    (exited_with.is_empty() || codes().any(|code| exited_with.contains(&code)))
+        && (exited_without.is_empty() || codes().any(|code| !exited_without.contains(&code)))
 }
 
 /// Whether what waits for a unit may start: it, and all that it waited for itself, let go on. (In a group's next
@@ -205,10 +225,22 @@ pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
     Want {
         key: (run.record.id.clone(), group),
         project: &run.record.project,
-        requirement: Requirement { platform, pool: run.record.pool.clone(), asks: Privileges::default() },
+        requirement: Requirement { platform, pool: run.record.pool.clone(), asks: asks(run, group) },
         emulation: run.record.emulation,
         avoid: run.record.groups[group.index()].avoid.as_ref(),
     }
+}
+
+/// What the commands of a group ask for of their host.
+fn asks(run: &Run, group: GroupId) -> Privileges {
+    let mut asks = Privileges::default();
+    for unit in run.units_of(group) {
+        if let Action::Cmd(cmd) = &run.plan.units[unit.index()].action {
+            asks.privileged |= cmd.privileged;
+            asks.engine_socket |= cmd.engine_socket;
+        }
+    }
+    asks
 }
 
 /// All ready units of a group are assigned.

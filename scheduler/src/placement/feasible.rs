@@ -2,7 +2,7 @@
 
 use super::{Candidate, Want};
 use acre_model::{
-    capability::{Engine, Mode},
+    capability::{Engine, Mode, Privileges},
     fleet::Readiness,
     ids::PoolName,
     platform::Platform,
@@ -19,6 +19,8 @@ pub enum Reason {
     OtherPlatform(Platform),
     /// Its engine only emulates the platform, and the run forbids that.
     OnlyEmulated(Platform),
+    /// Its configuration does not give steps what the group asks for.
+    NotAllowed(Privileges),
     /// Its engine does not answer.
     EngineDown(String),
     /// It takes no new work.
@@ -40,6 +42,11 @@ impl fmt::Display for Reason {
             Self::OtherPool(pool) => write!(f, "in pool {pool}"),
             Self::OtherPlatform(platform) => write!(f, "does not serve {platform}"),
             Self::OnlyEmulated(platform) => write!(f, "only emulates {platform}, which the run forbids"),
+            Self::NotAllowed(asked) => f.write_str(match (asked.privileged, asked.engine_socket) {
+                (_, false) => "does not allow privileged steps",
+                (false, true) => "does not allow steps with the engine's socket",
+                (true, true) => "does not allow privileged steps, or steps with the engine's socket",
+            }),
             Self::EngineDown(why) => write!(f, "{why}"),
             Self::Draining => f.write_str("draining"),
             Self::Disconnected => f.write_str("not connected"),
@@ -57,12 +64,26 @@ pub(super) fn ever<K>(agent: &Candidate<'_>, want: &Want<'_, K>) -> Result<Mode,
     if let Engine::Down(why) = &capability.engine {
         return Err(Reason::EngineDown(why.clone()));
     }
-    let Some(platform) = &want.requirement.platform else { return Ok(Mode::Native) };
-    match capability.mode(platform) {
-        None => Err(Reason::OtherPlatform(platform.clone())),
-        Some(Mode::Emulated) if want.emulation == Emulation::Never => Err(Reason::OnlyEmulated(platform.clone())),
-        Some(mode) => Ok(mode),
+    let mode = match &want.requirement.platform {
+        None => Mode::Native,
+        Some(platform) => match capability.mode(platform) {
+            None => return Err(Reason::OtherPlatform(platform.clone())),
+            Some(Mode::Emulated) if want.emulation == Emulation::Never => {
+                return Err(Reason::OnlyEmulated(platform.clone()));
+            }
+            Some(mode) => mode,
+        },
+    };
+    let Privileges { privileged, engine_socket } = want.requirement.asks;
+    let (has, asked) = (capability.allows, want.requirement.asks);
+    if has.cover(asked) {
+        return Ok(mode);
     }
+    // Only what is missing is told.
+    Err(Reason::NotAllowed(Privileges {
+        privileged: privileged && !has.privileged,
+        engine_socket: engine_socket && !has.engine_socket,
+    }))
 }
 
 /// Whether `agent` can take `want` now, with `busy` of its slots taken.

@@ -6,7 +6,7 @@ use acre_model::{
     capability::{Capability, Engine, Mode, Privileges, Served},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
-    outcome::{Cause, Outcome},
+    outcome::{Cause, Outcome, Skip},
     plan::{
         Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Plan, Push, Reports, ResolvedSource, Rules,
         Unit,
@@ -27,6 +27,8 @@ pub(super) struct Farm {
     sessions: BTreeMap<AgentId, SessionId>,
     runs: BTreeMap<String, RunId>,
     revision: u64,
+    /// The last attempts that scripts ended, by `run.unit`.
+    over: BTreeMap<String, (AgentId, AttemptState)>,
     /// Runs that ended, with how.
     pub(super) ended: Vec<(String, String)>,
 }
@@ -65,6 +67,11 @@ impl Farm {
                 let plan = plan(&lines[1..], true);
                 let run = self.runs[run].clone();
                 self.event(Event::Compiled { run, plan: Ok((Arc::new(plan), digest())) });
+            }
+            ["afterwards", unit, code, ref text @ ..] => self.afterwards(unit, code.parse().unwrap(), &text.join(" ")),
+            ["unsent", unit, ref why @ ..] => {
+                let (agent, attempt, fence) = self.attempt(unit);
+                self.event(Event::AttemptUnsent { agent, attempt, fence, why: why.join(" ") });
             }
             ["faulty", run] => {
                 let run = self.runs[run].clone();
@@ -155,8 +162,13 @@ impl Farm {
     }
 
     fn ended(&mut self, unit: &str, how: &[&str]) {
+        let mut code = None;
         let outcome = match how {
             ["ok"] => Outcome::Succeeded,
+            ["exit", "0"] => {
+                code = Some(0);
+                Outcome::Succeeded
+            }
             ["fail", code] => {
                 Outcome::Failed { exit_code: Some(code.parse().unwrap()), message: format!("exit code {code}") }
             }
@@ -165,7 +177,22 @@ impl Farm {
             ["timeout"] => Outcome::TimedOut { limit_ms: 1000 },
             other => panic!("unknown outcome {other:?}"),
         };
-        self.told(unit, Progress::Ended(self.end(outcome)));
+        let mut ended = self.end(outcome);
+        ended.result.exit_code = code;
+        let (agent, attempt, fence) = self.attempt(unit);
+        self.over
+            .insert(unit.to_owned(), (agent.clone(), AttemptState { attempt, fence, progress: Progress::Preparing }));
+        self.told(unit, Progress::Ended(ended));
+    }
+
+    /// What the agent of an attempt that ended tells of its container later.
+    fn afterwards(&mut self, unit: &str, code: i64, text: &str) {
+        let (agent, mut attempt) = self.over[unit].clone();
+        let mut ended = self.end(Outcome::Succeeded);
+        ended.result.exit_code = Some(code);
+        ended.result.afterwards = Some(text.to_owned());
+        attempt.progress = Progress::Ended(ended);
+        self.tell(agent, attempt);
     }
 
     pub(super) fn end(&self, outcome: Outcome) -> Ended {
@@ -212,7 +239,8 @@ impl Farm {
                 });
                 let key = &group.key;
                 let name = format!("{}/{}", self.name(&key.run), key.group.0);
-                format!("{name}.{}[{}]", key.incarnation, attempts.collect::<Vec<_>>().join(" "))
+                let fetched = group.fetched.iter().map(|(source, _)| format!("fetched-by-{}", source.0));
+                format!("{name}.{}[{}]", key.incarnation, attempts.chain(fetched).collect::<Vec<_>>().join(" "))
             });
             let groups: Vec<String> = groups.collect();
             let groups = if groups.is_empty() { "nothing".to_owned() } else { groups.join(" ") };
@@ -231,7 +259,11 @@ fn shown(unit: &Unit, record: &crate::farm::UnitRecord) -> String {
         UnitState::Ready => "ready".to_owned(),
         UnitState::Active { agent, started_at: None, .. } => format!("assigned {agent}#{}", record.attempts),
         UnitState::Active { agent, .. } => format!("running {agent}#{}", record.attempts),
-        UnitState::Ended { outcome: Outcome::Succeeded, .. } => "ok".to_owned(),
+        UnitState::Ended { outcome: Outcome::Succeeded, result, .. } => match &result.afterwards {
+            Some(afterwards) => format!("ok ({afterwards})"),
+            None => "ok".to_owned(),
+        },
+        UnitState::Ended { outcome: Outcome::Skipped(Skip::Condition), .. } => "left out".to_owned(),
         UnitState::Ended { outcome: Outcome::Skipped(_), .. } => "skipped".to_owned(),
         UnitState::Ended { outcome: Outcome::Failed { .. }, .. } => "failed".to_owned(),
         UnitState::Ended { outcome: Outcome::Infrastructure { cause, .. }, .. } => format!("{cause:?}"),
@@ -257,12 +289,13 @@ fn capability(options: &[&str]) -> Capability {
             Engine::Ready { name: "simulated".into(), version: "1".into(), buildkit: true, containerd_store: false }
         },
         version: "0.1.0".to_owned(),
-        allows: Privileges::default(),
+        allows: Privileges { privileged: options.contains(&"privileged"), engine_socket: options.contains(&"socket") },
     }
 }
 
-/// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again]`; `fetched`: the source
-/// unit comes first.
+/// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
+/// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket]`, of a build `[uses=SOURCE]`; `fetched`: the
+/// source unit comes first.
 pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
     let mut plan = Plan::default();
     let source = fetched.then_some("source source");
@@ -285,6 +318,9 @@ fn add_unit(plan: &mut Plan, line: &str) {
         after.push(UnitId(0));
     }
     let kind = words[1];
+    let codes = |name: &str| {
+        option(name).into_iter().flat_map(|codes| codes.split(',')).map(|code| code.parse().unwrap()).collect()
+    };
     plan.units.push(Unit {
         id,
         name: format!("{}@{platform}", words[0]),
@@ -293,7 +329,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
         platform,
         group,
         after,
-        action: action(kind, words[0]),
+        action: action(kind, &words, option("uses").map(place)),
         rules: Rules {
             timeout_ms: 600_000,
             start_delay_ms: 0,
@@ -307,7 +343,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
         },
         reports: Reports::default(),
         artifacts: Vec::new(),
-        condition: Condition::default(),
+        condition: Condition { exited_with: codes("exited-with"), exited_without: codes("exited-without") },
     });
     let platform = plan.units[id.index()].platform.clone();
     if group.index() == plan.groups.len() {
@@ -316,14 +352,18 @@ fn add_unit(plan: &mut Plan, line: &str) {
     plan.groups[group.index()].units.push(id);
 }
 
-fn action(kind: &str, name: &str) -> Action {
+fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
+    let name = words[0];
     match kind {
         "source" => {
             let repository = "https://h.example/r.git".into();
             Action::Source(Fetch::Git(GitAddress { repository, reference: None, subdirectory: None }))
         }
         "build" => Action::Build(Build {
-            context: Context::Tree(String::new()),
+            context: match uses {
+                Some(source) => Context::Fetched { source, folder: String::new() },
+                None => Context::Tree(String::new()),
+            },
             dockerfile: "Dockerfile".into(),
             tags: vec![format!("{name}:1").parse().unwrap()],
             arguments: Vec::new(),
@@ -341,7 +381,13 @@ fn action(kind: &str, name: &str) -> Action {
             dependencies: Some(Vec::new()),
         }),
         "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
-        "cmd" => Action::Cmd(Cmd { image: "base".into(), ..Cmd::default() }),
+        "cmd" => Action::Cmd(Cmd {
+            image: "base".into(),
+            detach: words.contains(&"detach"),
+            privileged: words.contains(&"privileged"),
+            engine_socket: words.contains(&"socket"),
+            ..Cmd::default()
+        }),
         other => panic!("unknown kind {other}"),
     }
 }

@@ -100,10 +100,12 @@ fn outcome(how: u8) -> Outcome {
 /// Units that each wait for the one before, or not; in one group, or in groups of their own.
 fn lines(units: &[(u8, bool, bool)]) -> Vec<String> {
     let line = |(index, (kind, waits, always)): (usize, &(u8, bool, bool))| {
+        let condition = if kind % 7 == 0 { " exited-with=1" } else { "" };
         let kind = ["cmd", "build", "push"][usize::from(kind % 3)];
         let after = if *waits && index > 0 { format!(" after=u{}", index - 1) } else { String::new() };
         let group = if kind == "cmd" || index == 0 { " group=0" } else { "" };
-        format!("u{index} {kind}{group}{after}{}", if *always { " always" } else { "" })
+        let detach = if kind == "cmd" && index % 2 == 1 { " detach" } else { "" };
+        format!("u{index} {kind}{group}{after}{condition}{detach}{}", if *always { " always" } else { "" })
     };
     units.iter().enumerate().map(line).collect()
 }
