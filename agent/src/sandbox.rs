@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::Works,
-    engine::{EngineError, Labels, SandboxSpec},
+    engine::{EngineError, Labels, Login, Logins, SandboxSpec},
     labels, source,
 };
 use acre_model::{
@@ -53,6 +53,7 @@ pub(crate) struct Sandbox {
     agent: Labels,
     wants_network: bool,
     images: Mutex<BTreeMap<Reference, Digest>>,
+    logins: Logins,
     network: OnceCell<String>,
     filled: OnceCell<()>,
     /// Says, to a later process, that the workspace has its files.
@@ -78,6 +79,7 @@ impl Sandbox {
             agent: labels::of_agent(farm, &works.config.id),
             wants_network: group.network,
             images: Mutex::default(),
+            logins: logins(group),
             network: OnceCell::new(),
             filled: OnceCell::new(),
         }
@@ -92,6 +94,11 @@ impl Sandbox {
     pub(crate) fn image(&self, reference: &Reference) -> Option<Digest> {
         let full = reference.clone().with_default_tag();
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
+    }
+
+    /// The run's logins to registries.
+    pub(crate) fn logins(&self) -> Logins {
+        self.logins.clone()
     }
 
     /// Opens it for containers to be created in: its network is there. Returns it as a container needs to know it.
@@ -139,4 +146,13 @@ impl Sandbox {
         }
         drop(fs::remove_file(&self.marker));
     }
+}
+
+/// Logins in the words of engines, whose passwords are text.
+fn logins(group: &DesiredGroup) -> Logins {
+    let logins = group.confidential.logins.iter().map(|login| {
+        let secret = String::from_utf8_lossy(login.password.expose()).into_owned();
+        (login.registry.clone(), Login { username: login.username.clone(), secret })
+    });
+    logins.collect()
 }
