@@ -7,7 +7,7 @@ use crate::{
 };
 use acre_model::{
     digest::Digest,
-    ids::ProjectName,
+    ids::{ProjectName, UnitId},
     reference::Reference,
     session::{DesiredGroup, GroupKey},
 };
@@ -53,6 +53,7 @@ pub(crate) struct Sandbox {
     agent: Labels,
     wants_network: bool,
     images: Mutex<BTreeMap<Reference, Digest>>,
+    fetched: Mutex<BTreeMap<UnitId, Digest>>,
     logins: Logins,
     network: OnceCell<String>,
     filled: OnceCell<()>,
@@ -79,6 +80,7 @@ impl Sandbox {
             agent: labels::of_agent(farm, &works.config.id),
             wants_network: group.network,
             images: Mutex::default(),
+            fetched: Mutex::default(),
             logins: logins(group),
             network: OnceCell::new(),
             filled: OnceCell::new(),
@@ -94,6 +96,16 @@ impl Sandbox {
     pub(crate) fn image(&self, reference: &Reference) -> Option<Digest> {
         let full = reference.clone().with_default_tag();
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
+    }
+
+    /// The trees that source units of the plan have fetched so far.
+    pub(crate) fn set_fetched(&self, trees: Vec<(UnitId, Digest)>) {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).extend(trees);
+    }
+
+    /// The tree that a source unit has fetched.
+    pub(crate) fn fetched(&self, source: UnitId) -> Option<Digest> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).get(&source).copied()
     }
 
     /// The run's logins to registries.

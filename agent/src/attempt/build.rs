@@ -2,7 +2,7 @@
 
 use super::{Done, Failure, Job};
 use crate::{
-    engine::{BuildRequest, DockerfileText, EngineError, Logins, Said},
+    engine::{BuildRequest, DockerfileText, EngineError, Said},
     logs::Spool,
     source::Files,
 };
@@ -39,7 +39,7 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
         context: Arc::new(files.below(&folder)),
         dockerfile,
         shared_key: shared_key(job, &folder),
-        logins: Logins::default(),
+        logins: job.attempt.sandbox.logins(),
     };
     job.works.contact.fresh().await;
     job.started()?;
@@ -58,14 +58,18 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
 /// The files that the build's paths are relative to, and the folder in them that is the context.
 async fn files(job: &Job, build: &Build) -> Result<(Files, String), Failure> {
     let sandbox = &job.attempt.sandbox;
-    let (files, folder) = match (&build.context, sandbox.tree) {
-        (Context::Tree(folder), Some(tree)) => {
-            (Files::of_tree(&job.works, &sandbox.project, tree).await?, folder.clone())
-        }
-        (Context::Workspace(folder), _) => (workspace(job).await?, folder.clone()),
-        (Context::Fetched { .. } | Context::Tree(_), None) | (Context::Empty, _) | (Context::Fetched { .. }, _) => {
-            (Files::none(), String::new())
-        }
+    let of_tree = |tree| Files::of_tree(&job.works, &sandbox.project, tree);
+    let (files, folder) = match &build.context {
+        Context::Tree(folder) => match sandbox.tree {
+            Some(tree) => (of_tree(tree).await?, folder.clone()),
+            None => (Files::none(), folder.clone()),
+        },
+        Context::Fetched { source, folder } => match sandbox.fetched(*source) {
+            Some(tree) => (of_tree(tree).await?, folder.clone()),
+            None => return Err(EngineError::Transfer("the context that was fetched is not known".to_owned()).into()),
+        },
+        Context::Workspace(folder) => (workspace(job).await?, folder.clone()),
+        Context::Empty => (Files::none(), String::new()),
     };
     if files.has_folder(&folder) {
         return Ok((files, folder));

@@ -1,7 +1,7 @@
 //! Push units: an image that this run built, or that the engine has, goes to its registry.
 
 use super::{Done, Failure, Job, build::listening};
-use crate::engine::{EngineError, Logins};
+use crate::engine::EngineError;
 use acre_model::{attempt::UnitResult, digest::Digest, plan::Push, reference::Reference};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn once(job: &Job, reference: &Reference) -> Result<Result<Digest, EngineE
     {
         return Ok(Err(error));
     }
-    let logins = Logins::default();
+    let logins = job.attempt.sandbox.logins();
     listening(job, |say| {
         let logins = &logins;
         async move { runtime.push(reference, logins, &say).await }
