@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_login_stands_in_a_header_and_in_no_address() {
-        let fetch = |repository: &str| Fetch { repository: repository.into(), reference: None, subdirectory: None };
+        let fetch = |repository: &str| GitAddress { repository: repository.into(), reference: None, subdirectory: None };
         let text = configuration(&fetch("https://me:to%40ken@host.example/r.git"));
         assert!(text.contains("url = \"https://host.example/r.git\"") && text.contains("Basic bWU6dG9Aa2Vu"), "{text}");
         let text = configuration(&fetch("https://host.example/a\"b\n[core]\n\thooksPath = x"));

@@ -116,6 +116,10 @@ mod tests {
             add_hosts: Vec::new(),
             network: None,
             shm_size: None,
+            secrets: Vec::new(),
+            ssh: Vec::new(),
+            cache_from: Vec::new(),
+            cache_to: Vec::new(),
             dependencies: None,
         };
         change(&mut build);
