@@ -11,6 +11,7 @@ mod contact;
 pub mod engine;
 mod labels;
 mod logs;
+mod mask;
 mod networks;
 mod parts;
 mod reaper;

@@ -176,6 +176,7 @@ impl Roster {
             .entry(desired.key.clone())
             .or_insert_with(|| Group { sandbox: Arc::new(Sandbox::new(works, farm, &desired)), closing: false });
         group.sandbox.set_images(desired.images);
+        group.sandbox.set_masks(&desired.confidential);
         group.sandbox.set_fetched(desired.fetched);
         let sandbox = group.sandbox.clone();
         for attempt in desired.attempts {

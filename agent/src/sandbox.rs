@@ -3,13 +3,15 @@
 use crate::{
     attempt::Works,
     engine::{EngineError, Labels, Login, Logins, SandboxSpec},
-    labels, source,
+    labels,
+    mask::Masks,
+    source,
 };
 use acre_model::{
     digest::Digest,
     ids::{ProjectName, UnitId},
     reference::Reference,
-    session::{DesiredGroup, GroupKey},
+    session::{DesiredGroup, GroupKey, Opened},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,6 +57,8 @@ pub(crate) struct Sandbox {
     images: Mutex<BTreeMap<Reference, Digest>>,
     fetched: Mutex<BTreeMap<UnitId, Digest>>,
     logins: Logins,
+    /// What is masked, and the secrets it was made of.
+    masks: Mutex<(Opened, Masks)>,
     network: OnceCell<String>,
     filled: OnceCell<()>,
     /// Says, to a later process, that the workspace has its files.
@@ -82,6 +86,7 @@ impl Sandbox {
             images: Mutex::default(),
             fetched: Mutex::default(),
             logins: logins(group),
+            masks: Mutex::default(),
             network: OnceCell::new(),
             filled: OnceCell::new(),
         }
@@ -106,6 +111,19 @@ impl Sandbox {
     /// The tree that a source unit has fetched.
     pub(crate) fn fetched(&self, source: UnitId) -> Option<Digest> {
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner).get(&source).copied()
+    }
+
+    /// What is masked from now on: more of it becomes known as more units are opened.
+    pub(crate) fn set_masks(&self, opened: &Opened) {
+        let mut masks = self.masks.lock().unwrap_or_else(PoisonError::into_inner);
+        if masks.0 != *opened {
+            *masks = (opened.clone(), Masks::new(opened));
+        }
+    }
+
+    /// What is taken out of everything that leaves the agent.
+    pub(crate) fn masks(&self) -> Masks {
+        self.masks.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     /// The run's logins to registries.

@@ -80,7 +80,7 @@ async fn adopt(job: &Job) -> Result<Container, Failure> {
         // The agent ended between its note that it starts the container and the start.
         Some(found) if !found.started => Ok(Container { id: found.id, running: None }),
         Some(found) => {
-            let running = runtime.reattach(&found.id, job.spool.seen()).await?;
+            let running = runtime.reattach(&found.id, job.spool.read_again()).await?;
             Ok(Container { id: found.id, running: Some(running) })
         }
         None if job.attempt.unit.rules.may_run_again => {

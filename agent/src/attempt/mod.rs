@@ -161,7 +161,10 @@ pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandl
     let ended = match works.spools.spool(&id) {
         Ok(spool) => match spool.ended() {
             Some(ended) => ended,
-            None => Job { works: works.clone(), attempt, spool, roster: roster.clone() }.run().await,
+            None => {
+                spool.mask(&attempt.sandbox.masks());
+                Job { works: works.clone(), attempt, spool, roster: roster.clone() }.run().await
+            }
         },
         Err(error) => disk_failed(&works, &error.to_string()),
     };
@@ -187,6 +190,8 @@ impl Job {
             Ok(result) => (Outcome::Succeeded, result),
             Err(Failure { outcome, result }) => (outcome, result),
         };
+        let masks = self.attempt.sandbox.masks();
+        let (outcome, result) = (masks.outcome(outcome), masks.result(result));
         let detached = matches!(&self.attempt.unit.action, Action::Cmd(cmd) if cmd.detach) && outcome.succeeded();
         let ended = self.conclude(began, outcome, result);
         if !detached {
@@ -204,7 +209,8 @@ impl Job {
         let is_success = outcome.succeeded();
         let ignored = matches!(outcome, Outcome::Failed { .. } | Outcome::TimedOut { .. })
             && self.attempt.unit.rules.ignore_errors;
-        let written = self.spool.flush_tail(at).and_then(|()| {
+        let flushed = self.spool.output_ended(at).and_then(|()| self.spool.flush_tail(at));
+        let written = flushed.and_then(|()| {
             if ignored {
                 let line = format!(
                     "Step ID: {step} encountered an error: {outcome}, but is set to ignore errors. Continuing..."

@@ -1,9 +1,12 @@
 //! The log of one attempt on disk, and the two small files beside it that say how far the attempt has come.
 //!
-//! A spool outlives its process: what was written is there after a crash, and is sent from where the farm left off.
+//! Everything that goes in is masked first, so that no secret lies on the disk either. A spool outlives its process: what was written is there after a crash, and is sent from where the farm left off.
 
 use super::frames;
-use crate::engine::Seen;
+use crate::{
+    engine::Seen,
+    mask::{self, Masks},
+};
 use acre_model::{
     attempt::Ended,
     log::{Frame, Stream},
@@ -43,6 +46,12 @@ struct Inner {
     /// Bytes of the file.
     size: u64,
     seen: Seen,
+    /// For acre's own lines.
+    masks: Masks,
+    /// Standard output and standard error on their way in.
+    masking: [mask::Stream; 2],
+    /// Masked output that comes again, and is left out.
+    again: Seen,
     acked: u64,
     /// Nothing more is written.
     closed: bool,
@@ -72,8 +81,22 @@ impl Spool {
         file.set_len(size)?;
         let closed = folder.join("ended").exists();
         let over = (end >= cap.saturating_sub(TAIL)).then(Over::default);
-        let inner =
-            Inner { file, end, size, seen, acked: 0, closed, forgotten: false, status: None, over, read_mark: (0, 0) };
+        let masks = Masks::default();
+        let inner = Inner {
+            file,
+            end,
+            size,
+            seen,
+            masking: [masks.stream(), masks.stream()],
+            masks,
+            again: Seen::default(),
+            acked: 0,
+            closed,
+            forgotten: false,
+            status: None,
+            over,
+            read_mark: (0, 0),
+        };
         Ok(Self { folder: folder.to_owned(), cap, changed, inner: Mutex::new(inner) })
     }
 
@@ -85,29 +108,43 @@ impl Spool {
         self.changed.send_modify(|count| *count += 1);
     }
 
+    /// From now on, these secrets are taken out of all that is written.
+    pub(crate) fn mask(&self, masks: &Masks) {
+        let mut inner = self.lock();
+        inner.masking = [masks.stream(), masks.stream()];
+        inner.masks = masks.clone();
+    }
+
+    /// A container's output is to be read again. Says from where; what comes from there, and is stored already, is left
+    /// out. Where there are secrets, that is from its first byte: how much of it is stored is known as masked only.
+    pub(crate) fn read_again(&self) -> Seen {
+        let mut inner = self.lock();
+        if inner.masks.is_empty() {
+            return inner.seen;
+        }
+        inner.again = inner.seen;
+        Seen::default()
+    }
+
     /// Appends output of the attempt; over the cap, only its end will be kept.
     pub(crate) fn write(&self, at: Timestamp, stream: Stream, data: &[u8]) -> Result<(), SpoolError> {
         let mut inner = self.lock();
-        inner.see(stream, data.len() as u64);
-        for piece in data.chunks(Frame::LIMIT) {
-            let is_full = inner.end + piece.len() as u64 > self.cap.saturating_sub(TAIL);
-            match &mut inner.over {
-                Some(over) => over.push(at, stream, piece),
-                None if is_full => {
-                    let notice = format!(
-                        "{} The log is over its limit of {} MiB: from here on only its last {} MiB is kept.\n",
-                        at.as_log_time(),
-                        self.cap / (1024 * 1024),
-                        TAIL / (1024 * 1024)
-                    );
-                    inner.append(at, Stream::Notice, notice.as_bytes())?;
-                    let mut over = Over::default();
-                    over.push(at, stream, piece);
-                    inner.over = Some(over);
-                }
-                None => inner.append(at, stream, piece)?,
-            }
+        let shown = inner.masking[usize::from(stream == Stream::Stderr)].push(data);
+        inner.put(at, stream, &shown, self.cap)?;
+        drop(inner);
+        self.wake();
+        Ok(())
+    }
+
+    /// The output of a container, build or push is complete: what was held back, since it might have been the beginning
+    /// of a secret, is written.
+    pub(crate) fn output_ended(&self, at: Timestamp) -> Result<(), SpoolError> {
+        let mut inner = self.lock();
+        for (index, stream) in [Stream::Stdout, Stream::Stderr].into_iter().enumerate() {
+            let rest = inner.masking[index].finish();
+            inner.put(at, stream, &rest, self.cap)?;
         }
+        inner.again = Seen::default();
         drop(inner);
         self.wake();
         Ok(())
@@ -115,8 +152,10 @@ impl Spool {
 
     /// Appends one of acre's own lines, with its time in front. These are few, and never left out.
     pub(crate) fn notice(&self, at: Timestamp, line: &str) -> Result<(), SpoolError> {
-        let text = format!("{} {line}\n", at.as_log_time());
-        self.lock().append_all(at, Stream::Notice, text.as_bytes())?;
+        let mut inner = self.lock();
+        let text = format!("{} {}\n", at.as_log_time(), inner.masks.text(line));
+        inner.append_all(at, Stream::Notice, text.as_bytes())?;
+        drop(inner);
         self.wake();
         Ok(())
     }
@@ -139,7 +178,9 @@ impl Spool {
 
     /// What the attempt is at, for a terminal.
     pub(crate) fn set_status(&self, text: String) {
-        self.lock().status = Some(text);
+        let mut inner = self.lock();
+        inner.status = Some(inner.masks.text(&text));
+        drop(inner);
         self.wake();
     }
 
@@ -151,11 +192,6 @@ impl Spool {
     /// Bytes of log so far.
     pub(crate) fn end(&self) -> u64 {
         self.lock().end
-    }
-
-    /// Output that is stored already, by stream.
-    pub(crate) fn seen(&self) -> Seen {
-        self.lock().seen
     }
 
     /// Frames from `offset` on, the first one cut to begin there; at most 512 KiB, empty at the end.
@@ -232,6 +268,35 @@ impl Spool {
 }
 
 impl Inner {
+    /// Writes masked output, but for what comes again.
+    fn put(&mut self, at: Timestamp, stream: Stream, data: &[u8], cap: u64) -> Result<(), SpoolError> {
+        let again = if stream == Stream::Stderr { &mut self.again.stderr } else { &mut self.again.stdout };
+        let skipped = usize::try_from(*again).unwrap_or(usize::MAX).min(data.len());
+        *again -= skipped as u64;
+        let data = &data[skipped..];
+        self.see(stream, data.len() as u64);
+        for piece in data.chunks(Frame::LIMIT) {
+            let is_full = self.end + piece.len() as u64 > cap.saturating_sub(TAIL);
+            match &mut self.over {
+                Some(over) => over.push(at, stream, piece),
+                None if is_full => {
+                    let notice = format!(
+                        "{} The log is over its limit of {} MiB: from here on only its last {} MiB is kept.\n",
+                        at.as_log_time(),
+                        cap / (1024 * 1024),
+                        TAIL / (1024 * 1024)
+                    );
+                    self.append(at, Stream::Notice, notice.as_bytes())?;
+                    let mut over = Over::default();
+                    over.push(at, stream, piece);
+                    self.over = Some(over);
+                }
+                None => self.append(at, stream, piece)?,
+            }
+        }
+        Ok(())
+    }
+
     fn see(&mut self, stream: Stream, bytes: u64) {
         match stream {
             Stream::Stdout => self.seen.stdout += bytes,
@@ -329,9 +394,34 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(folder.path().join("log")).unwrap();
         std::io::Write::write_all(&mut file, &[9, 0, 0, 0, 1, 2]).unwrap();
         let second = spool(folder.path(), 1 << 30);
-        assert_eq!(second.seen(), Seen { stdout: 6, stderr: 5 });
+        assert_eq!(second.read_again(), Seen { stdout: 6, stderr: 5 });
         second.write(AT, Stream::Stdout, b"!").unwrap();
         assert_eq!(text(&second, 0), "hello world!");
+    }
+
+    #[test]
+    fn a_secret_is_masked_across_pieces_and_when_output_comes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let masks = Masks::of([&b"hunter22"[..]].into_iter());
+        let first = spool(folder.path(), 1 << 30);
+        first.mask(&masks);
+        for piece in [&b"a hun"[..], b"ter22 b hun"] {
+            first.write(AT, Stream::Stdout, piece).unwrap();
+        }
+        first.notice(AT, "image hunter22").unwrap();
+        first.set_status("pulling hunter22".to_owned());
+        assert_eq!(first.take_status().as_deref(), Some("pulling ***"));
+        // The agent ends here, and its next process reads the container's output from its beginning.
+        let second = spool(folder.path(), 1 << 30);
+        second.mask(&masks);
+        assert_eq!(second.read_again(), Seen::default());
+        second.write(AT, Stream::Stdout, b"a hunter22 b hun").unwrap();
+        second.write(AT, Stream::Stdout, b"ter22 c hun").unwrap();
+        second.output_ended(AT).unwrap();
+        let text = text(&second, 0);
+        let output = text.split("image ***\n").collect::<Vec<_>>().concat();
+        assert!(output.starts_with("a *** b ") && output.ends_with("*** c hun"), "{text}");
+        assert!(!text.contains("hunter22"), "{text}");
     }
 
     #[test]
