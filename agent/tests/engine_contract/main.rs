@@ -51,6 +51,7 @@ on_docker! {
     mounts::a_key_that_is_not_there_fails_the_build_that_mounts_it,
     mounts::an_image_carries_its_cache_and_gives_it,
     mounts::stages_are_named_and_what_was_cached_is_told,
+    mounts::what_a_hostile_dockerfile_asks_for_is_refused,
     mounts::an_image_that_is_only_mounted_is_told,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     cut::an_engine_tells_what_it_is,

@@ -120,7 +120,8 @@ pub(crate) async fn an_image_that_is_only_mounted_is_told(bed: &Bed) {
 
 pub(crate) async fn stages_are_named_and_what_was_cached_is_told(bed: &Bed) {
     let mark = unique("stages");
-    let folder = || Folder::default().file("a", "x");
+    // Another test's file of the same content would be in the engine's cache.
+    let folder = || Folder::default().file("a", mark.as_str());
     let dockerfile = |last: &str| {
         format!(
             "FROM BASE AS made\nRUN echo {mark} > /one\nRUN echo two > /two\n\
@@ -148,6 +149,25 @@ pub(crate) async fn stages_are_named_and_what_was_cached_is_told(bed: &Bed) {
         let at_work =
             heard.iter().any(|said| matches!(said, Said::Status(text) if text.starts_with("[stage-1 4/4] RUN")));
         assert!(at_work, "{heard:?}");
+    }
+}
+
+pub(crate) async fn what_a_hostile_dockerfile_asks_for_is_refused(bed: &Bed) {
+    let line = "x".repeat(900 << 10);
+    let table = [
+        ("# syntax=evil/x:1\nFROM BASE\n".to_owned(), "Dockerfile:1: `# syntax=evil/x:1`"),
+        ("FROM BASE\nRUN --network=host true\n".to_owned(), "network"),
+        ("FROM BASE\nRUN --security=insecure true\n".to_owned(), "security"),
+        ("FROM BASE\nCOPY ../../x /\n".to_owned(), "not found"),
+        (format!("FROM BASE\nRUN {line}\n"), ""),
+        ("FROM BASE\n".repeat(1000) + "RUN exit 7\n", "exit code 7"),
+    ];
+    for (dockerfile, expected) in table {
+        let request = request(bed, &dockerfile, Folder::default());
+        let error = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await);
+        assert!(matches!(error, EngineError::Refused(_) | EngineError::BuildFailed { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(expected) && text.len() < 2000, "{expected}: {text}");
     }
 }
 

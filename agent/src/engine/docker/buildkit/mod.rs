@@ -15,6 +15,7 @@ mod services;
 mod session;
 mod ssh;
 mod stat;
+mod syntax;
 mod transfer;
 mod used;
 
@@ -77,6 +78,7 @@ impl BuildKit {
 
     async fn run(&self, request: &BuildRequest, say: &Saying) -> Result<Built, EngineError> {
         // Before anything is begun: they may be wrong.
+        syntax::check(request)?;
         let caches = self.caches(request, say).await?;
         let (secrets, keys) = (Secrets::new(&request.build.secrets)?, Keys::new(&request.build.ssh)?);
         let mut control =
