@@ -98,11 +98,9 @@ impl Masks {
             Outcome::Infrastructure { cause, message } => {
                 Outcome::Infrastructure { cause, message: self.text(&message) }
             }
-            Outcome::Succeeded
-            | Outcome::Canceled
-            | Outcome::TimedOut { .. }
-            | Outcome::Lost
-            | Outcome::Skipped(_) => outcome,
+            Outcome::Succeeded | Outcome::Canceled | Outcome::TimedOut { .. } | Outcome::Lost | Outcome::Skipped(_) => {
+                outcome
+            }
         }
     }
 

@@ -41,7 +41,7 @@ async fn sources_that_do_not_do_are_refused_with_a_remedy() {
     let table: [(&[&str], &str); 5] = [
         (&["check"], "has no task file (acb.yaml, acr-task.yaml, acre.yaml); name one with --file"),
         (&["check", "-f", "../acb.yaml"], "write a path relative to the source"),
-        (&["check", "https://h.example/r.git"], "fetch the repository and check its folder"),
+        (&["check", "https://h.example/r.git"], "fetch it and check its folder"),
         (&["check", "nowhere"], "does not exist"),
         (&["check", "/dev/null"], "give a command with --cmd"),
     ];

@@ -67,7 +67,7 @@ fn a_task_that_is_too_large_or_not_there_is_refused() {
         (&["-f", "nosuch.yaml", source.arg()], &["`nosuch.yaml` is looked up in the source", "where it is not"]),
         (&["-f", "../x.yaml", source.arg()], &["a path relative to the source, inside of it"]),
         (&[source.arg()], &["acb.yaml"]),
-        (&["/no/such/folder"], &["source `/no/such/folder` does not exist", "a git address or /dev/null"]),
+        (&["/no/such/folder"], &["source `/no/such/folder` does not exist", "an address, - or /dev/null"]),
         (&["/dev/null"], &["/dev/null has no task file", "--cmd"]),
     ] {
         let output = farm.acre(&[&["run"], words].concat());

@@ -2,7 +2,8 @@
 
 use acre_e2e::{engine::docker, farm::Farm, source::Source};
 
-/// Rules, each tried on the same files.
+/// Rules, each tried on the same files. (An exception with `**` below an ignored folder is not among them: there Docker's
+/// classic client and BuildKit differ.)
 const RULES: [&str; 12] = [
     "*.md\n!README.md\n",
     "**/*.log\n",
@@ -10,7 +11,7 @@ const RULES: [&str; 12] = [
     "/a/b\n",
     "a/*/c\n",
     "*\n!a\n",
-    "**\n!**/keep\n",
+    "**\n!docs/keep\n",
     "# comment\n\n  spaced  \n!\\!odd\n",
     "a/b/\n./docs/..\n",
     "[a-c]\n",
