@@ -50,7 +50,7 @@ impl Zone {
             _ if address.is_loopback() => Some(Self::Machine),
             _ if address.is_unspecified() || address == KEYS => None,
             // Link-local, site-local, multicast.
-            0xfe80..=0xfeff | 0xff00..=0xffff => None,
+            0xfe80..=0xffff => None,
             0xfc00..=0xfdff => Some(Self::Private),
             _ => Some(Self::Public),
         }

@@ -10,6 +10,9 @@ use tokio_util::task::AbortOnDropHandle;
 /// Path (without its query), status, further headers, body.
 pub(super) type Page = (&'static str, &'static str, &'static str, Vec<u8>);
 
+/// From the head of a request, and the server's own address, to the bytes of the answer.
+type Answer = dyn Fn(&str, &str) -> Vec<u8> + Send + Sync;
+
 /// A server on this machine, for as long as it lives.
 pub(super) struct Served {
     pub(super) address: String,
@@ -33,7 +36,7 @@ impl Served {
         Self::start(Some(Arc::new(answer))).await
     }
 
-    async fn start(answer: Option<Arc<dyn Fn(&str, &str) -> Vec<u8> + Send + Sync>>) -> Self {
+    async fn start(answer: Option<Arc<Answer>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, heard) = (listener.local_addr().unwrap().to_string(), Arc::<Mutex<String>>::default());
         let (hears, own) = (heard.clone(), address.clone());
@@ -59,12 +62,7 @@ impl Served {
     }
 }
 
-async fn serve(
-    mut client: TcpStream,
-    answer: Arc<dyn Fn(&str, &str) -> Vec<u8> + Send + Sync>,
-    own: String,
-    heard: Arc<Mutex<String>>,
-) {
+async fn serve(mut client: TcpStream, answer: Arc<Answer>, own: String, heard: Arc<Mutex<String>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match client.read_u8().await {
