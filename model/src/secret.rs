@@ -392,7 +392,7 @@ mod tests {
         for (value, filters, expected) in table {
             let secrets = secrets("a", value);
             let opened = Opener::new(&nonce, &secrets).open(&token("a", filters).write(&nonce));
-            assert_eq!(opened.map_or_else(|why| why.to_string(), |text| text), expected);
+            assert_eq!(opened.unwrap_or_else(|why| why.to_string()), expected);
         }
         let missing = Opener::new(&nonce, &BTreeMap::new()).open(&token("b", &[]).write(&nonce)).unwrap_err();
         assert_eq!(missing.to_string(), "the value of secret `b` is not there");
