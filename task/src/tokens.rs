@@ -80,7 +80,7 @@ mod tests {
         let table = [
             (format!("x {token} y"), "x {{.Secrets.a | quote}} y"),
             (format!("{clipped}…` is wrong"), "`…` is wrong"),
-            (format!("{clipped}"), "`…"),
+            (clipped.clone(), "`…"),
             ("plain".to_owned(), "plain"),
         ];
         for (text, expected) in table {

@@ -129,7 +129,7 @@ fn read_as(layout: &str, text: &str) -> Result<u64, gotmpl::TemplateError> {
                     if *element == "Jan" { 3 } else { rest.bytes().take_while(u8::is_ascii_alphabetic).count() };
                 let name = rest.get(..length).ok_or_else(fault)?;
                 let known = |month: &&str| *month == name || *element == "Jan" && month.starts_with(name);
-                let month = MONTHS.iter().position(|month| known(&month)).ok_or_else(fault)?;
+                let month = MONTHS.iter().position(known).ok_or_else(fault)?;
                 date[1] = month as u64 + 1;
                 rest = &rest[length..];
                 continue;
