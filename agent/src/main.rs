@@ -1,7 +1,10 @@
 //! `acre-agent`: carries out on one engine what a scheduler assigns.
 
 use acre_agent::{Config, Parts, SystemClock, connect, engine::docker::LocalEngine};
-use acre_model::ids::{AgentId, PoolName};
+use acre_model::{
+    capability::Privileges,
+    ids::{AgentId, PoolName},
+};
 use anyhow::{Context, anyhow, bail};
 use clap::Parser;
 use rustix::fs::{FlockOperation, flock};
@@ -47,9 +50,24 @@ struct Arguments {
     /// Stop what runs after this long without a word from the farm
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = acre_model::duration::parse)]
     stop_after: u64,
+    /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
+    #[arg(long)]
+    allow_privileged: bool,
+    /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
+    #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
+    engine_socket: Given,
     /// File descriptor that gets one line `ready` once the farm has welcomed the agent
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
+}
+
+/// Whether something is given to steps.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Given {
+    /// To those that ask for it
+    Allow,
+    /// To none
+    Deny,
 }
 
 fn main() -> ExitCode {
@@ -103,6 +121,8 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.pool = arguments.pool;
     config.slots = arguments.slots;
     config.exit_with_farm = arguments.exit_with_farm;
+    config.allows =
+        Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.isolation.stop_after_ms = arguments.stop_after;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts {

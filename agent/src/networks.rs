@@ -5,7 +5,7 @@ use crate::{
     engine::{EngineError, Labels, Runtime},
     labels,
 };
-use acre_model::session::GroupKey;
+use acre_model::{plan::Network, session::GroupKey};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
@@ -55,7 +55,8 @@ impl Networks {
         fs::write(self.marker(group), number.to_string())
             .map_err(|why| EngineError::Refused(format!("the agent's folder cannot be written: {why}")))?;
         // Also where it should be there: somebody may have pruned the engine's networks meanwhile.
-        self.runtime.make_network(&name, &labels).await?;
+        let network = Network { name: name.clone(), driver: "bridge".to_owned(), ipv6: false, skip_creation: false };
+        self.runtime.make_network(&network, &labels).await?;
         Ok(name)
     }
 

@@ -1,5 +1,9 @@
 //! A group's sandbox on the engine: its workspace, its home, its network, and the images its builds have left.
 
+mod secrets;
+
+pub(crate) use secrets::docker_config;
+
 use crate::{
     attempt::Works,
     engine::{EngineError, Labels, Login, Logins, SandboxSpec},
@@ -10,6 +14,7 @@ use crate::{
 use acre_model::{
     digest::Digest,
     ids::{ProjectName, UnitId},
+    plan::{Cmd, Volume},
     reference::Reference,
     session::{DesiredGroup, GroupKey, Opened},
 };
@@ -17,10 +22,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+/// What the network of a task that declares none is called in logs.
+const DEFAULT: &str = "default";
 
 /// Waits between two tries to remove it while the engine does not answer, in milliseconds.
 const RETRY_MS: u64 = 1_000;
@@ -61,6 +73,14 @@ pub(crate) struct Sandbox {
     masks: Mutex<(Opened, Masks)>,
     network: OnceCell<String>,
     filled: OnceCell<()>,
+    /// Volumes that the task declares; their files' texts are secrets.
+    volumes: Vec<Volume>,
+    held: OnceCell<()>,
+    /// The task's networks that are there, by their names on the engine.
+    declared: tokio::sync::Mutex<BTreeSet<String>>,
+    introduced: AtomicBool,
+    /// It is being removed.
+    closing: CancellationToken,
     /// Says, to a later process, that the workspace has its files.
     marker: PathBuf,
 }
@@ -72,6 +92,8 @@ impl Sandbox {
             name: format!("acre-{}", group.key),
             labels: labels::of_group(farm, &works.config.id, &group.key),
             network: None,
+            networks: group.networks.clone(),
+            memory: group.volumes.iter().map(|volume| volume.name.clone()).collect(),
         };
         Self {
             works: works.clone(),
@@ -89,6 +111,11 @@ impl Sandbox {
             masks: Mutex::default(),
             network: OnceCell::new(),
             filled: OnceCell::new(),
+            volumes: group.volumes.clone(),
+            held: OnceCell::new(),
+            declared: tokio::sync::Mutex::default(),
+            introduced: AtomicBool::new(false),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -131,24 +158,73 @@ impl Sandbox {
         self.logins.clone()
     }
 
-    /// Opens it for containers to be created in: its network is there. Returns it as a container needs to know it.
-    pub(crate) async fn open(&self) -> Result<SandboxSpec, EngineError> {
-        let lend = || self.works.networks.lend(&self.agent, &self.key);
+    /// Opens it for the container of a step to be created in: its networks are there. Returns it as a container needs to
+    /// know it. What is made is said.
+    pub(crate) async fn open(&self, cmd: &Cmd, say: impl Fn(&str)) -> Result<SandboxSpec, EngineError> {
+        if !self.introduced.swap(true, Ordering::Relaxed) {
+            say(&format!("Using {} as the home volume", self.spec.home()));
+        }
         let network = match self.wants_network {
-            true => Some(self.network.get_or_try_init(lend).await?.clone()),
+            true => Some(self.network.get_or_try_init(|| self.lend(&say)).await?.clone()),
             false => None,
         };
+        if let Some(name) = cmd.network.as_deref().filter(|name| is_of_task(name)) {
+            self.declare(name, &say).await?;
+        }
         Ok(SandboxSpec { network, ..self.spec.clone() })
     }
 
-    /// Makes it ready for containers to be started in: its workspace has the files of the source.
+    async fn lend(&self, say: &impl Fn(&str)) -> Result<String, EngineError> {
+        say(&format!("Creating Docker network: {DEFAULT}, driver: 'bridge'"));
+        let network = self.works.networks.lend(&self.agent, &self.key).await?;
+        say(&format!("Successfully set up Docker network: {DEFAULT}"));
+        Ok(network)
+    }
+
+    /// Has a network of the task made, unless it is there.
+    async fn declare(&self, name: &str, say: &impl Fn(&str)) -> Result<(), EngineError> {
+        let network = self.spec.declared(name);
+        let mut there = self.declared.lock().await;
+        if network.skip_creation || there.contains(&network.name) {
+            return Ok(());
+        }
+        say(&format!("Creating Docker network: {name}, driver: '{}'", network.driver));
+        self.works.parts.runtime.make_network(&network, &self.spec.labels).await?;
+        say(&format!("Successfully set up Docker network: {name}"));
+        there.insert(network.name);
+        Ok(())
+    }
+
+    /// Makes it ready for the container of a step to be started in: its workspace has the files of the source, the
+    /// volumes it mounts have theirs.
+    pub(crate) async fn ready_for(&self, cmd: &Cmd) -> Result<(), EngineError> {
+        let filled = self.ready();
+        let mounts_declared = cmd.volumes.iter().any(|(name, _)| self.spec.memory.contains(name));
+        if mounts_declared {
+            filled.await?;
+            return self.held.get_or_try_init(|| self.hold()).await.map(drop);
+        }
+        filled.await
+    }
+
+    /// Its workspace has the files of the source.
     pub(crate) async fn ready(&self) -> Result<(), EngineError> {
         self.filled.get_or_try_init(|| self.fill()).await.map(drop)
     }
 
+    async fn hold(&self) -> Result<(), EngineError> {
+        let held = secrets::of_task(&self.spec, &self.volumes)?;
+        self.works.parts.runtime.hold(&self.spec, &held).await
+    }
+
+    /// Resolves once it is being removed.
+    pub(crate) fn closing(&self) -> CancellationToken {
+        self.closing.clone()
+    }
+
     /// What its network is called in logs.
     pub(crate) const fn network_name(&self) -> &'static str {
-        if self.wants_network { "default" } else { "" }
+        if self.wants_network { DEFAULT } else { "" }
     }
 
     async fn fill(&self) -> Result<(), EngineError> {
@@ -164,6 +240,7 @@ impl Sandbox {
 
     /// Removes all of it from the engine. Tries for as long as the agent works.
     pub(crate) async fn remove(&self) {
+        self.closing.cancel();
         let mut own = self.spec.labels.clone();
         own.retain(|key, _| key != labels::RUN);
         while let Err(why) = self.works.parts.runtime.remove_labeled(&own).await {
@@ -176,6 +253,11 @@ impl Sandbox {
         }
         drop(fs::remove_file(&self.marker));
     }
+}
+
+/// Whether a `cmd` that names this network means one of the task.
+fn is_of_task(name: &str) -> bool {
+    !["none", "default", "bridge", "nat", "host"].contains(&name) && !name.contains(':')
 }
 
 /// Logins in the words of engines, whose passwords are text.

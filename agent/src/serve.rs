@@ -1,7 +1,7 @@
 //! Putting the agent together, and working until it is told to stop.
 
 use crate::{
-    attempt::{Traffic, Works},
+    attempt::{self, Traffic, Works},
     capability,
     config::Config,
     contact::Contact,
@@ -58,6 +58,7 @@ pub async fn run(
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
     source::forget_unfinished(&config.data);
+    attempt::forget_unfinished(&config.data);
     let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
     let works = Arc::new(Works {
         config: config.clone(),

@@ -1,9 +1,10 @@
 //! `cmd` units: one container in the group's sandbox, from created to ended, whatever happens to the agent meanwhile.
 
-use super::{Done, Failure, Job, build::listening, junit, tries::Deadline};
+use super::{Done, Failure, Job, build::listening, tries::Deadline};
 use crate::{
-    engine::{ContainerSpec, EngineError, Logins, Running, SandboxSpec},
+    engine::{ContainerSpec, EngineError, Running, SandboxSpec},
     labels,
+    sandbox::docker_config,
 };
 use acre_model::{
     attempt::UnitResult,
@@ -11,33 +12,42 @@ use acre_model::{
     plan::Cmd,
     reference::Reference,
 };
-use futures::{StreamExt as _, TryFutureExt as _};
+use futures::StreamExt as _;
+use std::time::Duration;
 
 pub(super) async fn run(job: &Job, cmd: &Cmd, try_number: u32, deadline: Deadline) -> Done {
     let arriving = job.works.traffic.arrive();
     let container = job.unless_interrupted(deadline, prepare(job, cmd, try_number)).await??;
-    let mut running = match container.running {
-        Some(running) => running,
-        None => {
-            job.unless_interrupted(deadline, job.works.contact.fresh()).await?;
-            job.works.traffic.may_start().await;
-            job.started()?;
-            job.works.parts.runtime.start(&container.id).await?
-        }
-    };
+    let started = start(job, container.running, &container.id, deadline).await;
     drop(arriving);
+    // From its start on the container itself keeps what was held for it.
+    container.docker_config.into_iter().for_each(|holder| remove(job, holder));
+    let mut running = started?;
     if cmd.detach {
-        return Ok(detach(job, running));
+        job.detach(running);
+        return Ok(UnitResult::default());
     }
     let done = finish(job, &container.id, &mut running, deadline).await;
-    discard(job, container.id, running);
+    discard(job, cmd, container.id, running);
     done
+}
+
+async fn start(job: &Job, running: Option<Running>, id: &str, deadline: Deadline) -> Result<Running, Failure> {
+    if let Some(running) = running {
+        return Ok(running);
+    }
+    job.unless_interrupted(deadline, job.works.contact.fresh()).await?;
+    job.works.traffic.may_start().await;
+    job.started()?;
+    Ok(job.works.parts.runtime.start(id).await?)
 }
 
 /// A container that is there: created, or still running from before the agent was restarted.
 struct Container {
     id: String,
     running: Option<Running>,
+    /// The container that holds its `$HOME/.docker`.
+    docker_config: Option<String>,
 }
 
 async fn prepare(job: &Job, cmd: &Cmd, try_number: u32) -> Result<Container, Failure> {
@@ -47,13 +57,24 @@ async fn prepare(job: &Job, cmd: &Cmd, try_number: u32) -> Result<Container, Fai
         tracing::info!(attempt = %job.attempt.id, %started, "looking for the container of an earlier process");
         return adopt(job).await;
     }
-    let sandbox = job.attempt.sandbox.open().await?;
+    let sandbox = job.attempt.sandbox.open(cmd, |line| job.say(line)).await?;
     let step = &job.attempt.unit.step;
     job.notice(&format!("Launching container with name: {step}"))?;
     let spec = spec(job, cmd, try_number, sandbox);
-    let filled = job.attempt.sandbox.ready().map_err(Failure::from);
-    let (id, ()) = futures::try_join!(create(job, cmd, &spec), filled)?;
-    Ok(Container { id, running: None })
+    let ready = async {
+        job.attempt.sandbox.ready_for(cmd).await?;
+        hold_docker_config(job, &spec).await.map_err(Failure::from)
+    };
+    let (id, docker_config) = futures::try_join!(create(job, cmd, &spec), ready)?;
+    Ok(Container { id, running: None, docker_config })
+}
+
+/// Has the run's logins in memory, for this container alone.
+async fn hold_docker_config(job: &Job, spec: &ContainerSpec) -> Result<Option<String>, EngineError> {
+    let Some(name) = spec.docker_config.clone() else { return Ok(None) };
+    let held = docker_config(name, &job.attempt.sandbox.logins());
+    job.works.parts.runtime.hold(&spec.sandbox, &held).await?;
+    Ok(Some(held.name))
 }
 
 /// Creates the container, with its image pulled if it is not there.
@@ -78,10 +99,10 @@ async fn adopt(job: &Job) -> Result<Container, Failure> {
     let found = runtime.find_containers(&labels).await?;
     match found.into_iter().max_by_key(|container| container.started) {
         // The agent ended between its note that it starts the container and the start.
-        Some(found) if !found.started => Ok(Container { id: found.id, running: None }),
+        Some(found) if !found.started => Ok(Container { id: found.id, running: None, docker_config: None }),
         Some(found) => {
             let running = runtime.reattach(&found.id, job.spool.read_again()).await?;
-            Ok(Container { id: found.id, running: Some(running) })
+            Ok(Container { id: found.id, running: Some(running), docker_config: None })
         }
         None if job.attempt.unit.rules.may_run_again => {
             let message = "the agent was restarted, and the container is gone".to_owned();
@@ -100,6 +121,8 @@ fn spec(job: &Job, cmd: &Cmd, try_number: u32, ready: SandboxSpec) -> ContainerS
     }
     let aliases = [attempt.unit.step.to_string()].into_iter().chain(cmd.name.clone());
     ContainerSpec {
+        allows: job.works.config.allows,
+        docker_config: cmd.registry_auth.then(|| format!("{name}-docker")),
         name,
         labels: labels::of_attempt(&sandbox.spec.labels, &attempt.id),
         image: built.map_or_else(|| cmd.image.clone(), |id| id.to_string()),
@@ -111,34 +134,37 @@ fn spec(job: &Job, cmd: &Cmd, try_number: u32, ready: SandboxSpec) -> ContainerS
     }
 }
 
+/// Pulls the image with the run's logins, again after a failure as the step says.
 async fn pull(job: &Job, cmd: &Cmd) -> Result<(), Failure> {
     let reference: Reference = cmd.image.parse().map_err(|why: acre_model::reference::BadReference| {
         Failure::from(Outcome::Failed { exit_code: None, message: why.to_string() })
     })?;
     let reference = reference.with_default_tag();
-    job.notice(&format!("Pulling image: {reference}"))?;
-    let (runtime, logins) = (&job.works.parts.runtime, Logins::default());
-    let platform = &job.attempt.unit.platform;
-    let pulled = listening(job, |say| {
-        let (reference, logins) = (&reference, &logins);
-        async move { runtime.pull(reference, Some(platform), logins, &say).await }
-    });
-    Ok(pulled.await??)
+    let mut left = cmd.pull_retries;
+    loop {
+        job.notice(&format!("Pulling image: {reference}"))?;
+        match pull_once(job, &reference).await? {
+            Err(error) if left > 0 => {
+                let wait = cmd.pull_retry_delay_ms;
+                let line = format!("Failed to pull image: {reference}: {error}; trying again in {} seconds", wait / 1000);
+                job.notice(&line)?;
+                left -= 1;
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            pulled => return Ok(pulled?),
+        }
+    }
 }
 
-/// The container goes on by itself; its output goes on into the log until it ends or its group does.
-fn detach(job: &Job, running: Running) -> UnitResult {
-    let (spool, clock) = (job.spool.clone(), job.works.parts.clock.clone());
-    job.works.tasks.spawn("detached output", async move {
-        let mut output = running.output;
-        while let Some(Ok((stream, bytes))) = output.next().await {
-            if spool.write(clock.now(), stream, &bytes).is_err() {
-                break;
-            }
-        }
-        spool.close();
-    });
-    UnitResult::default()
+/// The outer error is the log's, the inner one the engine's.
+async fn pull_once(job: &Job, reference: &Reference) -> Result<Result<(), EngineError>, Failure> {
+    let (runtime, logins) = (&job.works.parts.runtime, job.attempt.sandbox.logins());
+    let platform = &job.attempt.unit.platform;
+    listening(job, |say| {
+        let logins = &logins;
+        async move { runtime.pull(reference, Some(platform), logins, &say).await }
+    })
+    .await
 }
 
 /// Waits for the container's end and takes its output meanwhile. One that must stop gets TERM, then KILL.
@@ -158,8 +184,9 @@ async fn finish(job: &Job, id: &str, running: &mut Running, deadline: Deadline) 
             Some(interrupted)
         }
     };
+    job.spool.output_ended(job.now())?;
     let exit_code = (&mut running.exit).await?;
-    let result = UnitResult { exit_code: Some(exit_code), ..junit::collect(job).await };
+    let result = UnitResult { exit_code: Some(exit_code), ..UnitResult::default() };
     let step = &job.attempt.unit.step;
     match interrupted {
         Some(interrupted) => Err(Failure { outcome: interrupted.into(), result }),
@@ -168,8 +195,6 @@ async fn finish(job: &Job, id: &str, running: &mut Running, deadline: Deadline) 
             Ok(result)
         }
         None => {
-            job.notice(&format!("Container failed during run: {step}. No retries remaining."))
-                .or_else(|error| if job.attempt.unit.rules.retries == 0 { Err(error) } else { Ok(()) })?;
             let message = failure(exit_code);
             Err(Failure { outcome: Outcome::Failed { exit_code: Some(exit_code), message }, result })
         }
@@ -195,15 +220,30 @@ async fn copy_output(job: &Job, running: &mut Running) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A container that has ended is removed while the run goes on; its group's end removes it in any case.
-fn discard(job: &Job, id: String, running: Running) {
-    let (runtime, traffic) = (job.works.parts.runtime.clone(), job.works.traffic.clone());
+/// A container that has ended is removed while the run goes on, unless the step keeps it; its group's end removes it in
+/// any case.
+fn discard(job: &Job, cmd: &Cmd, id: String, running: Running) {
+    let traffic = job.works.traffic.clone();
     let left = traffic.leave(running.released);
+    let removal = (!cmd.keep).then(|| removal(job, id));
     job.works.tasks.spawn("remove container", async move {
         left.await;
+        if let Some(removal) = removal {
+            removal.await;
+        }
+    });
+}
+
+fn remove(job: &Job, id: String) {
+    job.works.tasks.spawn("remove container", removal(job, id));
+}
+
+fn removal(job: &Job, id: String) -> impl Future<Output = ()> + use<> {
+    let (runtime, traffic) = (job.works.parts.runtime.clone(), job.works.traffic.clone());
+    async move {
         traffic.may_remove().await;
         if let Err(why) = runtime.remove(&id).await {
             tracing::debug!(id, %why, "a container was not removed yet");
         }
-    });
+    }
 }

@@ -1,18 +1,24 @@
 //! An attempt: one unit, carried out once on this agent. Prepares, works, reports; survives a restart of the agent.
 
+mod artifacts;
 mod build;
 mod cmd;
+mod collect;
+mod coverage;
+mod detached;
+mod files;
 mod junit;
 mod push;
 mod traffic;
 mod tries;
 
+pub(crate) use artifacts::forget_unfinished;
 pub(crate) use traffic::Traffic;
 
 use crate::{
     config::Config,
     contact::Contact,
-    engine::{EngineError, Logins},
+    engine::{EngineError, Logins, Running},
     logs::{Spool, SpoolError, Spools},
     networks::Networks,
     parts::{Parts, Tasks},
@@ -29,7 +35,7 @@ use acre_model::{
     time::Timestamp,
 };
 use acre_tree::Cache;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tries::{Deadline, Interrupted};
 
@@ -120,6 +126,8 @@ pub(crate) struct Job {
     attempt: Attempt,
     spool: Arc<Spool>,
     roster: RosterHandle,
+    /// A detached container that has been started.
+    detached: Mutex<Option<Running>>,
 }
 
 /// Why an attempt's work did not succeed, with what it left all the same.
@@ -158,17 +166,23 @@ pub(crate) type Done = Result<UnitResult, Failure>;
 /// Carries an attempt out and tells the roster. One that an earlier process ended is only told.
 pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandle) {
     let id = attempt.id.clone();
-    let ended = match works.spools.spool(&id) {
-        Ok(spool) => match spool.ended() {
-            Some(ended) => ended,
-            None => {
-                spool.mask(&attempt.sandbox.masks());
-                Job { works: works.clone(), attempt, spool, roster: roster.clone() }.run().await
-            }
-        },
-        Err(error) => disk_failed(&works, &error.to_string()),
+    let spool = match works.spools.spool(&id) {
+        Ok(spool) => spool,
+        Err(error) => return roster.tell(Told::Ended(id, disk_failed(&works, &error.to_string()))),
     };
-    roster.tell(Told::Ended(id, ended));
+    if let Some(ended) = spool.ended() {
+        return roster.tell(Told::Ended(id, ended));
+    }
+    spool.mask(&attempt.sandbox.masks());
+    let job = Job { works: works.clone(), attempt, spool, roster: roster.clone(), detached: Mutex::default() };
+    let (ended, detached) = job.run().await;
+    if detached.is_none() {
+        job.spool.close();
+    }
+    roster.tell(Told::Ended(id, ended.clone()));
+    if let Some(running) = detached {
+        works.tasks.spawn("detached container", detached::follow(job, running, ended));
+    }
 }
 
 fn disk_failed(works: &Works, why: &str) -> Ended {
@@ -183,21 +197,23 @@ fn disk_failed(works: &Works, why: &str) -> Ended {
 }
 
 impl Job {
-    async fn run(self) -> Ended {
+    /// The attempt's end, and the container that outlives it, if one does.
+    async fn run(&self) -> (Ended, Option<Running>) {
         let began = self.now();
-        let done = tries::run(&self).await;
+        let done = tries::run(self).await;
         let (outcome, result) = match done {
             Ok(result) => (Outcome::Succeeded, result),
             Err(Failure { outcome, result }) => (outcome, result),
         };
         let masks = self.attempt.sandbox.masks();
         let (outcome, result) = (masks.outcome(outcome), masks.result(result));
-        let detached = matches!(&self.attempt.unit.action, Action::Cmd(cmd) if cmd.detach) && outcome.succeeded();
-        let ended = self.conclude(began, outcome, result);
-        if !detached {
-            self.spool.close();
-        }
-        ended
+        let detached = self.detached.lock().unwrap_or_else(PoisonError::into_inner).take();
+        (self.conclude(began, outcome, result), detached)
+    }
+
+    /// The container outlives the attempt.
+    fn detach(&self, running: Running) {
+        *self.detached.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     }
 
     /// The last lines of the log, and the end as the farm will hear it.
@@ -255,6 +271,11 @@ impl Job {
     /// Writes one of acre's own lines into the log.
     pub(crate) fn notice(&self, line: &str) -> Result<(), SpoolError> {
         self.spool.notice(self.now(), line)
+    }
+
+    /// Writes one of acre's own lines into the log; a disk that is full shows with the next one.
+    fn say(&self, line: &str) {
+        drop(self.notice(line));
     }
 
     /// The work begins: from now on it may have had an effect.

@@ -1,33 +1,30 @@
 //! Tries: what retries, repeats, delays and the time limit of a step make of its work.
 
-use super::{Done, Failure, Job, Stop};
+use super::{Done, Failure, Job, Stop, collect};
 use acre_model::{
+    attempt::UnitResult,
     outcome::Outcome,
     plan::{Action, Rules},
 };
 use std::time::Duration;
 use tokio::{sync::watch, time::Instant};
 
-/// What is done after a try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
-    /// Work again, after this many milliseconds.
-    Again { delay_ms: u64 },
-    /// It is over.
-    Over,
-}
-
-/// Works until the unit has succeeded, or may not try again, or must stop.
+/// Works until the unit has succeeded, or may not try again, or must stop; then takes what it left in the workspace.
 pub(super) async fn run(job: &Job) -> Done {
     let rules = &job.attempt.unit.rules;
-    job.sleep(rules.start_delay_ms).await?;
-    let spent = match job.spool.started() {
+    let earlier = job.spool.started();
+    let spent = match earlier {
         // Goes on after the agent was restarted.
         Some(started) => job.now().millis_since(started),
-        None => announce(job).map(|()| 0)?,
+        None => job.sleep(rules.start_delay_ms).await.map(|()| 0)?,
     };
     let left = Duration::from_millis(rules.timeout_ms.saturating_sub(spent));
-    all_tries(job, rules, Deadline { at: Instant::now() + left, limit_ms: rules.timeout_ms }).await
+    let deadline = Deadline { at: Instant::now() + left, limit_ms: rules.timeout_ms };
+    if earlier.is_none() {
+        job.unless_interrupted(deadline, introduce(job)).await??;
+    }
+    let done = all_executions(job, rules, deadline).await;
+    collect::after(job, done).await
 }
 
 /// When the unit's time is over.
@@ -105,63 +102,106 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) -> Stop {
     }
 }
 
-fn announce(job: &Job) -> Result<(), Failure> {
+/// The first lines of the log: what is set up for the step, and what the step is.
+async fn introduce(job: &Job) -> Result<(), Failure> {
     let (unit, sandbox) = (&job.attempt.unit, &job.attempt.sandbox);
-    let directory = match &unit.action {
-        Action::Cmd(cmd) => cmd.working_directory.as_deref().unwrap_or_default(),
-        _ => "/workspace",
-    };
+    let (mut directory, mut network) = ("/workspace", sandbox.network_name());
+    if let Action::Cmd(cmd) = &unit.action {
+        sandbox.open(cmd, |line| job.say(line)).await?;
+        if cmd.registry_auth {
+            job.notice("Setting up Docker configuration...")?;
+        }
+        directory = cmd.working_directory.as_deref().unwrap_or_default();
+        network = cmd.network.as_deref().unwrap_or(network);
+    }
     let line = format!(
-        "Executing step ID: {}. Timeout(sec): {}, Working directory: '{directory}', Network: '{}'",
+        "Executing step ID: {}. Timeout(sec): {}, Working directory: '{directory}', Network: '{network}'",
         unit.step,
         unit.rules.timeout_ms / 1000,
-        sandbox.network_name()
     );
     Ok(job.notice(&line)?)
 }
 
-async fn all_tries(job: &Job, rules: &Rules, deadline: Deadline) -> Done {
-    let (mut number, mut failures, mut successes) = (0, 0, 0);
-    let mut failed: Option<Failure> = None;
-    loop {
-        number += 1;
-        let seen = job.spool.end();
-        let done = job.work(number, deadline).await;
-        let may_help = done.as_ref().is_err_and(|failure| is_worth_a_retry(job, rules, failure, seen));
-        successes += u32::from(done.is_ok());
-        let next = next(rules, done.is_ok(), may_help, failures, successes);
-        failures += u32::from(done.is_err());
-        let Next::Again { delay_ms } = next else {
-            // Repeats are all executed; one that failed for good fails them together.
-            return match (done, failed) {
-                (Ok(_), Some(failure)) => Err(failure),
-                (done, _) => done,
-            };
-        };
-        if let Err(failure) = done {
-            let step = &job.attempt.unit.step;
-            let seconds = delay_ms / 1000;
-            job.notice(&format!("Container failed during run: {step}, waiting {seconds} seconds before retrying..."))?;
-            failed = (failures > rules.retries).then_some(failure);
+/// The execution that the step asks for, and its repeats. All of them are done; those that failed fail them together.
+/// What is not the step's own failure (its time is over, it must stop, the farm failed it) ends them at once.
+async fn all_executions(job: &Job, rules: &Rules, deadline: Deadline) -> Done {
+    let mut tries = 0;
+    let mut collected = Collected::default();
+    for _ in 0..=rules.repeat {
+        match execution(job, rules, deadline, &mut tries).await {
+            Err(failure) if !is_of_step(&failure) => return Err(failure),
+            done => collected.add(done),
         }
-        job.unless_interrupted(deadline, job.sleep(delay_ms)).await??;
+    }
+    collected.done(rules.repeat)
+}
+
+/// How the executions of a step went: the last success, the first failure, and how many failed.
+#[derive(Default)]
+struct Collected {
+    result: UnitResult,
+    failure: Option<Failure>,
+    failed: u32,
+}
+
+impl Collected {
+    fn add(&mut self, done: Done) {
+        match done {
+            Ok(result) => self.result = result,
+            Err(failure) => {
+                self.failed += 1;
+                self.failure.get_or_insert(failure);
+            }
+        }
+    }
+
+    fn done(self, repeats: u32) -> Done {
+        let Some(mut failure) = self.failure else { return Ok(self.result) };
+        if repeats > 0
+            && let Outcome::Failed { message, .. } = &mut failure.outcome
+        {
+            *message = format!("{} of {} executions failed; the first: {message}", self.failed, u64::from(repeats) + 1);
+        }
+        Err(failure)
     }
 }
 
-/// The rules' answer to a try: retries after a failure, repeats after a success.
-fn next(rules: &Rules, succeeded: bool, may_help: bool, failures: u32, successes: u32) -> Next {
-    match succeeded {
-        false if may_help && failures < rules.retries => Next::Again { delay_ms: rules.retry_delay_ms },
-        true if successes <= rules.repeat => Next::Again { delay_ms: 0 },
-        _ => Next::Over,
+/// One execution: tries until one succeeds or no retry is left.
+async fn execution(job: &Job, rules: &Rules, deadline: Deadline, tries: &mut u32) -> Done {
+    let mut retries = rules.retries;
+    loop {
+        *tries += 1;
+        let seen = job.spool.end();
+        let done = job.work(*tries, deadline).await;
+        job.spool.output_ended(job.now())?;
+        let Err(failure) = done else { return done };
+        if !is_of_step(&failure) {
+            return Err(failure);
+        }
+        let step = &job.attempt.unit.step;
+        if retries == 0 || !is_worth_a_retry(job, rules, seen) {
+            if matches!(job.attempt.unit.action, Action::Cmd(_) | Action::Build(_)) {
+                job.notice(&format!("Container failed during run: {step}. No retries remaining."))?;
+            }
+            return Err(failure);
+        }
+        retries -= 1;
+        let seconds = rules.retry_delay_ms / 1000;
+        job.notice(&format!("Container failed during run: {step}, waiting {seconds} seconds before retrying..."))?;
+        let waited = job.unless_interrupted(deadline, job.sleep(rules.retry_delay_ms)).await;
+        if let Err(interrupted) = waited.and_then(|slept| slept) {
+            return Err(Failure { outcome: interrupted.into(), result: failure.result });
+        }
     }
 }
 
-/// Only the step's own failures are tried again here; the farm's are the scheduler's to repeat.
-fn is_worth_a_retry(job: &Job, rules: &Rules, failure: &Failure, from: u64) -> bool {
-    if !matches!(failure.outcome, Outcome::Failed { .. }) {
-        return false;
-    }
+/// Whether the step itself failed. What the farm failed is the scheduler's to repeat.
+const fn is_of_step(failure: &Failure) -> bool {
+    matches!(failure.outcome, Outcome::Failed { .. })
+}
+
+/// Whether the try's output holds what makes it worth another one.
+fn is_worth_a_retry(job: &Job, rules: &Rules, from: u64) -> bool {
     if rules.retry_on_errors.is_empty() {
         return true;
     }
@@ -185,33 +225,27 @@ fn output_since(job: &Job, mut offset: u64) -> String {
 mod tests {
     use super::*;
 
-    fn rules(retries: u32, repeat: u32) -> Rules {
-        Rules {
-            timeout_ms: 1,
-            start_delay_ms: 0,
-            retries,
-            retry_delay_ms: 5,
-            retry_on_errors: Vec::new(),
-            repeat,
-            ignore_errors: false,
-            always: false,
-            may_run_again: false,
-        }
+    fn failure(code: i64) -> Done {
+        Err(Outcome::Failed { exit_code: Some(code), message: format!("exit code {code}") }.into())
     }
 
     #[test]
-    fn retries_follow_failures_and_repeats_follow_successes() {
+    fn executions_fail_together_with_the_first_failure() {
         let table = [
-            ((0, 0), (true, false, 0, 1), Next::Over),
-            ((0, 0), (false, true, 0, 0), Next::Over),
-            ((2, 0), (false, true, 1, 0), Next::Again { delay_ms: 5 }),
-            ((2, 0), (false, true, 2, 0), Next::Over),
-            ((2, 0), (false, false, 0, 0), Next::Over),
-            ((0, 1), (true, false, 0, 1), Next::Again { delay_ms: 0 }),
-            ((0, 1), (true, false, 0, 2), Next::Over),
+            (vec![Ok(UnitResult::default())], "succeeded"),
+            (vec![failure(3)], "exit code 3"),
+            (vec![failure(3), Ok(UnitResult::default()), failure(4)], "2 of 3 executions failed; the first: exit code 3"),
         ];
-        for ((retries, repeat), (succeeded, may_help, failures, successes), expected) in table {
-            assert_eq!(next(&rules(retries, repeat), succeeded, may_help, failures, successes), expected);
+        for (executions, expected) in table {
+            let repeats = executions.len() as u32 - 1;
+            let mut collected = Collected::default();
+            executions.into_iter().for_each(|done| collected.add(done));
+            let said = match collected.done(repeats) {
+                Ok(_) => "succeeded".to_owned(),
+                Err(Failure { outcome: Outcome::Failed { message, .. }, .. }) => message,
+                Err(other) => panic!("{}", other.outcome),
+            };
+            assert_eq!(said, expected);
         }
     }
 }

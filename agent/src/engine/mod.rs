@@ -12,15 +12,20 @@ pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
 
 use acre_model::{
     attempt::UsedImage,
+    capability::Privileges,
     digest::Digest,
     log::Stream,
-    plan::{Build, Cmd},
+    plan::{Build, Cmd, Network},
     platform::Platform,
     reference::Reference,
+    secret::SecretValue,
 };
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
 /// The result of asking an engine.
@@ -58,6 +63,10 @@ pub struct SandboxSpec {
     /// Its network, on which containers find each other by name, if it has one. Networks are lent to sandboxes, one at a
     /// time, and outlive them: to make one costs the engine as much as to start a container.
     pub network: Option<String>,
+    /// Networks that the task declares, by their names there.
+    pub networks: Vec<Network>,
+    /// Names, in the task, of the volumes that it declares: they are in memory.
+    pub memory: BTreeSet<String>,
 }
 
 impl SandboxSpec {
@@ -69,6 +78,27 @@ impl SandboxSpec {
     /// The volume at `/acb/home`.
     pub fn home(&self) -> String {
         format!("{}-home", self.name)
+    }
+
+    /// The volume that the task calls `name`.
+    pub fn volume(&self, name: &str) -> String {
+        format!("{}-volume-{name}", self.name)
+    }
+
+    /// The network of this name on the engine, for a network that a `cmd` names; what the task does not declare is a
+    /// network of the sandbox like those that it does.
+    pub fn declared(&self, name: &str) -> Network {
+        let own = |driver: &str, ipv6| Network {
+            name: format!("{}-{name}", self.name),
+            driver: driver.to_owned(),
+            ipv6,
+            skip_creation: false,
+        };
+        match self.networks.iter().find(|network| network.name == name) {
+            Some(network) if network.skip_creation => network.clone(),
+            Some(network) => own(&network.driver, network.ipv6),
+            None => own("bridge", false),
+        }
     }
 }
 
@@ -89,6 +119,28 @@ pub struct ContainerSpec {
     pub aliases: Vec<String>,
     /// The sandbox.
     pub sandbox: SandboxSpec,
+    /// What the agent's configuration gives to steps that ask for it.
+    pub allows: Privileges,
+    /// A volume in memory that is mounted at `$HOME/.docker`.
+    pub docker_config: Option<String>,
+}
+
+/// Volumes in memory, held by a container of their own for as long as that lives.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Of the container that holds them; unique on the engine.
+    pub name: String,
+    /// The volumes.
+    pub volumes: Vec<HeldVolume>,
+}
+
+/// A volume in memory.
+#[derive(Clone, Debug)]
+pub struct HeldVolume {
+    /// Unique on the engine.
+    pub name: String,
+    /// Names and contents of its files.
+    pub files: Vec<(String, SecretValue)>,
 }
 
 /// A container that has been started.
@@ -99,6 +151,9 @@ pub struct Running {
     pub exit: BoxFuture<'static, Result<i64, EngineError>>,
     /// Resolves once the engine has also taken it off its network and volumes, or cannot be asked.
     pub released: BoxFuture<'static, ()>,
+    /// Resolves when its image's health check has found it unhealthy; never, if there is none. Nothing is asked before
+    /// it is polled.
+    pub ailing: BoxFuture<'static, ()>,
 }
 
 /// Output that has been stored already, and is left out when a container is attached to again.
@@ -185,9 +240,14 @@ pub trait Runtime: Send + Sync + 'static {
     /// Resolves when the engine has stopped answering; the error says how.
     fn gone(&self) -> BoxFuture<'_, EngineError>;
 
-    /// Makes a network on which containers find each other by name. Doing it twice is doing it once. (A sandbox's volumes
-    /// come into being with the first container that mounts them.)
-    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()>;
+    /// Makes a network on which containers find each other by name; its name is that on the engine. Doing it twice is
+    /// doing it once. (A sandbox's volumes come into being with the first container that mounts them.)
+    fn make_network<'a>(&'a self, network: &'a Network, labels: &'a Labels) -> Asked<'a, ()>;
+
+    /// Makes volumes in memory, with files in them, which live as long as the container that holds them. Doing it twice
+    /// is doing it once. To remove that container is to let go of them: they are gone with the last container that has
+    /// them.
+    fn hold<'a>(&'a self, sandbox: &'a SandboxSpec, held: &'a Held) -> Asked<'a, ()>;
 
     /// Unpacks a tar stream into the workspace. Owners are those of the archive.
     fn fill_workspace<'a>(

@@ -3,9 +3,10 @@
 use acre_agent::engine::{
     ContainerSpec, EngineError, Labels, Logins, Running, Runtime, Said, SandboxSpec, Saying, docker::Docker,
 };
-use acre_model::{log::Stream, plan::Cmd, reference::Reference};
+use acre_model::{capability::Privileges, log::Stream, plan::Cmd, reference::Reference};
 use futures::{FutureExt as _, StreamExt as _};
 use std::{
+    collections::BTreeSet,
     env,
     panic::{AssertUnwindSafe, resume_unwind},
     sync::{
@@ -83,6 +84,8 @@ impl Bed {
                 labels: Labels::from([("acre.test".to_owned(), name.clone())]),
                 name,
                 network: None,
+                networks: Vec::new(),
+                memory: BTreeSet::new(),
             },
             base: base.parse().expect("ACRE_TEST_BASE is a reference"),
             registry,
@@ -147,6 +150,8 @@ impl Bed {
             platform: None,
             aliases: vec![format!("step{number}")],
             sandbox: self.sandbox.clone(),
+            allows: Privileges::default(),
+            docker_config: None,
         }
     }
 
@@ -173,7 +178,7 @@ impl Bed {
 
 /// All that a running container says, and how it ends.
 pub(crate) async fn left(running: Running) -> Left {
-    let Running { mut output, exit, released: _ } = running;
+    let Running { mut output, exit, released: _, ailing: _ } = running;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     while let Some(piece) = output.next().await {
         let (stream, bytes) = piece.expect("output");

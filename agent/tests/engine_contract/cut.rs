@@ -28,7 +28,7 @@ pub(crate) async fn a_container_whose_engine_goes_away_has_no_exit_code(bed: &Be
     let mut running = docker.start(&id).await.unwrap();
     read_until(&mut running, b"up").await;
     way.cut().await;
-    let Running { output: _, exit, released: _ } = running;
+    let Running { output: _, exit, released: _, ailing: _ } = running;
     let error = failed(exit.await);
     // Unreachable where it had not been asked yet.
     assert!(matches!(error, EngineError::BrokenOff(_) | EngineError::Unreachable { .. }), "{error:?}");

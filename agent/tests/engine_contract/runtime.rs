@@ -6,7 +6,11 @@ use crate::{
     proxy::Guarded,
 };
 use acre_agent::engine::{EngineError, Login, Logins, SandboxSpec, Seen};
-use acre_model::{digest::Digest, plan::Cmd, reference::Reference};
+use acre_model::{
+    digest::Digest,
+    plan::{Cmd, Network},
+    reference::Reference,
+};
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::{
@@ -186,9 +190,15 @@ async fn entries(bed: &Bed, path: &str) -> Option<BTreeMap<String, (String, u32)
     Some(found)
 }
 
+/// A network of the engine's own kind.
+pub(crate) fn network(name: &str) -> Network {
+    Network { name: name.to_owned(), driver: "bridge".to_owned(), ipv6: false, skip_creation: false }
+}
+
 pub(crate) async fn containers_find_each_other_by_name(bed: &Bed) {
     let sandbox = SandboxSpec { network: Some(bed.sandbox.name.clone()), ..bed.sandbox.clone() };
-    let make = || bed.runtime().make_network(&sandbox.name, &sandbox.labels);
+    let network = network(&sandbox.name);
+    let make = || bed.runtime().make_network(&network, &sandbox.labels);
     let (first, second) = tokio::join!(make(), make());
     first.and(second).unwrap();
     let mut server = bed.shell("echo up; while :; do echo hello | nc -l -p 7000; done");
@@ -208,7 +218,7 @@ pub(crate) async fn containers_find_each_other_by_name(bed: &Bed) {
 
 pub(crate) async fn what_is_labeled_is_found_and_removed(bed: &Bed) {
     let sandbox = SandboxSpec { network: Some(bed.sandbox.name.clone()), ..bed.sandbox.clone() };
-    bed.runtime().make_network(&sandbox.name, &sandbox.labels).await.unwrap();
+    bed.runtime().make_network(&network(&sandbox.name), &sandbox.labels).await.unwrap();
     let labels = &sandbox.labels;
     let mut waiting = bed.shell("true");
     waiting.sandbox = sandbox.clone();

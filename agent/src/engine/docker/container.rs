@@ -5,8 +5,8 @@ use crate::engine::{ContainerSpec, EngineError, Labels, SandboxSpec};
 use acre_model::text::clip;
 use bollard::{
     models::{
-        ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, Mount, MountType, MountVolumeOptions,
-        NetworkingConfig, ResourcesUlimits,
+        ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, HostConfigIsolationEnum, Mount, MountType, MountVolumeOptions,
+        MountVolumeOptionsDriverConfig, NetworkingConfig, ResourcesUlimits,
     },
     query_parameters::CreateContainerOptions,
 };
@@ -54,7 +54,14 @@ impl Network {
                 "network `{}` is not given to steps; leave it out, or declare one under `networks`",
                 clip(name)
             ))),
-            Some(name) => Ok(Self::Sandbox(format!("{}-{name}", spec.sandbox.name))),
+            Some(name) => {
+                let network = spec.sandbox.declared(name);
+                let is_anothers = network.skip_creation && network.name.starts_with("acre-");
+                if is_anothers {
+                    return Err(refused(format!("network `{}` belongs to another run", clip(name))));
+                }
+                Ok(Self::Sandbox(network.name))
+            }
         }
     }
 
@@ -71,6 +78,7 @@ impl Network {
 pub(super) fn request(
     spec: &ContainerSpec,
     layout: Layout,
+    socket: &str,
 ) -> Result<(CreateContainerOptions, ContainerCreateBody), EngineError> {
     let cmd = &spec.cmd;
     let network = Network::of(spec)?;
@@ -91,7 +99,7 @@ pub(super) fn request(
         host_config: Some(HostConfig {
             network_mode: Some(network.mode()),
             port_bindings: (!published.bindings.is_empty()).then_some(published.bindings),
-            ..host(spec, layout)?
+            ..host(spec, layout, socket)?
         }),
         ..ContainerCreateBody::default()
     };
@@ -100,13 +108,22 @@ pub(super) fn request(
 }
 
 /// The parts of a container that have to do with its machine.
-fn host(spec: &ContainerSpec, layout: Layout) -> Result<HostConfig, EngineError> {
+fn host(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<HostConfig, EngineError> {
     let cmd = &spec.cmd;
-    if cmd.privileged {
-        return Err(refused("privileged containers are not given to steps".to_owned()));
+    if cmd.privileged && !spec.allows.privileged {
+        return Err(refused(
+            "this agent gives no privileges to steps; leave out `privileged`, or start the agent with --allow-privileged"
+                .to_owned(),
+        ));
+    }
+    let mut mounts = mounts(spec, layout)?;
+    if cmd.engine_socket {
+        mounts.push(socket_mount(spec, socket)?);
     }
     Ok(HostConfig {
-        mounts: Some(mounts(spec, layout)?),
+        mounts: Some(mounts),
+        privileged: cmd.privileged.then_some(true),
+        isolation: isolation(cmd.isolation.as_deref(), layout)?,
         nano_cpus: cmd.nano_cpus,
         memory: cmd.memory.map(signed),
         shm_size: cmd.shm_size.map(signed),
@@ -119,6 +136,36 @@ fn host(spec: &ContainerSpec, layout: Layout) -> Result<HostConfig, EngineError>
         log_config: Some(log_config()),
         ..HostConfig::default()
     })
+}
+
+/// The engine's socket, where its clients look for it.
+fn socket_mount(spec: &ContainerSpec, socket: &str) -> Result<Mount, EngineError> {
+    if !spec.allows.engine_socket {
+        return Err(refused(
+            "this agent gives its engine's socket to no step; do without it, or start the agent with --engine-socket=allow"
+                .to_owned(),
+        ));
+    }
+    Ok(Mount {
+        typ: Some(MountType::BIND),
+        source: Some(socket.to_owned()),
+        target: Some("/var/run/docker.sock".to_owned()),
+        ..Mount::default()
+    })
+}
+
+/// How a container is kept apart: Windows knows two ways, Linux has but one.
+fn isolation(asked: Option<&str>, layout: Layout) -> Result<Option<HostConfigIsolationEnum>, EngineError> {
+    let is_windows = layout == Layout::of("windows");
+    match asked {
+        None | Some("default") => Ok(None),
+        Some("process") if is_windows => Ok(Some(HostConfigIsolationEnum::PROCESS)),
+        Some("hyperv") if is_windows => Ok(Some(HostConfigIsolationEnum::HYPERV)),
+        Some(mode @ ("process" | "hyperv")) => {
+            Err(refused(format!("isolation `{mode}` is for Windows; leave it out, or write `default`")))
+        }
+        Some(mode) => Err(refused(format!("isolation `{}`: write default, process or hyperv", clip(mode)))),
+    }
 }
 
 /// The `local` driver, whatever the engine's default is: `json-file` replaces what is not UTF-8, so that offsets
@@ -156,6 +203,11 @@ fn mounts(spec: &ContainerSpec, layout: Layout) -> Result<Vec<Mount>, EngineErro
     for (name, target) in &spec.cmd.volumes {
         mounts.push(named_mount(&spec.sandbox, name, target)?);
     }
+    if let Some(volume) = &spec.docker_config {
+        let home = spec.cmd.env.iter().rev().find(|(key, _)| key == "HOME").map(|(_, home)| home.as_str());
+        let target = format!("{}/.docker", home.unwrap_or(layout.home).trim_end_matches('/'));
+        mounts.push(memory_mount(&spec.sandbox, volume.clone(), target, false));
+    }
     Ok(mounts)
 }
 
@@ -179,11 +231,25 @@ fn named_mount(sandbox: &SandboxSpec, name: &str, target: &str) -> Result<Mount,
         Some((path, "rw")) => (path, false),
         _ => (target, false),
     };
-    let volume = match name {
-        "workspace" => sandbox.workspace(),
-        _ => format!("{}-volume-{name}", sandbox.name),
-    };
-    Ok(volume_mount(sandbox, volume, path.to_owned(), read_only, name == "workspace"))
+    Ok(match name {
+        "workspace" => volume_mount(sandbox, sandbox.workspace(), path.to_owned(), read_only, true),
+        _ if sandbox.memory.contains(name) => memory_mount(sandbox, sandbox.volume(name), path.to_owned(), read_only),
+        _ => volume_mount(sandbox, sandbox.volume(name), path.to_owned(), read_only, false),
+    })
+}
+
+/// A volume that the engine's local driver keeps in memory (docker volume create, "Driver-specific options"). Everybody
+/// may read what is in it, whoever the step's user is; it is not shown to other runs.
+pub(super) fn memory_mount(sandbox: &SandboxSpec, volume: String, target: String, read_only: bool) -> Mount {
+    let options = [("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=16m,mode=0755,nosuid,nodev")];
+    let mut mount = volume_mount(sandbox, volume, target, read_only, true);
+    if let Some(volume) = &mut mount.volume_options {
+        volume.driver_config = Some(MountVolumeOptionsDriverConfig {
+            name: Some("local".to_owned()),
+            options: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        });
+    }
+    mount
 }
 
 fn volume_mount(sandbox: &SandboxSpec, volume: String, target: String, read_only: bool, no_copy: bool) -> Mount {
@@ -228,7 +294,12 @@ fn refused(why: String) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use acre_model::plan::Cmd;
+    use acre_model::{
+        capability::Privileges,
+        plan::{self, Cmd},
+    };
+
+    const SOCKET: &str = "/run/engine.sock";
 
     fn spec(cmd: Cmd, network: bool) -> ContainerSpec {
         let labels = Labels::from([("acre.run".to_owned(), "r1".to_owned())]);
@@ -239,12 +310,25 @@ mod tests {
             image: "img:1".to_owned(),
             platform: None,
             aliases: vec!["a".to_owned()],
-            sandbox: SandboxSpec { name: "box".to_owned(), labels, network: network.then(|| "box".to_owned()) },
+            sandbox: SandboxSpec {
+                name: "box".to_owned(),
+                labels,
+                network: network.then(|| "box".to_owned()),
+                networks: vec![plan::Network {
+                    name: "given".to_owned(),
+                    driver: "bridge".to_owned(),
+                    ipv6: false,
+                    skip_creation: true,
+                }],
+                memory: ["keys".to_owned()].into(),
+            },
+            allows: Privileges::default(),
+            docker_config: None,
         }
     }
 
     fn made(cmd: Cmd, network: bool) -> (ContainerCreateBody, HostConfig) {
-        let (_, mut body) = request(&spec(cmd, network), Layout::of("linux")).unwrap();
+        let (_, mut body) = request(&spec(cmd, network), Layout::of("linux"), SOCKET).unwrap();
         let host = body.host_config.take().unwrap();
         (body, host)
     }
@@ -276,6 +360,7 @@ mod tests {
             (Some("none"), true, Ok(Network::None)),
             (Some("bridge"), true, Ok(Network::Default)),
             (Some("net"), false, Ok(Network::Sandbox("box-net".to_owned()))),
+            (Some("given"), false, Ok(Network::Sandbox("given".to_owned()))),
             (Some("host"), true, Err(())),
             (Some("container:x"), true, Err(())),
         ];
@@ -314,15 +399,41 @@ mod tests {
     fn what_reaches_for_the_host_is_refused() {
         let table = [
             Cmd { privileged: true, ..Cmd::default() },
+            Cmd { engine_socket: true, ..Cmd::default() },
+            Cmd { isolation: Some("hyperv".to_owned()), ..Cmd::default() },
             Cmd { volumes: vec![pair("/etc", "/e")], ..Cmd::default() },
             Cmd { volumes: vec![pair("../x", "/e")], ..Cmd::default() },
             Cmd { network: Some("host".to_owned()), ..Cmd::default() },
             Cmd { ulimits: vec!["nofile".to_owned()], ..Cmd::default() },
         ];
         for cmd in table {
-            let refused = request(&spec(cmd.clone(), false), Layout::of("linux"));
+            let refused = request(&spec(cmd.clone(), false), Layout::of("linux"), SOCKET);
             assert!(matches!(refused, Err(EngineError::Refused(_))), "{cmd:?}");
         }
+    }
+
+    #[test]
+    fn privileges_are_given_where_the_agent_allows_them() {
+        let cmd = Cmd { privileged: true, engine_socket: true, ..Cmd::default() };
+        let allows = Privileges { privileged: true, engine_socket: true };
+        let spec = ContainerSpec { allows, ..spec(cmd, false) };
+        let (_, body) = request(&spec, Layout::of("linux"), SOCKET).unwrap();
+        let host = body.host_config.unwrap();
+        assert_eq!(host.privileged, Some(true));
+        let socket = host.mounts.unwrap().pop().unwrap();
+        assert_eq!((socket.source.as_deref(), socket.target.as_deref()), (Some(SOCKET), Some("/var/run/docker.sock")));
+    }
+
+    #[test]
+    fn what_is_secret_is_in_memory() {
+        let cmd = Cmd { volumes: vec![pair("keys", "/k:ro")], env: vec![pair("HOME", "/root/")], ..Cmd::default() };
+        let spec = ContainerSpec { docker_config: Some("box-auth".to_owned()), ..spec(cmd, false) };
+        let (_, body) = request(&spec, Layout::of("linux"), SOCKET).unwrap();
+        let mounts = body.host_config.unwrap().mounts.unwrap();
+        let in_memory = |mount: &&Mount| mount.volume_options.as_ref().unwrap().driver_config.is_some();
+        let seen: Vec<_> = mounts.iter().filter(in_memory).collect();
+        let seen: Vec<_> = seen.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref())).collect();
+        assert_eq!(seen, [(Some("box-volume-keys"), Some("/k")), (Some("box-auth"), Some("/root/.docker"))]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use super::{Docker, buildkit::BuildKit, classic::Classic};
 use crate::engine::{
-    Asked, BuildRequest, Builder, Built, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins,
-    Running, Runtime, SandboxSpec, Saying, Seen,
+    Asked, BuildRequest, Builder, Built, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage,
+    Logins, Running, Runtime, SandboxSpec, Saying, Seen,
 };
-use acre_model::{digest::Digest, platform::Platform, reference::Reference};
+use acre_model::{digest::Digest, plan::Network, platform::Platform, reference::Reference};
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{
@@ -64,8 +64,12 @@ impl Runtime for LocalEngine {
         .boxed()
     }
 
-    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()> {
-        on_docker!(self.make_network(name, labels))
+    fn make_network<'a>(&'a self, network: &'a Network, labels: &'a Labels) -> Asked<'a, ()> {
+        on_docker!(self.make_network(network, labels))
+    }
+
+    fn hold<'a>(&'a self, sandbox: &'a SandboxSpec, held: &'a Held) -> Asked<'a, ()> {
+        on_docker!(self.hold(sandbox, held))
     }
 
     fn fill_workspace<'a>(

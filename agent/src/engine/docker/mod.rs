@@ -12,6 +12,7 @@ pub mod classic;
 mod container;
 mod failure;
 mod files;
+mod held;
 mod images;
 mod info;
 mod labeled;
@@ -19,20 +20,21 @@ mod layers;
 mod local;
 mod networks;
 mod output;
+mod pause;
 mod ports;
 
 pub use local::LocalEngine;
 
 use crate::engine::{
-    Asked, Builder, ContainerSpec, EngineError, EngineInfo, Found, Labels, LocalImage, Logins, Running, Runtime,
+    Asked, Builder, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage, Logins, Running, Runtime,
     SandboxSpec, Saying, Seen,
 };
-use acre_model::{digest::Digest, platform::Platform, reference::Reference};
+use acre_model::{digest::Digest, plan::Network, platform::Platform, reference::Reference};
 use bollard::query_parameters::StopContainerOptions;
 use buildkit::BuildKit;
 use bytes::Bytes;
 use classic::Classic;
-use container::{Layout, Network};
+use container::Layout;
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{io, sync::Arc, time::Duration};
 
@@ -94,18 +96,17 @@ impl Docker {
         self.native.os() == "windows"
     }
 
+    /// The engine's socket on its own machine. One that is reached over the network has it where engines have it.
+    fn socket(&self) -> &str {
+        self.host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock")
+    }
+
     fn failed(&self, error: bollard::errors::Error) -> EngineError {
         failure::of_call(&self.host, error)
     }
 
     async fn create_container(&self, spec: &ContainerSpec) -> Result<String, EngineError> {
-        let (options, body) = container::request(spec, self.layout)?;
-        if let Network::Sandbox(name) = Network::of(spec)? {
-            // The sandbox's own network was made when it was opened; one that a task declares is made on first use.
-            if Some(&name) != spec.sandbox.network.as_ref() {
-                self.ensure_network(&name, &spec.sandbox.labels).await?;
-            }
-        }
+        let (options, body) = container::request(spec, self.layout, self.socket())?;
         let created = self.client.create_container(Some(options), body).await;
         created.map(|created| created.id).map_err(|error| failure::of_create(&self.host, &spec.image, error))
     }
@@ -143,8 +144,12 @@ impl Runtime for Docker {
         self.hang_up().boxed()
     }
 
-    fn make_network<'a>(&'a self, name: &'a str, labels: &'a Labels) -> Asked<'a, ()> {
-        self.ensure_network(name, labels).boxed()
+    fn make_network<'a>(&'a self, network: &'a Network, labels: &'a Labels) -> Asked<'a, ()> {
+        self.ensure_network(network, labels).boxed()
+    }
+
+    fn hold<'a>(&'a self, sandbox: &'a SandboxSpec, held: &'a Held) -> Asked<'a, ()> {
+        self.hold_volumes(sandbox, held).boxed()
     }
 
     fn fill_workspace<'a>(

@@ -62,7 +62,7 @@ impl Docker {
         let end = in_background(self.end(id));
         let released = end.clone().map(drop).boxed();
         let exit = in_background(self.exit(id, end));
-        Running { output: ending_with(output, exit.clone()), exit: exit.boxed(), released }
+        Running { output: ending_with(output, exit.clone()), exit: exit.boxed(), released, ailing: self.ailing(id) }
     }
 
     /// The exit code once the container's process has ended: as the event of its death tells it, or its `end`,
@@ -89,6 +89,24 @@ impl Docker {
         async move {
             let death = events.next().await?.ok()?;
             death.actor?.attributes?.get("exitCode")?.parse().ok()
+        }
+        .boxed()
+    }
+
+    /// Resolves with the event that says the container is unhealthy; it may be in what the engine remembers.
+    fn ailing(&self, id: &str) -> BoxFuture<'static, ()> {
+        let filters = [("type", "container"), ("event", "health_status"), ("container", id)];
+        let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
+        let options = EventsOptions { since: Some("1".to_owned()), until: None, filters: Some(filters) };
+        let client = self.patient.clone();
+        async move {
+            let mut events = client.events(Some(options)).boxed();
+            while let Some(Ok(event)) = events.next().await {
+                if event.action.is_some_and(|action| action.ends_with("unhealthy")) {
+                    return;
+                }
+            }
+            std::future::pending().await
         }
         .boxed()
     }

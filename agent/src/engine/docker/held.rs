@@ -1,0 +1,120 @@
+//! Volumes in memory, with files in them. The engine's local driver mounts a tmpfs for as long as a container runs that
+//! has the volume, so a container that only sleeps holds them: no disk ever has what is in them.
+
+use super::{Docker, container::memory_mount, failure, pause};
+use crate::engine::{EngineError, Held, HeldVolume, SandboxSpec};
+use bollard::{
+    errors::Error,
+    models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
+    query_parameters::{
+        CreateContainerOptions, CreateImageOptions, StartContainerOptions, UploadToContainerOptions,
+    },
+};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+
+/// The repository of the images that sleep, on every engine; the tag is the architecture.
+const IMAGE: &str = "acre.local/pause";
+/// The program in them.
+const PROGRAM: &str = "pause";
+/// Where the holder has the volumes.
+const FOLDER: &str = "/held";
+/// Nobody: the holder needs no right to anything.
+const USER: &str = "65534:65534";
+
+impl Docker {
+    /// Has volumes held by a container of this name, and their files put into them. Doing it twice is doing it once; a
+    /// holder that has ended (the engine was restarted) is started again, and the files are put anew.
+    pub(super) async fn hold_volumes(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), EngineError> {
+        let Some(program) = pause::program(self.native.arch()).filter(|_| !self.is_windows()) else {
+            return Err(EngineError::Refused(format!(
+                "volumes in memory need an engine for linux/amd64, arm64, arm or 386; this one is for {}",
+                self.native
+            )));
+        };
+        {
+            let _one_at_a_time = self.making.lock().await;
+            match self.create_sleeper(sandbox, held).await {
+                Err(error) if failure::is_absent(&error) => {
+                    self.import_sleeper(&program).await?;
+                    self.create_sleeper(sandbox, held).await
+                }
+                created => created,
+            }
+            .or_else(|error| if failure::is_conflict(&error) { Ok(()) } else { Err(self.failed(error)) })?;
+        }
+        let started = self.client.start_container(&held.name, None::<StartContainerOptions>).await;
+        started.map_err(|error| self.failed(error))?;
+        for volume in &held.volumes {
+            self.put_into(&held.name, volume).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_into(&self, holder: &str, volume: &HeldVolume) -> Result<(), EngineError> {
+        let options = UploadToContainerOptions { path: place(volume), ..UploadToContainerOptions::default() };
+        let body = bollard::body_full(archive(volume).map_err(|why| EngineError::Refused(why.to_string()))?);
+        let sent = self.client.upload_to_container(holder, Some(options), body).await;
+        sent.map_err(|error| self.failed(error))
+    }
+
+    async fn create_sleeper(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), Error> {
+        let mounts = held.volumes.iter().map(|volume| memory_mount(sandbox, volume.name.clone(), place(volume), false));
+        let body = ContainerCreateBody {
+            image: Some(self.sleeper()),
+            cmd: Some(vec![format!("/{PROGRAM}")]),
+            user: Some(USER.to_owned()),
+            labels: Some(sandbox.labels.clone().into_iter().collect()),
+            network_disabled: Some(true),
+            host_config: Some(HostConfig {
+                mounts: Some(mounts.collect()),
+                network_mode: Some("none".to_owned()),
+                readonly_rootfs: Some(true),
+                cap_drop: Some(vec!["ALL".to_owned()]),
+                security_opt: Some(vec!["no-new-privileges".to_owned()]),
+                log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let options = CreateContainerOptions { name: Some(held.name.clone()), platform: String::new() };
+        self.client.create_container(Some(options), body).await.map(drop)
+    }
+
+    fn sleeper(&self) -> String {
+        format!("{IMAGE}:{}", self.native.arch())
+    }
+
+    async fn import_sleeper(&self, program: &[u8]) -> Result<(), EngineError> {
+        let options = CreateImageOptions {
+            from_src: Some("-".to_owned()),
+            repo: Some(IMAGE.to_owned()),
+            tag: Some(self.native.arch().to_owned()),
+            changes: vec!["LABEL acre.pause=1".to_owned()],
+            ..CreateImageOptions::default()
+        };
+        let root = tar_of([(PROGRAM, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))?;
+        let imported = self.client.create_image(Some(options), Some(bollard::body_full(root)), None);
+        imported.try_for_each(|_| async { Ok(()) }).await.map_err(|error| self.failed(error))
+    }
+}
+
+fn place(volume: &HeldVolume) -> String {
+    format!("{FOLDER}/{}", volume.name)
+}
+
+/// The files as they come to lie in the volume: readable by the step, whoever its user is.
+fn archive(volume: &HeldVolume) -> std::io::Result<Bytes> {
+    tar_of(volume.files.iter().map(|(name, content)| (name.as_str(), content.expose(), 0o644)))
+}
+
+fn tar_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8], u32)>) -> std::io::Result<Bytes> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content, mode) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(mode);
+        header.set_size(content.len() as u64);
+        archive.append_data(&mut header, name, content)?;
+    }
+    archive.into_inner().map(Bytes::from)
+}
