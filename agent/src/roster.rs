@@ -8,6 +8,7 @@ use crate::{
 };
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress},
+    plan::Action,
     session::{AttemptState, Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent},
     time::Timestamp,
 };
@@ -104,6 +105,8 @@ struct Known {
     stop: watch::Sender<Stop>,
     /// The farm no longer names it.
     unwanted: bool,
+    /// Its container outlives it, and what becomes of that is told with its end once more.
+    detached: bool,
 }
 
 impl Roster {
@@ -202,6 +205,7 @@ impl Roster {
             progress: Progress::Preparing,
             stop: stop.clone(),
             unwanted: false,
+            detached: matches!(&desired.unit.action, Action::Cmd(cmd) if cmd.detach),
         };
         self.attempts.insert(desired.attempt.clone(), known);
         let attempt =
@@ -215,7 +219,14 @@ impl Roster {
         let Some(known) = self.attempts.get_mut(attempt) else { return };
         known.unwanted = true;
         raise(&known.stop, Stop::Now);
-        if matches!(known.progress, Progress::Ended(_)) {
+        self.forget_if_over(attempt);
+    }
+
+    /// Forgets an attempt that the farm does not name and that has ended; a detached one only with its group.
+    fn forget_if_over(&mut self, attempt: &AttemptId) {
+        let Some(known) = self.attempts.get(attempt) else { return };
+        let goes_on = known.detached && self.wanted.contains(&known.group);
+        if known.unwanted && matches!(known.progress, Progress::Ended(_)) && !goes_on {
             self.forget(attempt);
         }
     }
@@ -231,9 +242,7 @@ impl Roster {
     fn progress(&mut self, attempt: &AttemptId, progress: Progress) {
         let Some(known) = self.attempts.get_mut(attempt) else { return };
         known.progress = progress;
-        if known.unwanted && matches!(known.progress, Progress::Ended(_)) {
-            self.forget(attempt);
-        }
+        self.forget_if_over(attempt);
     }
 
     fn stop_all(&mut self) {

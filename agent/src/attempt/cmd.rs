@@ -146,7 +146,8 @@ async fn pull(job: &Job, cmd: &Cmd) -> Result<(), Failure> {
         match pull_once(job, &reference).await? {
             Err(error) if left > 0 => {
                 let wait = cmd.pull_retry_delay_ms;
-                let line = format!("Failed to pull image: {reference}: {error}; trying again in {} seconds", wait / 1000);
+                let line =
+                    format!("Failed to pull image: {reference}: {error}; trying again in {} seconds", wait / 1000);
                 job.notice(&line)?;
                 left -= 1;
                 tokio::time::sleep(Duration::from_millis(wait)).await;

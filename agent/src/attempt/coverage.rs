@@ -56,7 +56,8 @@ impl Cobertura {
                 let Some(hits) = number("hits") else { return };
                 self.counted.lines += 1;
                 self.counted.lines_covered += u64::from(hits > 0);
-                let (taken, all) = attribute(element, "condition-coverage").and_then(|text| conditions(&text)).unwrap_or((0, 0));
+                let (taken, all) =
+                    attribute(element, "condition-coverage").and_then(|text| conditions(&text)).unwrap_or((0, 0));
                 self.counted.branches += all;
                 self.counted.branches_covered += taken.min(all);
             }

@@ -56,7 +56,12 @@ pub(super) type Take<T> = fn(&mut T, &str, u64, &mut dyn Read) -> io::Result<()>
 
 /// Has every file of the workspace taken that a glob names. Only the folder before its first wildcard is read from the
 /// engine. What was taken before a failure is given back with it.
-pub(super) async fn each<T: Send + 'static>(job: &Job, glob: &str, mut into: T, take: Take<T>) -> (T, Result<(), String>) {
+pub(super) async fn each<T: Send + 'static>(
+    job: &Job,
+    glob: &str,
+    mut into: T,
+    take: Take<T>,
+) -> (T, Result<(), String>) {
     let wanted = match Wanted::new(glob) {
         Ok(wanted) => wanted,
         Err(why) => return (into, Err(why)),
@@ -149,7 +154,8 @@ mod tests {
 
     #[test]
     fn archives_name_their_entries_below_the_place() {
-        let table = [(".", "a/b", "a/b"), ("x", "x/a", "x/a"), ("x/y", "y/a", "x/y/a"), ("x/y.xml", "y.xml", "x/y.xml")];
+        let table =
+            [(".", "a/b", "a/b"), ("x", "x/a", "x/a"), ("x/y", "y/a", "x/y/a"), ("x/y.xml", "y.xml", "x/y.xml")];
         for (place, name, expected) in table {
             assert_eq!(whole_path(place, name), expected, "{place} {name}");
         }

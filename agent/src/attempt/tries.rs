@@ -234,7 +234,10 @@ mod tests {
         let table = [
             (vec![Ok(UnitResult::default())], "succeeded"),
             (vec![failure(3)], "exit code 3"),
-            (vec![failure(3), Ok(UnitResult::default()), failure(4)], "2 of 3 executions failed; the first: exit code 3"),
+            (
+                vec![failure(3), Ok(UnitResult::default()), failure(4)],
+                "2 of 3 executions failed; the first: exit code 3",
+            ),
         ];
         for (executions, expected) in table {
             let repeats = executions.len() as u32 - 1;

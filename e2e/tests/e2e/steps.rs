@@ -100,7 +100,7 @@ steps:
     cmd: {base} sh -c 'until [ -e go ]; do sleep 0.05; done; echo dying; exit 9'
   - id: waits
     timeout: 20
-    cmd: {base} sh -c 'touch go; until ! ping -c 1 -W 1 service >/dev/null 2>&1; do sleep 0.05; done'
+    cmd: {base} sh -c 'touch go; until ! ping -c 1 -W 1 service >/dev/null 2>&1; do sleep 0.05; done; sleep 2'
 ";
     let output = farm.task(task);
     let run = output.ended(0).run_id();
@@ -145,7 +145,7 @@ steps:
     timeout: 20
   - id: other
     network: back
-    cmd: {base} sh -c 'wget -q -T 2 -O - http://web/p || echo not reached'
+    cmd: {base} sh -c 'nslookup web >/dev/null 2>&1 || echo not reached'
   - id: none
     network: none
     cmd: {base} sh -c 'ls /sys/class/net'
@@ -188,7 +188,7 @@ steps:
     let run = farm.task(task).ended(0).run_id();
     farm.acre(&["artifacts", &run]).ended(0).says("out/one.txt").says("out/deep/two.txt").says_not("left");
     let target = Source::new(&[]);
-    farm.acre(&["artifacts", &run, "--get", target.arg()]).ended(0);
+    farm.acre(&["artifacts", &run, &format!("--get={}", target.arg())]).ended(0);
     for (path, content) in [("out/one.txt", "one\n"), ("out/deep/two.txt", "two\n")] {
         let got = fs::read_to_string(target.path().join(path));
         assert_eq!(got.unwrap_or_default(), content, "{path}");
@@ -225,7 +225,7 @@ steps:
     );
     let coverage = &report["coverage"];
     assert_eq!((coverage["lines"].as_u64(), coverage["lines-covered"].as_u64()), (Some(100), Some(84)), "{report}");
-    farm.acre(&["show", &run]).ended(0).says_all(&["84", "c: bad", "wanted 1, got 2", "b.junit.xml"]);
+    farm.acre(&["show", &run]).ended(0).says_all(&["84", "c.bad", "wanted 1, got 2", "b.junit.xml"]);
     output.says("b.junit.xml");
 }
 

@@ -5,8 +5,8 @@ use crate::engine::{ContainerSpec, EngineError, Labels, SandboxSpec};
 use acre_model::text::clip;
 use bollard::{
     models::{
-        ContainerCreateBody, EndpointSettings, HostConfig, HostConfigLogConfig, HostConfigIsolationEnum, Mount, MountType, MountVolumeOptions,
-        MountVolumeOptionsDriverConfig, NetworkingConfig, ResourcesUlimits,
+        ContainerCreateBody, EndpointSettings, HostConfig, HostConfigIsolationEnum, HostConfigLogConfig, Mount,
+        MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, NetworkingConfig, ResourcesUlimits,
     },
     query_parameters::CreateContainerOptions,
 };

@@ -6,9 +6,7 @@ use crate::engine::{EngineError, Held, HeldVolume, SandboxSpec};
 use bollard::{
     errors::Error,
     models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
-    query_parameters::{
-        CreateContainerOptions, CreateImageOptions, StartContainerOptions, UploadToContainerOptions,
-    },
+    query_parameters::{CreateContainerOptions, CreateImageOptions, StartContainerOptions, UploadToContainerOptions},
 };
 use bytes::Bytes;
 use futures::TryStreamExt as _;

@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn the_entry_point_is_where_the_code_begins() {
-        for (architecture, entry, header) in [("amd64", 24..32, 64), ("arm64", 24..32, 64), ("arm", 24..28, 52), ("386", 24..28, 52)] {
+        for (architecture, entry, header) in
+            [("amd64", 24..32, 64), ("arm64", 24..32, 64), ("arm", 24..28, 52), ("386", 24..28, 52)]
+        {
             let file = program(architecture).unwrap();
             let mut bytes = [0; 8];
             bytes[..entry.len()].copy_from_slice(&file[entry]);
