@@ -4,8 +4,8 @@ use super::{
     Job,
     files::{self, Take},
 };
+use crate::source;
 use acre_model::{attempt::UnitResult, report::Artifact, text::clip, tree::Node};
-use acre_proto::v1::blobs_client::BlobsClient;
 use acre_tree::pack::Options;
 use std::{
     collections::BTreeMap,
@@ -96,7 +96,7 @@ impl Taken {
     async fn upload(self, job: &Job) -> Result<Vec<Artifact>, String> {
         let options = Options { ignore: acre_tree::Ignore::default(), stat_cache: None, now: SystemTime::now() };
         let packed = acre_tree::pack(self.folder.path().to_owned(), options).await.map_err(|why| why.to_string())?;
-        let mut client = BlobsClient::new(job.works.parts.farm.clone());
+        let mut client = source::blobs(&job.works);
         let project = job.project().to_string();
         let uploaded = acre_tree::upload(&mut client, &project, &packed.tree, |_| {}).await;
         uploaded.map_err(|why| why.to_string())?;

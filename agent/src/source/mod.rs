@@ -28,6 +28,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
+use tonic::transport::Channel;
 
 impl From<acre_tree::fetch::FetchError> for EngineError {
     fn from(error: acre_tree::fetch::FetchError) -> Self {
@@ -35,8 +36,13 @@ impl From<acre_tree::fetch::FetchError> for EngineError {
     }
 }
 
+/// The farm's blobs.
+pub(crate) fn blobs(works: &Works) -> BlobsClient<Channel> {
+    BlobsClient::new(works.parts.farm.clone())
+}
+
 fn fetcher(works: &Works, project: &ProjectName) -> Fetcher {
-    Fetcher::new(BlobsClient::new(works.parts.farm.clone()), project.to_string(), works.cache.clone())
+    Fetcher::new(blobs(works), project.to_string(), works.cache.clone())
 }
 
 /// A tree as a tar stream, for a workspace.

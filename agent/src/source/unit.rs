@@ -9,7 +9,6 @@ use acre_model::{
     plan::{Fetch, GitAddress, ResolvedSource},
     text::clip,
 };
-use acre_proto::v1::blobs_client::BlobsClient;
 use acre_tree::{Packed, pack::Options, walk::Skipped};
 use std::{
     fs,
@@ -100,7 +99,7 @@ async fn keep(job: &Job, fetched: Fetched) -> Done {
 }
 
 async fn put(job: &Job, tree: &Packed) -> Result<Digest, Failure> {
-    let mut client = BlobsClient::new(job.works().parts.farm.clone());
+    let mut client = super::blobs(job.works());
     let project = job.project().to_string();
     let uploaded = acre_tree::upload(&mut client, &project, tree, |_| {}).await;
     uploaded.map_err(|why| Outcome::Infrastructure { cause: Cause::Transfer, message: why.to_string() })?;

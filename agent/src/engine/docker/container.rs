@@ -426,14 +426,14 @@ mod tests {
 
     #[test]
     fn what_is_secret_is_in_memory() {
-        let cmd = Cmd { volumes: vec![pair("keys", "/k:ro")], env: vec![pair("HOME", "/root/")], ..Cmd::default() };
+        let cmd = Cmd { volumes: vec![pair("keys", "/k:ro")], env: vec![pair("HOME", "/home/me/")], ..Cmd::default() };
         let spec = ContainerSpec { docker_config: Some("box-auth".to_owned()), ..spec(cmd, false) };
         let (_, body) = request(&spec, Layout::of("linux"), SOCKET).unwrap();
         let mounts = body.host_config.unwrap().mounts.unwrap();
         let in_memory = |mount: &&Mount| mount.volume_options.as_ref().unwrap().driver_config.is_some();
         let seen: Vec<_> = mounts.iter().filter(in_memory).collect();
         let seen: Vec<_> = seen.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref())).collect();
-        assert_eq!(seen, [(Some("box-volume-keys"), Some("/k")), (Some("box-auth"), Some("/root/.docker"))]);
+        assert_eq!(seen, [(Some("box-volume-keys"), Some("/k")), (Some("box-auth"), Some("/home/me/.docker"))]);
     }
 
     #[test]
