@@ -156,7 +156,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
 #[test]
 fn task_files_mean_what_the_corpus_says() {
     let cases = cases("conformance");
-    assert!(cases.len() >= 40, "{} cases: is the corpus there?", cases.len());
+    assert!(cases.len() >= 150, "{} cases: is the corpus there?", cases.len());
     let mut wrong = Vec::new();
     for case in cases {
         let (found, expected) = (outcome(&case), fs::read_to_string(case.join("expect.txt")).unwrap_or_default());
@@ -225,6 +225,11 @@ fn introductions_plan_or_are_refused_with_line_and_remedy() {
 
 /// Compiles with everything given, for the sake of not panicking; whether it is a task.
 fn compiles(text: &str) -> bool {
+    !shown(text).starts_with("error")
+}
+
+/// All that people are shown of a task that is compiled with everything given.
+fn shown(text: &str) -> String {
     let facts = facts();
     let values = [NamedText { name: "v".to_owned(), text: "a: {b: 1}\nl: [1, x]\n".to_owned() }];
     let fetch =
@@ -243,8 +248,12 @@ fn compiles(text: &str) -> bool {
         source: Some(&fetch),
     };
     match compile(&input) {
-        Ok(compiled) => !plan::dump(&compiled.plan).is_empty(),
-        Err(diagnostics) => diagnostics.to_string().is_empty(),
+        Ok(compiled) => {
+            let warnings = compiled.plan.warnings.join("\n");
+            let plan = plan::dump(&compiled.plan) + &plan::graph(&compiled.plan);
+            format!("{plan}\n{warnings}\n{}", compiled.rendered)
+        }
+        Err(diagnostics) => format!("error\n{diagnostics}"),
     }
 }
 
@@ -313,7 +322,7 @@ fn hostile_sizes_end_in_time() {
 }
 
 mod arbitrary {
-    use super::compiles;
+    use super::{compiles, shown};
     use acre_model::plan::Fetch;
     use proptest::prelude::*;
 
@@ -337,6 +346,20 @@ mod arbitrary {
         #[test]
         fn text_never_panics(text in "\\PC{0,200}") {
             compiles(&text);
+        }
+
+        #[test]
+        fn bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Ok(text) = acre_task::read("acb.yaml", &bytes) {
+                compiles(text);
+            }
+        }
+
+        #[test]
+        fn nobody_is_shown_a_token(before in "[ -~]{0,40}", after in "[ -~]{0,120}", key in "(id|when|cmd|build|push|env|user|timeout|reports)") {
+            let text = format!("secrets: [{{id: pw}}]\nsteps:\n  - cmd: i {before}{{{{.Secrets.pw}}}}{after}\n    {key}: {before}{{{{.Secrets.pw | b64enc}}}}{after}\n");
+            let shown = shown(&text);
+            prop_assert!(!shown.contains('\u{f0002}') && !shown.contains("00000000000000000000000000000007"), "{}", shown);
         }
 
         #[test]
