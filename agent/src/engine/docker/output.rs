@@ -13,10 +13,13 @@ use bollard::{
 use bytes::Bytes;
 use futures::{
     FutureExt as _, StreamExt as _,
-    future::{BoxFuture, Shared},
+    future::{self, BoxFuture, Shared},
     stream::{self, BoxStream},
 };
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long output may be silent after the container has ended before it is taken for complete. Ordinarily the engine
@@ -44,12 +47,34 @@ impl Docker {
         .boxed()
     }
 
-    /// Reads the log from its beginning, leaving out what was seen, and goes on as it grows.
+    /// Reads the log from its beginning, leaving out what was seen, and goes on as it grows. What 20.10 does not bring any
+    /// more when it ends a log that it follows, the last words of a container, is read once the container has ended.
     pub(super) fn attach_again(&self, id: &str, seen: Seen) -> Running {
-        let options = LogsOptions { follow: true, stdout: true, stderr: true, ..LogsOptions::default() };
-        let log = self.client.logs(id, Some(options)).boxed();
-        let running = self.running(id, log);
-        Running { output: unseen(mended(running.output), seen), ..running }
+        let running = self.running(id, self.log(id, true));
+        let (exit, passed) = (running.exit.shared(), Arc::<Mutex<Seen>>::default());
+        let counted = passed.clone();
+        let followed = mended(running.output).inspect(move |item| counted_in(&counted, item));
+        let (engine, ended, name) = (self.clone(), exit.clone(), id.to_owned());
+        let last_words = async move {
+            drop(ended.await);
+            let passed = *passed.lock().unwrap_or_else(PoisonError::into_inner);
+            let log = mended(engine.pieces(engine.log(&name, false)));
+            // A container that is gone by now has said all it will.
+            unseen(log, passed).take_while(|item| future::ready(item.is_ok()))
+        };
+        let output = followed.chain(last_words.into_stream().flatten()).boxed();
+        Running { output: unseen(output, seen), exit: exit.boxed(), ..running }
+    }
+
+    /// The log of a container from its beginning; followed, it ends with the container.
+    fn log(&self, id: &str, follow: bool) -> BoxStream<'static, Result<LogOutput, Error>> {
+        let options = LogsOptions { follow, stdout: true, stderr: true, ..LogsOptions::default() };
+        self.client.logs(id, Some(options)).boxed()
+    }
+
+    fn pieces(&self, output: impl futures::Stream<Item = Result<LogOutput, Error>> + Send + 'static) -> Output {
+        let host = self.host.clone();
+        output.map(move |item| item.map(piece).map_err(|error| failure::of_call(&host, error))).boxed()
     }
 
     fn running(
@@ -57,8 +82,7 @@ impl Docker {
         id: &str,
         output: impl futures::Stream<Item = Result<LogOutput, Error>> + Send + 'static,
     ) -> Running {
-        let host = self.host.clone();
-        let output = output.map(move |item| item.map(piece).map_err(|error| failure::of_call(&host, error))).boxed();
+        let output = self.pieces(output);
         let end = in_background(self.end(id));
         let released = end.clone().map(drop).boxed();
         let exit = in_background(self.exit(id, end));
@@ -179,6 +203,13 @@ fn mended(output: Output) -> Output {
         Ok((stream, bytes))
     };
     output.map(mend).boxed()
+}
+
+fn counted_in(passed: &Mutex<Seen>, item: &Result<(Stream, Bytes), EngineError>) {
+    let Ok((stream, bytes)) = item else { return };
+    let mut passed = passed.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = if *stream == Stream::Stderr { &mut passed.stderr } else { &mut passed.stdout };
+    *count += bytes.len() as u64;
 }
 
 /// `output` without what was seen of each stream.
