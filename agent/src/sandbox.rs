@@ -198,13 +198,11 @@ impl Sandbox {
     /// Makes it ready for the container of a step to be started in: its workspace has the files of the source, the
     /// volumes it mounts have theirs.
     pub(crate) async fn ready_for(&self, cmd: &Cmd) -> Result<(), EngineError> {
-        let filled = self.ready();
-        let mounts_declared = cmd.volumes.iter().any(|(name, _)| self.spec.memory.contains(name));
-        if mounts_declared {
-            filled.await?;
-            return self.held.get_or_try_init(|| self.hold()).await.map(drop);
+        self.ready().await?;
+        if cmd.volumes.iter().any(|(name, _)| self.spec.memory.contains(name)) {
+            self.held.get_or_try_init(|| self.hold()).await?;
         }
-        filled.await
+        Ok(())
     }
 
     /// Its workspace has the files of the source.

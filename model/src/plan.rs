@@ -214,8 +214,15 @@ pub enum Context {
     Empty,
 }
 
+impl Default for Context {
+    /// The root of the submitted tree.
+    fn default() -> Self {
+        Self::Tree(String::new())
+    }
+}
+
 /// A build unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Where the files come from.
     pub context: Context,

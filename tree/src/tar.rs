@@ -9,7 +9,7 @@ mod reader;
 mod untar;
 mod writer;
 
-pub use packing::unpacked;
+pub use packing::{is_packed, unpacked};
 pub use reader::TarError;
 pub use untar::{Limits, Policy, Unpacking, UntarError, Untarred, untar};
 pub use writer::{MODIFIED, stream};

@@ -1,6 +1,7 @@
 //! The log of one attempt on disk, and the two small files beside it that say how far the attempt has come.
 //!
-//! Everything that goes in is masked first, so that no secret lies on the disk either. A spool outlives its process: what was written is there after a crash, and is sent from where the farm left off.
+//! Everything that goes in is masked first, so that no secret lies on the disk either. A spool outlives its process: what
+//! was written is there after a crash, and is sent from where the farm left off.
 
 use super::frames;
 use crate::{

@@ -3,7 +3,6 @@
 mod error;
 mod git;
 mod oci;
-mod packing;
 mod reach;
 #[cfg(test)]
 mod served;

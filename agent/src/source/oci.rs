@@ -6,7 +6,6 @@
 
 use super::{
     error::Unfetched,
-    packing::Packing,
     reach::Zone,
     tar::{PACKED, basic, blocking, content, limits},
     web::{Web, shown},
@@ -15,7 +14,7 @@ use crate::engine::{Login, Logins};
 use acre_model::{digest::Digest, reference::Reference, text::clip};
 use acre_tree::{
     Cache,
-    tar::{Policy, Unpacking, Untarred},
+    tar::{Policy, Unpacking, Untarred, is_packed},
 };
 use reqwest::{
     Response, StatusCode, Url,
@@ -136,7 +135,7 @@ fn looks_like_archive(file: &mut File) -> Result<bool, Unfetched> {
     let mut begin = Vec::with_capacity(512);
     file.seek(SeekFrom::Start(0)).map_err(Unfetched::Disk)?;
     file.take(512).read_to_end(&mut begin).map_err(Unfetched::Disk)?;
-    Ok(Packing::of(&begin) != Packing::Plain || begin.get(257..262) == Some(b"ustar"))
+    Ok(is_packed(&begin) || begin.get(257..262) == Some(b"ustar"))
 }
 
 /// One repository of a registry, and what it wants to see before it gives anything.

@@ -2,13 +2,12 @@
 
 use super::{
     error::Unfetched,
-    packing::unpacked,
     web::{Web, shown},
 };
 use acre_model::plan::TarAddress;
 use acre_tree::{
     Cache,
-    tar::{Limits, Policy, Unpacking, Untarred},
+    tar::{Limits, Policy, Unpacking, Untarred, unpacked},
 };
 use reqwest::{
     StatusCode, Url,

@@ -10,7 +10,7 @@ use acre_agent::engine::{
     BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Said,
 };
 use acre_model::{
-    plan::{Build, Context, Dependency, Role},
+    plan::{Build, Dependency, Role},
     reference::Reference,
 };
 use std::time::Duration;
@@ -18,22 +18,9 @@ use std::time::Duration;
 pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildRequest {
     BuildRequest {
         build: Build {
-            context: Context::Tree(String::new()),
             dockerfile: "Dockerfile".to_owned(),
-            tags: Vec::new(),
-            arguments: Vec::new(),
-            labels: Vec::new(),
-            target: None,
-            no_cache: false,
-            pull: false,
-            add_hosts: Vec::new(),
-            network: None,
-            shm_size: None,
-            secrets: Vec::new(),
-            ssh: Vec::new(),
-            cache_from: Vec::new(),
-            cache_to: Vec::new(),
             dependencies: Some(vec![Dependency { role: Role::Runtime, reference: bed.base.clone() }]),
+            ..Build::default()
         },
         platform: "linux/amd64".parse().unwrap(),
         context: folder.snapshot(),

@@ -90,7 +90,7 @@ pub(crate) struct Around<'a> {
 pub(crate) fn parse(words: &[String], around: &Around<'_>) -> Result<BuildText, Vec<BadFlag>> {
     let read = read("build", FLAGS, words, false);
     let mut faults = read.faults;
-    let mut text = BuildText { build: empty(), fetch: None, platforms: Vec::new(), warnings: Vec::new() };
+    let mut text = BuildText { build: Build::default(), fetch: None, platforms: Vec::new(), warnings: Vec::new() };
     let mut file = None;
     for given in read.given {
         if let Kind::File = given.kind {
@@ -107,27 +107,6 @@ pub(crate) fn parse(words: &[String], around: &Around<'_>) -> Result<BuildText, 
         Err(fault) => faults.push(fault),
     }
     if faults.is_empty() { Ok(text) } else { Err(faults) }
-}
-
-fn empty() -> Build {
-    Build {
-        context: Context::Tree(String::new()),
-        dockerfile: String::new(),
-        tags: Vec::new(),
-        arguments: Vec::new(),
-        labels: Vec::new(),
-        target: None,
-        no_cache: false,
-        pull: false,
-        add_hosts: Vec::new(),
-        network: None,
-        shm_size: None,
-        secrets: Vec::new(),
-        ssh: Vec::new(),
-        cache_from: Vec::new(),
-        cache_to: Vec::new(),
-        dependencies: None,
-    }
 }
 
 fn take(text: &mut BuildText, kind: Kind, flag: &str, given: String, around: &Around<'_>) -> Result<(), BadFlag> {

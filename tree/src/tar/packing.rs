@@ -29,6 +29,11 @@ impl Packing {
     }
 }
 
+/// Whether a file that begins so is packed by gzip, bzip2, xz or zstd.
+pub fn is_packed(begin: &[u8]) -> bool {
+    Packing::of(begin) != Packing::Plain
+}
+
 /// The content of what may be packed by gzip, bzip2, xz or zstd. More than `limit` bytes of it are an error, whatever
 /// they are made of.
 ///

@@ -6,9 +6,7 @@ use acre_model::text::clip;
 use bollard::{
     errors::Error,
     models::{ContainerCreateBody, HostConfig},
-    query_parameters::{
-        CreateContainerOptions, CreateImageOptions, DownloadFromContainerOptions, UploadToContainerOptions,
-    },
+    query_parameters::{CreateContainerOptions, DownloadFromContainerOptions, UploadToContainerOptions},
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
@@ -75,7 +73,7 @@ impl Docker {
         let name = format!("{}-files", sandbox.name);
         match self.create_holder(&name, sandbox).await {
             Err(error) if failure::is_absent(&error) => {
-                self.import_empty().await?;
+                self.import_image(EMPTY, "acre.empty=1", Bytes::from_static(&EMPTY_TAR)).await?;
                 self.create_holder(&name, sandbox).await
             }
             created => created,
@@ -100,19 +98,6 @@ impl Docker {
         };
         let options = CreateContainerOptions { name: Some(name.to_owned()), platform: String::new() };
         self.client.create_container(Some(options), body).await.map(drop)
-    }
-
-    async fn import_empty(&self) -> Result<(), EngineError> {
-        let options = CreateImageOptions {
-            from_src: Some("-".to_owned()),
-            repo: Some(EMPTY.0.to_owned()),
-            tag: Some(EMPTY.1.to_owned()),
-            changes: vec!["LABEL acre.empty=1".to_owned()],
-            ..CreateImageOptions::default()
-        };
-        let body = bollard::body_full(Bytes::from_static(&EMPTY_TAR));
-        let imported = self.client.create_image(Some(options), Some(body), None);
-        imported.try_for_each(|_| async { Ok(()) }).await.map_err(|error| self.failed(error))
     }
 }
 

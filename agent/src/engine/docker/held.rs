@@ -6,10 +6,9 @@ use crate::engine::{EngineError, Held, HeldVolume, SandboxSpec};
 use bollard::{
     errors::Error,
     models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
-    query_parameters::{CreateContainerOptions, CreateImageOptions, StartContainerOptions, UploadToContainerOptions},
+    query_parameters::{CreateContainerOptions, StartContainerOptions, UploadToContainerOptions},
 };
 use bytes::Bytes;
-use futures::TryStreamExt as _;
 
 /// The repository of the images that sleep, on every engine; the tag is the architecture.
 const IMAGE: &str = "acre.local/pause";
@@ -84,16 +83,8 @@ impl Docker {
     }
 
     async fn import_sleeper(&self, program: &[u8]) -> Result<(), EngineError> {
-        let options = CreateImageOptions {
-            from_src: Some("-".to_owned()),
-            repo: Some(IMAGE.to_owned()),
-            tag: Some(self.native.arch().to_owned()),
-            changes: vec!["LABEL acre.pause=1".to_owned()],
-            ..CreateImageOptions::default()
-        };
         let root = tar_of([(PROGRAM, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))?;
-        let imported = self.client.create_image(Some(options), Some(bollard::body_full(root)), None);
-        imported.try_for_each(|_| async { Ok(()) }).await.map_err(|error| self.failed(error))
+        self.import_image((IMAGE, self.native.arch()), "acre.pause=1", root).await
     }
 }
 

@@ -8,6 +8,7 @@ use bollard::{
     auth::DockerCredentials,
     query_parameters::{CreateImageOptions, TagImageOptions},
 };
+use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::uri::{PathAndQuery, Uri};
 
@@ -56,6 +57,24 @@ impl Docker {
             layers.tell(step.id, step.status, step.progress_detail, say).await;
         }
         Ok(())
+    }
+
+    /// Makes an image of acre's own, of one layer: this archive.
+    pub(super) async fn import_image(
+        &self,
+        (repository, tag): (&str, &str),
+        label: &str,
+        archive: Bytes,
+    ) -> Result<(), EngineError> {
+        let options = CreateImageOptions {
+            from_src: Some("-".to_owned()),
+            repo: Some(repository.to_owned()),
+            tag: Some(tag.to_owned()),
+            changes: vec![format!("LABEL {label}")],
+            ..CreateImageOptions::default()
+        };
+        let imported = self.client.create_image(Some(options), Some(bollard::body_full(archive)), None);
+        imported.try_for_each(|_| async { Ok(()) }).await.map_err(|error| self.failed(error))
     }
 
     /// Gives an image a further name.

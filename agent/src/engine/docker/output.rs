@@ -6,6 +6,7 @@ use acre_model::log::Stream;
 use bollard::{
     container::LogOutput,
     errors::Error,
+    models::EventMessage,
     query_parameters::{
         AttachContainerOptions, EventsOptions, LogsOptions, StartContainerOptions, WaitContainerOptions,
     },
@@ -105,11 +106,7 @@ impl Docker {
 
     /// The exit code that the event of the container's death tells; `None` if the engine's events end before.
     fn death(&self, id: &str) -> BoxFuture<'static, Option<i64>> {
-        let filters = [("type", "container"), ("event", "die"), ("container", id)];
-        let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
-        // From the beginning of what the engine remembers: the container may be dead already.
-        let options = EventsOptions { since: Some("1".to_owned()), until: None, filters: Some(filters) };
-        let mut events = self.patient.events(Some(options)).boxed();
+        let mut events = self.events_of(id, "die");
         async move {
             let death = events.next().await?.ok()?;
             death.actor?.attributes?.get("exitCode")?.parse().ok()
@@ -117,14 +114,10 @@ impl Docker {
         .boxed()
     }
 
-    /// Resolves with the event that says the container is unhealthy; it may be in what the engine remembers.
+    /// Resolves with the event that says the container is unhealthy.
     fn ailing(&self, id: &str) -> BoxFuture<'static, ()> {
-        let filters = [("type", "container"), ("event", "health_status"), ("container", id)];
-        let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
-        let options = EventsOptions { since: Some("1".to_owned()), until: None, filters: Some(filters) };
-        let client = self.patient.clone();
+        let mut events = self.events_of(id, "health_status");
         async move {
-            let mut events = client.events(Some(options)).boxed();
             while let Some(Ok(event)) = events.next().await {
                 if event.action.is_some_and(|action| action.ends_with("unhealthy")) {
                     return;
@@ -133,6 +126,14 @@ impl Docker {
             std::future::pending().await
         }
         .boxed()
+    }
+
+    /// The container's events of one kind, from the beginning of what the engine remembers: they may have been already.
+    fn events_of(&self, id: &str, kind: &str) -> BoxStream<'static, Result<EventMessage, Error>> {
+        let filters = [("type", "container"), ("event", kind), ("container", id)];
+        let filters = filters.map(|(key, value)| (key.to_owned(), vec![value.to_owned()])).into();
+        let options = EventsOptions { since: Some("1".to_owned()), until: None, filters: Some(filters) };
+        self.patient.events(Some(options)).boxed()
     }
 
     /// The exit code once the engine is done with the container. Asked after the start, so that the answer cannot be

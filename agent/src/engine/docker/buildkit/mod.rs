@@ -1,8 +1,8 @@
 //! Builds by the BuildKit inside the engine, over its gRPC endpoint: one code path for Docker Engine 20.10 to 28, with
 //! either image store.
 //!
-//! A build is three calls that run side by side: `Control.Session` (over which files, logins, secrets
-//! and ssh keys are asked for), `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
+//! A build is three calls that run side by side: `Control.Session` (over which files, logins, secrets and ssh keys are
+//! asked for), `Control.Solve` (the build) and `Control.Status` (its progress). Dropping the connection cancels them all.
 
 mod cache;
 pub(super) mod channel;
@@ -185,23 +185,6 @@ pub(super) mod tests {
 
     /// A build that asks for nothing.
     pub(in super::super) fn build() -> Build {
-        Build {
-            context: Context::Empty,
-            dockerfile: "d/Dockerfile.prod".to_owned(),
-            tags: Vec::new(),
-            arguments: Vec::new(),
-            labels: Vec::new(),
-            target: None,
-            no_cache: false,
-            pull: false,
-            add_hosts: Vec::new(),
-            network: None,
-            shm_size: None,
-            secrets: Vec::new(),
-            ssh: Vec::new(),
-            cache_from: Vec::new(),
-            cache_to: Vec::new(),
-            dependencies: None,
-        }
+        Build { context: Context::Empty, dockerfile: "d/Dockerfile.prod".to_owned(), ..Build::default() }
     }
 }
