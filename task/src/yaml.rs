@@ -8,12 +8,17 @@ use crate::{
 };
 use acre_model::{secret::Nonce, text::clip};
 use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 /// Deepest nesting of lists and maps.
 pub(crate) const DEPTH: usize = 64;
-/// Most nodes, those that aliases repeat included.
-pub(crate) const NODES: usize = 10_000;
+/// Most nodes, those that aliases repeat included: five to each line of a task of 10,000 lines.
+const NODES: usize = 50_000;
+/// Most nodes that aliases repeat.
+const REPEATED: usize = 10_000;
 /// Most bytes of scalars, those that aliases repeat included.
 const BYTES: usize = 4 << 20;
 
@@ -93,8 +98,15 @@ impl Node {
 
 /// The one document of `text`; `None` where there is none. Texts count by what their marks open to, but stay closed.
 pub(crate) fn parse(text: &str, inert: &Inert) -> Result<Option<Node>, Fault> {
-    let (open, anchors, total) = (Vec::new(), BTreeMap::new(), Weight::default());
-    let mut builder = Builder { inert, open, anchors, root: None, documents: 0, total };
+    let mut builder = Builder {
+        inert,
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        root: None,
+        documents: 0,
+        total: Weight::default(),
+        repeated: 0,
+    };
     let mut options = Options::default();
     (options.flow_nesting_limit, options.block_nesting_limit) = (DEPTH, DEPTH);
     let mut parser = Parser::new_from_str_with_options(text, options);
@@ -132,8 +144,11 @@ struct Weight {
 /// A collection that is not closed yet.
 enum Open {
     List { at: At, anchor: usize, items: Vec<Node>, before: Weight },
-    Map { at: At, anchor: usize, entries: Vec<Entry>, key: Option<(At, Rc<str>)>, before: Weight },
+    Map { at: At, anchor: usize, entries: Vec<Entry>, keys: Keys, key: Option<(At, Rc<str>)>, before: Weight },
 }
+
+/// The keys of a map so far, and where they stand.
+type Keys = BTreeMap<Rc<str>, At>;
 
 /// Builds the tree; an explicit stack, since the depth comes from outside.
 struct Builder<'a> {
@@ -143,6 +158,8 @@ struct Builder<'a> {
     root: Option<Node>,
     documents: usize,
     total: Weight,
+    /// Nodes that aliases repeated.
+    repeated: usize,
 }
 
 impl Builder<'_> {
@@ -167,6 +184,10 @@ impl Builder<'_> {
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor).cloned();
                 let (mut node, weight) = known.ok_or_else(|| invalid(at, "an alias inside the value it names"))?;
+                self.repeated += weight.nodes;
+                if self.repeated > REPEATED {
+                    return Err(invalid(at, format!("aliases expand to more than {REPEATED} nodes")));
+                }
                 self.count(at, weight)?;
                 node.at = at;
                 self.add(node, 0, weight)
@@ -180,7 +201,7 @@ impl Builder<'_> {
             Event::MappingStart(_, anchor, tag) => {
                 check_tag(tag.as_deref(), at)?;
                 let before = self.enter(at)?;
-                self.open.push(Open::Map { at, anchor, entries: Vec::new(), key: None, before });
+                self.open.push(Open::Map { at, anchor, entries: Vec::new(), keys: Keys::new(), key: None, before });
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
@@ -201,14 +222,13 @@ impl Builder<'_> {
     fn count(&mut self, at: At, weight: Weight) -> Result<(), Fault> {
         self.total.nodes += weight.nodes;
         self.total.bytes += weight.bytes;
-        let message = match () {
-            () if self.total.nodes > NODES => format!("aliases expand to more than {NODES} nodes"),
-            () if self.total.bytes > BYTES => format!("aliases expand to more than {} MiB", BYTES >> 20),
-            () => return Ok(()),
-        };
-        // Without an alias there is no expansion to speak of.
-        let message = if self.anchors.is_empty() { format!("more than {NODES} nodes") } else { message };
-        Err(invalid(at, message))
+        match () {
+            () if self.total.nodes > NODES => Err(invalid(at, format!("more than {NODES} nodes"))),
+            () if self.total.bytes > BYTES => {
+                Err(invalid(at, format!("texts of more than {} MiB, with what aliases repeat", BYTES >> 20)))
+            }
+            () => Ok(()),
+        }
     }
 
     fn close(&mut self) -> Result<(), Fault> {
@@ -231,32 +251,36 @@ impl Builder<'_> {
         match self.open.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Map { entries, key, .. }) => match key.take() {
+            Some(Open::Map { entries, keys, key, .. }) => match key.take() {
                 Some((at, key)) => entries.push(Entry { at, key, value: node }),
-                None => *key = Some((node.at, key_text(&node, entries)?)),
+                None => *key = Some((node.at, key_text(&node, keys)?)),
             },
         }
         Ok(())
     }
 }
 
-/// The text of a key that `entries` do not have yet.
-fn key_text(node: &Node, entries: &[Entry]) -> Result<Rc<str>, Fault> {
+/// The text of a key that is not among `keys` yet, and is then.
+fn key_text(node: &Node, keys: &mut Keys) -> Result<Rc<str>, Fault> {
     let Value::Scalar { text, .. } = &node.value else {
         return Err(invalid(node.at, format!("a key must be a text, not {}", node.kind())));
     };
-    match entries.iter().find(|entry| entry.key == *text && &**text != "<<") {
-        Some(first) => {
-            let (key, At { line, column }) = (clip(text), first.at);
+    match keys.insert(Rc::clone(text), node.at) {
+        Some(At { line, column }) if &**text != "<<" => {
+            let key = clip(text);
             Err(invalid(node.at, format!("the key `{key}` is there twice, first in line {line}, column {column}")))
         }
-        None => Ok(Rc::clone(text)),
+        _ => Ok(Rc::clone(text)),
     }
 }
 
 /// The entries with what `<<` brings put after them, where the map does not say otherwise itself.
 fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
     let (merges, mut own): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| &*entry.key == "<<");
+    let mut known: BTreeSet<Rc<str>> = match merges.is_empty() {
+        true => return Ok(own),
+        false => own.iter().map(|entry| Rc::clone(&entry.key)).collect(),
+    };
     for merge in merges {
         let sources = match merge.value.value {
             Value::List(items) => items,
@@ -266,11 +290,7 @@ fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
             let Value::Map(more) = source.value else {
                 return Err(invalid(source.at, "`<<` takes a map or a list of maps"));
             };
-            for entry in more {
-                if !own.iter().any(|known| known.key == entry.key) {
-                    own.push(entry);
-                }
-            }
+            own.extend(more.into_iter().filter(|entry| known.insert(Rc::clone(&entry.key))));
         }
     }
     Ok(own)
@@ -304,7 +324,9 @@ mod tests {
             (1..9).map(|n| format!("k{n}: &k{n} [{}]\n", vec![format!("*k{}", n - 1); 9].join(","))).collect();
         let bomb = format!("k0: &k0 [x,x,x,x,x,x,x,x,x]\n{levels}");
         let nested = "[".repeat(10_000);
+        let wide = "- x\n".repeat(NODES);
         let table = [
+            (wide.as_str(), "50000:3 more than 50000 nodes"),
             (bomb.as_str(), "aliases expand to more than 10000 nodes"),
             (nested.as_str(), "nested deeper than 64"),
             ("a: 1\nb: 2\na: 3", "3:1 the key `a` is there twice, first in line 1, column 1"),

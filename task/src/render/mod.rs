@@ -53,9 +53,12 @@ fn lock(state: &Shared) -> MutexGuard<'_, State> {
 /// Renders `text`, whose lines `listing` shows, with `data`; `now` is the instant of the submission.
 pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp) -> Result<Rendered, Vec<Diagnostic>> {
     syntax::check(text, listing).map_err(|fault| vec![fault])?;
-    // Through the template's own parser once, for its rule on names defined twice.
-    let template = Template::new(MAIN).parse(text).map_err(|error| vec![syntax::fault(text, listing, &error)])?;
     let parsed = syntax::parse(text, listing).map_err(|fault| vec![fault])?;
+    let mut template = Template::new(MAIN);
+    if parsed.defines.len() > 1 {
+        // Once more, through the template's own parser, for its rule on names defined twice.
+        template = template.parse(text).map_err(|error| vec![syntax::fault(text, listing, &error)])?;
+    }
     let (guarded, state, faults) = guarded(text, &parsed, data);
     if !faults.is_empty() {
         return Err(faults.into_iter().map(|fault| listing.error(fault.at, fault.message).help(fault.help)).collect());
@@ -64,7 +67,7 @@ pub(crate) fn render(text: &str, listing: &Listing, data: &Data, now: Timestamp)
     let state: Shared = Arc::new(Mutex::new(state));
     let own = functions::all(now, data.run(), data.nonce());
     let functions = own.into_iter().chain(state::functions(&state, data.nonce()));
-    let mut template = template.funcs(functions.collect()).missing_key(MissingKey::Invalid).max_range_iters(OPERATIONS);
+    template = template.funcs(functions.collect()).missing_key(MissingKey::Invalid).max_range_iters(OPERATIONS);
     for define in guarded.defines {
         template = template.add_parse_tree(&define.name, define.body);
     }

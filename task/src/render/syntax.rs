@@ -5,6 +5,7 @@ use gotmpl::{
     TemplateError,
     parse::{DefineNode, ListNode, Node, Parser},
 };
+use std::ops::Range;
 
 /// A parsed template.
 #[derive(Clone)]
@@ -22,26 +23,73 @@ const SENTINEL: &str = "\u{0}end";
 /// (it does count other nesting), and some hundreds of them exhaust a stack of 2 MiB.
 const BRANCHES: usize = 64;
 
+/// Most actions of one template: each costs some 3 KiB while it is parsed, guarded and executed.
+const ACTIONS: usize = 20_000;
+/// Most bytes of all actions together: each may be a token, which costs 80 bytes, and a part of the tree.
+const ACTION_BYTES: usize = 512 << 10;
+
 /// Refuses what the engine's parser must not be given.
 pub(super) fn check(text: &str, listing: &Listing) -> Result<(), Diagnostic> {
+    let too_large = |at, message: String| Err(listing.error(place(text, at), message).class(Class::TooLarge));
+    let mut bytes = 0;
+    for (count, action) in actions(text).enumerate() {
+        bytes += action.len();
+        if count == ACTIONS {
+            return too_large(action.start, format!("the template has more than {ACTIONS} actions"));
+        }
+        if bytes > ACTION_BYTES {
+            return too_large(
+                action.start,
+                format!("the template has more than {} KiB of actions", ACTION_BYTES >> 10),
+            );
+        }
+    }
     let opens = |before: &str| before.trim_end().trim_end_matches('-').ends_with("{{");
     let continues = |after: &str| after.starts_with(char::is_whitespace) && !after.trim_start().starts_with(['}', '-']);
     let mut branches =
         text.match_indices("else").filter(|(at, word)| opens(&text[..*at]) && continues(&text[at + word.len()..]));
     match branches.nth(BRANCHES) {
         None => Ok(()),
-        Some((at, _)) => {
-            let message = format!("the template has more than {BRANCHES} `else if`");
-            Err(listing.error(place(text, at), message).class(Class::TooLarge))
+        Some((at, _)) => too_large(at, format!("the template has more than {BRANCHES} `else if`")),
+    }
+}
+
+/// Where the actions of `text` are, with their braces; one that does not end reaches to the end of the text.
+fn actions(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let start = from + text.get(from..)?.find("{{")?;
+        from = start + 2 + inside(&text[start + 2..]);
+        Some(start..from)
+    })
+}
+
+/// Bytes of an action after its opening braces, the closing ones included: those in a text or a comment do not close.
+fn inside(text: &str) -> usize {
+    let body = text.strip_prefix('-').unwrap_or(text).trim_start();
+    let comment = body.starts_with("/*").then(|| text.find("*/")).flatten().unwrap_or_default();
+    let bytes = text.as_bytes();
+    let (mut at, mut quote) = (comment, None);
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match (quote, byte) {
+            (Some(b'"' | b'\''), b'\\') => at += 1,
+            (Some(open), close) if open == *close => quote = None,
+            (None, b'"' | b'\'' | b'`') => quote = Some(*byte),
+            (None, b'}') if bytes.get(at) == Some(&b'}') => return at + 1,
+            _ => {}
         }
     }
+    text.len()
 }
 
 /// The parts of `text`.
 pub(super) fn parse(text: &str, listing: &Listing) -> Result<Parsed, Diagnostic> {
-    let whole = format!("{text}{SENTINEL}");
-    let parsed = Parser::with_name(None, &whole, "{{", "}}").and_then(Parser::parse);
-    let (mut tree, defines) = parsed.map_err(|error| fault(text, listing, &error))?;
+    let parsed = |text: &str| Parser::with_name(None, text, "{{", "}}").and_then(Parser::parse);
+    let (mut tree, defines) = parsed(&format!("{text}{SENTINEL}")).map_err(|error| {
+        // What is said must not be of the sentinel.
+        fault(text, listing, &parsed(text).err().unwrap_or(error))
+    })?;
     let rest = match tree.nodes.last_mut() {
         Some(Node::Text(last)) => {
             last.text.strip_suffix(SENTINEL).map(std::sync::Arc::from).map(|text| last.text = text)
@@ -95,4 +143,26 @@ fn stray(text: &str) -> Option<At> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_end_where_their_braces_close() {
+        let table: [(&str, &[&str]); 7] = [
+            ("a {{ b }} c {{d}}", &["{{ b }}", "{{d}}"]),
+            ("{{ \"}}\" }} {{ `}}` }}", &["{{ \"}}\" }}", "{{ `}}` }}"]),
+            (r#"{{ "\"}}" }}x"#, &[r#"{{ "\"}}" }}"#]),
+            ("{{- /* }} \" */ -}}x{{ a }}", &["{{- /* }} \" */ -}}", "{{ a }}"]),
+            ("{{ '}' }}é", &["{{ '}' }}"]),
+            ("x {{ a", &["{{ a"]),
+            ("{{ `é", &["{{ `é"]),
+        ];
+        for (text, expected) in table {
+            let found: Vec<&str> = actions(text).map(|action| &text[action]).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 }
