@@ -3,10 +3,11 @@
 use acre_e2e::{
     engine::docker,
     farm::{CLEAN, Farm},
+    program::Running,
     registry,
     source::Source,
 };
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 /// A value that stands nowhere by chance.
 const SECRET: &str = "Zp4-hush-9qX/tell+no1";
@@ -81,6 +82,49 @@ steps:
 fn sha256(text: &str) -> String {
     let output = docker(&["run", "--rm", &registry::base(), "sh", "-c", "printf %s \"$0\" | sha256sum", text]);
     output.ended(0).stdout[..64].to_owned()
+}
+
+/// Throw-away, with its public half.
+const KEY: &str = include_str!("../../../agent/src/engine/docker/buildkit/ssh/testdata/ed25519");
+const PUBLIC: &str = include_str!("../../../agent/src/engine/docker/buildkit/ssh/testdata/ed25519.pub");
+/// A program that asks an ssh agent what it is told to on standard input.
+const ASK: &str = include_str!("../../../agent/tests/engine_contract/ask.c");
+
+#[test]
+fn a_build_is_lent_a_key_and_does_not_see_it() {
+    let farm = Farm::new();
+    // The key agent answers with a number, its length and the key itself, 51 bytes from byte 14 on.
+    let dockerfile = "
+FROM {base}
+COPY ask /
+RUN --mount=type=ssh,id=deploy,required=true printf '\\0\\0\\0\\1\\13' | /ask >/answer; tail -c +14 /answer | head -c 51 | base64 -w 0 >/public
+RUN test -z \"$SSH_AUTH_SOCK\"
+";
+    let task = "
+secrets: [{id: key, from: 'file:key'}]
+steps:
+  - build: -t {repo}/keyed:1 --ssh deploy=key .
+  - cmd: {repo}/keyed:1 cat /public
+";
+    let source = Source::new(&[("acb.yaml", &farm.text(task)), ("Dockerfile", &farm.text(dockerfile))]);
+    compile(ASK, &source.path().join("ask"));
+    fs::write(farm.home().join("key"), KEY).expect("a file can be written");
+    let output = farm.acre(&["run", source.arg()]);
+    assert_eq!(output.ended(0).printed().last().copied(), PUBLIC.split(' ').nth(1), "{output}");
+    let held = KEY.lines().nth(1).expect("a key has lines");
+    docker(&["history", "--no-trunc", &farm.image("keyed:1")]).ended(0).says("/ask").says_not(held);
+    let mut found = Vec::new();
+    holding(&farm.state(), held.as_bytes(), &mut found);
+    assert!(found.is_empty(), "the key stands in {found:#?}");
+}
+
+/// Makes a program that needs nothing of the image it runs in.
+fn compile(source: &str, program: &Path) {
+    let code = program.with_extension("c");
+    fs::write(&code, source).expect("a file can be written");
+    let mut compiler = Command::new("cc");
+    compiler.args(["-static", "-O1", "-o"]).arg(program).arg(&code);
+    Running::start(compiler).end().ended(0);
 }
 
 #[test]
