@@ -8,7 +8,7 @@ use acre_model::{
     capability::{Capability, Engine, Mode, Served},
     platform::Platform,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Waits between two looks at an engine that is down, in milliseconds: doubling up to the limit.
@@ -47,6 +47,9 @@ pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
         engine: Engine::Down(why.to_string()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         allows: config.allows,
+        labels: BTreeMap::new(),
+        disk_free: 0,
+        windows: None,
     }
 }
 
@@ -66,6 +69,9 @@ fn ready(config: &Config, info: &EngineInfo) -> Capability {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         allows: config.allows,
+        labels: BTreeMap::new(),
+        disk_free: 0,
+        windows: None,
     }
 }
 

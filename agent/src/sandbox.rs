@@ -15,6 +15,7 @@ use acre_model::{
     digest::Digest,
     ids::{ProjectName, UnitId},
     plan::{Cmd, Volume},
+    platform::Platform,
     reference::Reference,
     session::{DesiredGroup, GroupKey, Opened},
 };
@@ -66,7 +67,7 @@ pub(crate) struct Sandbox {
     /// Labels of everything the agent makes.
     agent: Labels,
     wants_network: bool,
-    images: Mutex<BTreeMap<Reference, Digest>>,
+    images: Mutex<BTreeMap<(Reference, Platform), Digest>>,
     fetched: Mutex<BTreeMap<UnitId, Digest>>,
     logins: Logins,
     /// What is masked, and the secrets it was made of.
@@ -120,13 +121,14 @@ impl Sandbox {
     }
 
     /// The images that earlier units of the group left.
-    pub(crate) fn set_images(&self, images: Vec<(Reference, Digest)>) {
+    pub(crate) fn set_images(&self, images: Vec<(Reference, Platform, Digest)>) {
+        let images = images.into_iter().map(|(reference, platform, image)| ((reference, platform), image));
         self.images.lock().unwrap_or_else(PoisonError::into_inner).extend(images);
     }
 
-    /// The image that the group has under this name.
-    pub(crate) fn image(&self, reference: &Reference) -> Option<Digest> {
-        let full = reference.clone().with_default_tag();
+    /// The image that the group has under this name for a platform.
+    pub(crate) fn image(&self, reference: &Reference, platform: &Platform) -> Option<Digest> {
+        let full = (reference.clone().with_default_tag(), platform.clone());
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
     }
 

@@ -78,6 +78,8 @@ pub struct UnitResult {
     pub dockerfile: Option<String>,
     /// Of a push or index: what the registry has under the reference.
     pub pushed: Option<Digest>,
+    /// The media type of that, as far as known.
+    pub media_type: Option<String>,
     /// Of a `cmd`: the container's exit code.
     pub exit_code: Option<i64>,
     /// Test results found in its reports.
@@ -90,6 +92,17 @@ pub struct UnitResult {
     pub afterwards: Option<String>,
     /// What went wrong without failing the unit.
     pub warnings: Vec<String>,
+    /// Of a `cmd` whose workspace is handed over.
+    pub workspace: Option<Workspace>,
+}
+
+/// What became of a workspace: trees, by the digests of their root directories; `None`: no files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workspace {
+    /// With which its group began.
+    pub before: Option<Digest>,
+    /// As the unit left it.
+    pub after: Option<Digest>,
 }
 
 /// An image that a build used.

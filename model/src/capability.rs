@@ -2,6 +2,7 @@
 
 use crate::{ids::PoolName, platform::Platform};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What an agent has, told when its session begins and whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,23 @@ pub struct Capability {
     pub version: String,
     /// What its configuration gives to steps that ask for it.
     pub allows: Privileges,
+    /// What its operator says of it.
+    pub labels: BTreeMap<String, String>,
+    /// Bytes that are free where it keeps its files.
+    pub disk_free: u64,
+    /// Of a Windows machine.
+    pub windows: Option<Windows>,
+}
+
+/// What a Windows machine can run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Windows {
+    /// `10.0.20348.2527`: an image whose base has another build needs [`Windows::hyperv`].
+    pub build: String,
+    /// Containers share the machine's kernel.
+    pub process: bool,
+    /// Containers have a kernel of their own.
+    pub hyperv: bool,
 }
 
 /// What a step gets of the host only where the agent's own configuration allows it, and what a group asks for.
@@ -59,6 +77,18 @@ pub enum Mode {
     Emulated,
 }
 
+/// How a unit is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// By the processor itself.
+    Native,
+    /// Nothing of its platform executes: a build whose stages with a `RUN` are pinned to the builder's platform.
+    Cross,
+    /// By an emulator.
+    Emulated,
+}
+
 /// The engine behind an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,10 +123,14 @@ impl Capability {
 /// What a group needs of its agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
-    /// The platform of its units; `None`: any agent that runs Linux (a source unit).
+    /// The platform that its units execute on; `None`: any agent that runs Linux (a source unit, an index, a cross build).
     pub platform: Option<Platform>,
     /// The pool.
     pub pool: PoolName,
     /// What its steps ask for of the host.
     pub asks: Privileges,
+    /// The most that one of its steps asks for, in billionths of a core; 0: nothing.
+    pub nano_cpus: u64,
+    /// The most that one of its steps asks for, in bytes; 0: nothing.
+    pub memory: u64,
 }

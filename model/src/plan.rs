@@ -55,12 +55,19 @@ pub struct Volume {
 /// Units that must share one engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
-    /// The platform of all its units.
+    /// The platform of all its units; of a cross group, that of the first.
     pub platform: Platform,
     /// Its units, in plan order.
     pub units: Vec<UnitId>,
     /// Whether two containers of the group can live at once, and so need a network with names.
     pub network: bool,
+    /// Builds for any platforms, and what pushes their images: nothing of those platforms executes, so any Linux
+    /// builder can do them.
+    #[serde(default)]
+    pub cross: bool,
+    /// Units of other groups whose changes of the workspace its own begins with, in plan order.
+    #[serde(default)]
+    pub takes: Vec<UnitId>,
 }
 
 /// A step on one platform.
@@ -90,6 +97,9 @@ pub struct Unit {
     pub artifacts: Vec<String>,
     /// What the exit codes of the units it waits for must be like, or it is skipped.
     pub condition: Condition,
+    /// Its workspace, once it has succeeded, is wanted by a group elsewhere.
+    #[serde(default)]
+    pub hands_over: bool,
 }
 
 /// Conditions on exit codes (task language §3, `exitedWith`). A unit whose condition does not hold is skipped, and what
@@ -293,6 +303,9 @@ pub struct Index {
     pub reference: Reference,
     /// The push units whose images it names.
     pub children: Vec<UnitId>,
+    /// Published with the images there are, if some platforms failed.
+    #[serde(default)]
+    pub allow_partial: bool,
 }
 
 /// A `cmd` unit: one container.

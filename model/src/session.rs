@@ -1,7 +1,7 @@
 //! What agent and scheduler say to each other, in levels: all the agent has, all the scheduler wants.
 
 use crate::{
-    attempt::{AttemptId, Fence, Progress},
+    attempt::{AttemptId, Fence, Progress, Workspace},
     capability::Capability,
     digest::Digest,
     ids::{AgentId, GroupId, ProjectName, RunId, StepId, UnitId},
@@ -92,8 +92,11 @@ pub struct DesiredGroup {
     pub volumes: Vec<Volume>,
     /// What only the run's agents may know. Empty until the session opens it, right before it is sent.
     pub confidential: Opened,
-    /// Images that earlier units of the group built, by their names.
-    pub images: Vec<(Reference, Digest)>,
+    /// What commands of other groups changed in the workspace, by the unit that left it, in the order in which it is put
+    /// over the source tree.
+    pub changes: Vec<(String, Workspace)>,
+    /// Images that earlier units of the group built, by their names and platforms.
+    pub images: Vec<(Reference, Platform, Digest)>,
     /// Attempts that should run, or end.
     pub attempts: Vec<DesiredAttempt>,
 }
@@ -149,6 +152,19 @@ pub struct UnitSpec {
     pub reports: Reports,
     /// Globs of files it leaves that are kept with the run.
     pub artifacts: Vec<String>,
+    /// Of an index: the images that it names, as far as they were pushed.
+    pub children: Vec<Child>,
+    /// Its workspace, once it has succeeded, is wanted as a tree by a group elsewhere.
+    pub hands_over: bool,
+}
+
+/// An image of one platform in a registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Which platform.
+    pub platform: Platform,
+    /// Of its manifest.
+    pub digest: Digest,
 }
 
 impl From<&Unit> for UnitSpec {
@@ -161,6 +177,8 @@ impl From<&Unit> for UnitSpec {
             rules: unit.rules.clone(),
             reports: unit.reports.clone(),
             artifacts: unit.artifacts.clone(),
+            children: Vec::new(),
+            hands_over: unit.hands_over,
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Submission {
     pub pool: PoolName,
     /// When to emulate.
     pub emulation: Emulation,
+    /// An index is published with the platforms that succeeded, if others failed; the run fails all the same.
+    pub allow_partial: bool,
     /// A second submission with the same key is the same run.
     pub idempotency_key: Option<String>,
 }
@@ -77,41 +79,108 @@ pub struct NamedText {
     pub text: String,
 }
 
-/// When a unit may run under an emulator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+/// When a unit may run under an emulator. As text: `never`, `fallback`, `fallback:WAIT`, `always`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Emulation {
     /// Never.
     Never,
     /// Where the fleet has no native agent, or none free within the wait.
-    #[default]
-    Fallback,
+    Fallback {
+        /// In milliseconds.
+        wait_ms: u64,
+    },
     /// Without waiting for a native agent.
     Always,
+}
+
+impl Emulation {
+    /// How long a native agent that is busy is waited for, unless said, in milliseconds.
+    pub const WAIT_MS: u64 = 30_000;
+    /// The longest wait, in milliseconds: a day.
+    pub const LONGEST_WAIT_MS: u64 = 86_400_000;
+}
+
+impl Default for Emulation {
+    fn default() -> Self {
+        Self::Fallback { wait_ms: Self::WAIT_MS }
+    }
 }
 
 impl std::str::FromStr for Emulation {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "never" => Ok(Self::Never),
-            "fallback" => Ok(Self::Fallback),
-            "always" => Ok(Self::Always),
-            _ => Err(format!(
-                "`{}` is not an emulation policy; write never, fallback or always",
-                crate::text::clip(text)
-            )),
+        let bad = |why: &str| {
+            let text = crate::text::clip(text);
+            Err(format!("`{text}` is not an emulation policy: {why}"))
+        };
+        match text.split_once(':') {
+            None => match text {
+                "never" => Ok(Self::Never),
+                "fallback" => Ok(Self::default()),
+                "always" => Ok(Self::Always),
+                _ => bad("write never, fallback, fallback:WAIT or always"),
+            },
+            Some(("fallback", wait)) => match crate::duration::parse(wait) {
+                Ok(wait_ms) if wait_ms <= Self::LONGEST_WAIT_MS => Ok(Self::Fallback { wait_ms }),
+                Ok(_) => bad("the longest wait is 24h"),
+                Err(_) => bad("the wait is a time such as 90s or 5m"),
+            },
+            Some(_) => bad("only fallback takes a wait, as in fallback:90s"),
         }
     }
 }
 
 impl std::fmt::Display for Emulation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Never => "never",
-            Self::Fallback => "fallback",
-            Self::Always => "always",
-        })
+        match self {
+            Self::Never => f.write_str("never"),
+            Self::Fallback { wait_ms: Self::WAIT_MS } => f.write_str("fallback"),
+            Self::Fallback { wait_ms } => write!(f, "fallback:{wait_ms}ms"),
+            Self::Always => f.write_str("always"),
+        }
+    }
+}
+
+impl TryFrom<String> for Emulation {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Emulation> for String {
+    fn from(emulation: Emulation) -> Self {
+        emulation.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_are_read_and_shown() {
+        let table = [
+            ("never", Ok("never")),
+            ("fallback", Ok("fallback")),
+            ("fallback:30s", Ok("fallback")),
+            ("fallback:1m", Ok("fallback:60000ms")),
+            ("fallback:1500ms", Ok("fallback:1500ms")),
+            ("always", Ok("always")),
+            ("sometimes", Err("write never")),
+            ("never:3s", Err("only fallback takes a wait")),
+            ("fallback:", Err("the wait is a time")),
+            ("fallback:25h", Err("the longest wait is 24h")),
+        ];
+        for (text, expected) in table {
+            match (text.parse::<Emulation>(), expected) {
+                (Ok(policy), Ok(shown)) => assert_eq!(policy.to_string(), shown, "{text}"),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{text}: {why}"),
+                (found, _) => panic!("{text}: {found:?}"),
+            }
+        }
     }
 }

@@ -198,7 +198,13 @@ fn check_size(listing: &Listing, length: usize) -> Result<(), Diagnostics> {
 /// The plan of a run whose task is not known before its source is fetched: that alone.
 pub fn source_plan(fetch: &Fetch) -> Plan {
     let unit = plan::source_unit(fetch);
-    let group = Group { platform: unit.platform.clone(), units: vec![UnitId(0)], network: false };
+    let group = Group {
+        platform: unit.platform.clone(),
+        units: vec![UnitId(0)],
+        network: false,
+        cross: false,
+        takes: Vec::new(),
+    };
     debug_assert_eq!(unit.group, GroupId(0));
     Plan { platforms: vec![unit.platform.clone()], units: vec![unit], groups: vec![group], ..Plan::default() }
 }

@@ -114,7 +114,8 @@ async fn adopt(job: &Job) -> Result<Container, Failure> {
 
 fn spec(job: &Job, cmd: &Cmd, try_number: u32, ready: SandboxSpec) -> ContainerSpec {
     let (attempt, sandbox) = (&job.attempt, &job.attempt.sandbox);
-    let built = cmd.image.parse::<Reference>().ok().and_then(|reference| sandbox.image(&reference));
+    let built =
+        cmd.image.parse::<Reference>().ok().and_then(|reference| sandbox.image(&reference, &job.attempt.unit.platform));
     let mut name = format!("{}-{}-{}", sandbox.spec.name, attempt.unit.step, attempt.id.number);
     if try_number > 1 {
         name.push_str(&format!("-{try_number}"));

@@ -8,6 +8,7 @@ mod coverage;
 mod detached;
 mod files;
 mod junit;
+mod permit;
 mod push;
 mod traffic;
 mod tries;

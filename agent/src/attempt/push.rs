@@ -1,6 +1,6 @@
 //! Push units: an image that this run built, or that the engine has, goes to its registry.
 
-use super::{Done, Failure, Job, build::listening};
+use super::{Done, Failure, Job, build::listening, permit};
 use crate::engine::EngineError;
 use acre_model::{attempt::UnitResult, digest::Digest, plan::Push, reference::Reference};
 use std::time::Duration;
@@ -14,8 +14,7 @@ pub(super) async fn run(job: &Job, push: &Push) -> Done {
     let reference = push.reference.clone().with_default_tag();
     let mut wait = WAIT_MS.0;
     for number in 1.. {
-        // A push has an effect on the world: not while the farm is silent.
-        job.works.contact.fresh().await;
+        permit::ask(job).await?;
         job.started()?;
         job.notice(&format!("Pushing image: {reference}, attempt {number}"))?;
         match once(job, &reference).await? {
@@ -39,7 +38,7 @@ async fn once(job: &Job, reference: &Reference) -> Result<Result<Digest, EngineE
     let runtime = &job.works.parts.runtime;
     // Another run on this engine may give the name to its own image: name and push are one.
     let _name = job.works.names.lock().await;
-    if let Some(image) = job.attempt.sandbox.image(reference)
+    if let Some(image) = job.attempt.sandbox.image(reference, &job.attempt.unit.platform)
         && let Err(error) = runtime.tag(&image.to_string(), reference).await
     {
         return Ok(Err(error));

@@ -165,15 +165,15 @@ steps:
     cmd: --memory 64m {base} sh -c 'id -un; cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true'
 ";
     assert_eq!(farm.task(task).ended(0).printed(), ["nobody", "67108864"]);
-    for (step, said) in [
-        ("{privileged: true, cmd: '{base} true'}", "privileged"),
-        ("{cmd: '-v /var/run/docker.sock:/var/run/docker.sock {base} true'}", "socket"),
-        ("{cmd: '-v /etc:/host {base} true'}", "/etc"),
-    ] {
-        let output = farm.task(&format!("steps:\n  - {step}\n"));
-        assert_ne!(output.code, 0, "{output}");
-        output.says(said);
-    }
+    let refused = "
+steps:
+  - {privileged: true, cmd: '{base} true'}
+  - {cmd: '-v /var/run/docker.sock:/var/run/docker.sock {base} true'}
+";
+    let output = farm.task(refused);
+    assert_ne!(output.code, 0, "{output}");
+    output.says("does not allow privileged steps, or steps with the engine's socket");
+    farm.task("steps: [{cmd: '-v /etc:/host {base} true'}]").ended(2).says("/etc");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::v1::{self, attempt_state, engine};
 use acre_model::{
-    attempt::{AttemptId, Ended, Fence, Progress},
-    capability::{Capability, Engine, Mode, Privileges, Served},
+    attempt::{AttemptId, Ended, Fence, Progress, Workspace},
+    capability::{Capability, Engine, Mode, Privileges, Served, Windows},
     ids::{GroupId, UnitId},
     plan::{Network, Volume},
     secret::SecretValue,
@@ -39,7 +39,8 @@ impl TryFrom<v1::Hello> for Hello {
 
 impl From<Capability> for v1::Capability {
     fn from(capability: Capability) -> Self {
-        let Capability { platforms, pool, slots, cpus, memory, engine, version, allows } = capability;
+        let Capability { platforms, pool, slots, cpus, memory, engine, version, allows, labels, disk_free, windows } =
+            capability;
         let Privileges { privileged, engine_socket } = allows;
         let platforms = platforms.into_iter().map(|served| v1::Served {
             platform: served.platform.to_string(),
@@ -61,6 +62,9 @@ impl From<Capability> for v1::Capability {
             version,
             allows_privileged: privileged,
             allows_engine_socket: engine_socket,
+            labels: settings(labels.into_iter().collect()),
+            disk_free,
+            windows: windows.map(|Windows { build, process, hyperv }| v1::Windows { build, process, hyperv }),
         }
     }
 }
@@ -79,6 +83,9 @@ impl TryFrom<v1::Capability> for Capability {
             version,
             allows_privileged,
             allows_engine_socket,
+            labels,
+            disk_free,
+            windows,
         } = wire;
         let allows = Privileges { privileged: allows_privileged, engine_socket: allows_engine_socket };
         let engine = engine.and_then(|engine| engine.kind).ok_or_else(|| Invalid::missing("capability.engine"))?;
@@ -89,7 +96,19 @@ impl TryFrom<v1::Capability> for Capability {
             engine::Kind::Down(why) => Engine::Down(why),
         };
         let pool = parsed_or_default("capability.pool", &pool)?;
-        Ok(Self { platforms: all(platforms)?, pool, slots, cpus, memory, engine, version, allows })
+        Ok(Self {
+            platforms: all(platforms)?,
+            pool,
+            slots,
+            cpus,
+            memory,
+            engine,
+            version,
+            allows,
+            labels: pairs(labels).into_iter().collect(),
+            disk_free,
+            windows: windows.map(|v1::Windows { build, process, hyperv }| Windows { build, process, hyperv }),
+        })
     }
 }
 
@@ -220,13 +239,16 @@ impl From<DesiredGroup> for v1::DesiredGroup {
             networks,
             volumes,
             confidential: Opened { logins, masks },
+            changes,
             images,
             attempts,
         } = group;
         let fetched = fetched.into_iter().map(|(unit, tree)| v1::FetchedTree { unit: unit.0, tree: tree.to_string() });
-        let images = images
-            .into_iter()
-            .map(|(reference, id)| v1::BuiltImage { reference: reference.to_string(), id: id.to_string() });
+        let images = images.into_iter().map(|(reference, platform, id)| v1::BuiltImage {
+            reference: reference.to_string(),
+            id: id.to_string(),
+            platform: platform.to_string(),
+        });
         Self {
             key: Some(key.into()),
             project: project.to_string(),
@@ -241,8 +263,19 @@ impl From<DesiredGroup> for v1::DesiredGroup {
             volumes: volumes.into_iter().map(Into::into).collect(),
             logins: logins.into_iter().map(Into::into).collect(),
             masks: masks.iter().map(|mask| mask.expose().to_vec()).collect(),
+            changes: changes.into_iter().map(changed).collect(),
         }
     }
+}
+
+fn changed((unit, Workspace { before, after }): (String, Workspace)) -> v1::Changes {
+    v1::Changes { unit, before: shown(before.as_ref()), after: shown(after.as_ref()) }
+}
+
+fn change(wire: v1::Changes) -> Result<(String, Workspace), Invalid> {
+    let v1::Changes { unit, before, after } = wire;
+    let before = parsed_or_none("group.changes.before", &before)?;
+    Ok((unit, Workspace { before, after: parsed_or_none("group.changes.after", &after)? }))
 }
 
 impl From<Network> for v1::Network {
@@ -291,11 +324,14 @@ impl TryFrom<v1::DesiredGroup> for DesiredGroup {
             volumes,
             logins,
             masks,
+            changes,
         } = wire;
         let fetched =
             fetched.iter().map(|fetched| Ok((UnitId(fetched.unit), parsed("group.fetched.tree", &fetched.tree)?)));
         let images = images.iter().map(|image| {
-            Ok((parsed("group.images.reference", &image.reference)?, parsed("group.images.id", &image.id)?))
+            let platform = parsed("group.images.platform", &image.platform)?;
+            let id = parsed("group.images.id", &image.id)?;
+            Ok((parsed("group.images.reference", &image.reference)?, platform, id))
         });
         Ok(Self {
             key: key.ok_or_else(|| Invalid::missing("group.key"))?.try_into()?,
@@ -311,6 +347,7 @@ impl TryFrom<v1::DesiredGroup> for DesiredGroup {
                 logins: logins.into_iter().map(Into::into).collect(),
                 masks: masks.into_iter().map(SecretValue::new).collect(),
             },
+            changes: changes.into_iter().map(change).collect::<Result<_, _>>()?,
             images: images.collect::<Result<_, Invalid>>()?,
             attempts: all(attempts)?,
         })

@@ -3,7 +3,7 @@
 use super::{Invalid, parsed, parsed_or_none, shown, some};
 use crate::v1::{self, outcome::Kind};
 use acre_model::{
-    attempt::{AttemptId, UnitResult, UsedImage},
+    attempt::{AttemptId, UnitResult, UsedImage, Workspace},
     ids::UnitId,
     outcome::{Cause, Outcome, Skip},
     plan::ResolvedSource,
@@ -113,12 +113,14 @@ impl From<&UnitResult> for v1::UnitResult {
             used,
             dockerfile,
             pushed,
+            media_type,
             exit_code,
             tests,
             coverage,
             artifacts,
             afterwards,
             warnings,
+            workspace,
         } = result.clone();
         Self {
             source: source.map(Into::into),
@@ -132,6 +134,11 @@ impl From<&UnitResult> for v1::UnitResult {
             coverage: coverage.map(Into::into),
             artifacts: artifacts.into_iter().map(Into::into).collect(),
             afterwards: afterwards.unwrap_or_default(),
+            workspace: workspace.map(|Workspace { before, after }| v1::Workspace {
+                before: shown(before.as_ref()),
+                after: shown(after.as_ref()),
+            }),
+            media_type: media_type.unwrap_or_default(),
         }
     }
 }
@@ -152,7 +159,15 @@ impl TryFrom<v1::UnitResult> for UnitResult {
             coverage,
             artifacts,
             afterwards,
+            workspace,
+            media_type,
         } = wire;
+        let workspace = workspace.map(|v1::Workspace { before, after }| {
+            Ok(Workspace {
+                before: parsed_or_none("result.workspace.before", &before)?,
+                after: parsed_or_none("result.workspace.after", &after)?,
+            })
+        });
         Ok(Self {
             source: source.map(TryInto::try_into).transpose()?,
             image: parsed_or_none("result.image", &image)?,
@@ -165,6 +180,8 @@ impl TryFrom<v1::UnitResult> for UnitResult {
             artifacts: artifacts.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             afterwards: some(afterwards),
             warnings,
+            workspace: workspace.transpose()?,
+            media_type: some(media_type),
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::v1::{self, build, fetch, unit_spec};
 use acre_model::{
     ids::UnitId,
     plan::{Action, Build, Cmd, Context, Dependency, Fetch, GitAddress, Index, Push, Reports, Role, Rules, TarAddress},
-    session::UnitSpec,
+    session::{Child, UnitSpec},
 };
 
 /// Names and values for the wire.
@@ -20,7 +20,20 @@ pub(super) fn pairs(settings: Vec<v1::Setting>) -> Vec<(String, String)> {
 
 impl From<UnitSpec> for v1::UnitSpec {
     fn from(unit: UnitSpec) -> Self {
-        let UnitSpec { name, step, platform, action, rules, reports: Reports { junit, coverage }, artifacts } = unit;
+        let UnitSpec {
+            name,
+            step,
+            platform,
+            action,
+            rules,
+            reports: Reports { junit, coverage },
+            artifacts,
+            children,
+            hands_over,
+        } = unit;
+        let children = children
+            .into_iter()
+            .map(|Child { platform, digest }| v1::Child { platform: platform.to_string(), digest: digest.to_string() });
         let action = match action {
             Action::Source(fetch) => unit_spec::Action::Source(fetch.into()),
             Action::Build(build) => unit_spec::Action::Build(build.into()),
@@ -29,7 +42,18 @@ impl From<UnitSpec> for v1::UnitSpec {
             Action::Cmd(cmd) => unit_spec::Action::Cmd(cmd.into()),
         };
         let (step, platform) = (step.to_string(), platform.to_string());
-        Self { name, step, platform, rules: Some(rules.into()), junit, action: Some(action), coverage, artifacts }
+        Self {
+            name,
+            step,
+            platform,
+            rules: Some(rules.into()),
+            junit,
+            action: Some(action),
+            coverage,
+            artifacts,
+            children: children.collect(),
+            hands_over,
+        }
     }
 }
 
@@ -37,7 +61,12 @@ impl TryFrom<v1::UnitSpec> for UnitSpec {
     type Error = Invalid;
 
     fn try_from(wire: v1::UnitSpec) -> Result<Self, Invalid> {
-        let v1::UnitSpec { name, step, platform, rules, junit, action, coverage, artifacts } = wire;
+        let v1::UnitSpec { name, step, platform, rules, junit, action, coverage, artifacts, children, hands_over } =
+            wire;
+        let children = children.iter().map(|v1::Child { platform, digest }| {
+            let platform = parsed("unit.children.platform", platform)?;
+            Ok(Child { platform, digest: parsed("unit.children.digest", digest)? })
+        });
         let action = match action.ok_or_else(|| Invalid::missing("unit.action"))? {
             unit_spec::Action::Source(fetch) => Action::Source(fetch.try_into()?),
             unit_spec::Action::Build(build) => Action::Build(build.try_into()?),
@@ -53,6 +82,8 @@ impl TryFrom<v1::UnitSpec> for UnitSpec {
             rules: rules.ok_or_else(|| Invalid::missing("unit.rules"))?.into(),
             reports: Reports { junit, coverage },
             artifacts,
+            children: children.collect::<Result<_, Invalid>>()?,
+            hands_over,
         })
     }
 }
@@ -267,7 +298,7 @@ impl TryFrom<v1::Push> for Push {
 impl From<Index> for v1::Index {
     fn from(index: Index) -> Self {
         let children = index.children.iter().map(|unit| unit.0).collect();
-        Self { reference: index.reference.to_string(), children }
+        Self { reference: index.reference.to_string(), children, allow_partial: index.allow_partial }
     }
 }
 
@@ -276,7 +307,8 @@ impl TryFrom<v1::Index> for Index {
 
     fn try_from(wire: v1::Index) -> Result<Self, Invalid> {
         let children = wire.children.into_iter().map(UnitId).collect();
-        Ok(Self { reference: parsed("index.reference", &wire.reference)?, children })
+        let reference = parsed("index.reference", &wire.reference)?;
+        Ok(Self { reference, children, allow_partial: wire.allow_partial })
     }
 }
 

@@ -3,7 +3,8 @@
 use super::{Invalid, common, field, parsed, parsed_or_default, parsed_or_none, shown, some};
 use crate::v1::{self, source, task_source, unit_phase};
 use acre_model::{
-    ids::{SecretId, UnitId},
+    attempt::{AttemptId, Fence},
+    ids::{AgentId, SecretId, UnitId},
     platform::Platform,
     run::{RunStatus, RunView, UnitPhase, UnitView},
     secret::{Confidential, SECRET_SIZE, SecretValue},
@@ -28,6 +29,7 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             timeout_ms,
             pool,
             emulation,
+            allow_partial,
             idempotency_key,
         } = submission;
         let source = match source {
@@ -39,10 +41,10 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
             TaskSource::Text(text) => task_source::Kind::Text(text.into()),
         };
-        let emulation = match emulation {
-            Emulation::Never => v1::Emulation::Never,
-            Emulation::Fallback => v1::Emulation::Fallback,
-            Emulation::Always => v1::Emulation::Always,
+        let (emulation, emulation_wait_ms) = match emulation {
+            Emulation::Never => (v1::Emulation::Never, None),
+            Emulation::Fallback { wait_ms } => (v1::Emulation::Fallback, Some(wait_ms)),
+            Emulation::Always => (v1::Emulation::Always, None),
         };
         Self {
             project: project.to_string(),
@@ -56,6 +58,8 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             timeout_ms: timeout_ms.unwrap_or_default(),
             pool: pool.to_string(),
             emulation: emulation.into(),
+            emulation_wait_ms,
+            allow_partial,
             idempotency_key: idempotency_key.unwrap_or_default(),
             secret_sets,
             secrets: secrets.collect(),
@@ -68,9 +72,13 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
     type Error = Invalid;
 
     fn try_from(wire: v1::SubmitRequest) -> Result<Self, Invalid> {
+        let wait_ms = wire.emulation_wait_ms.unwrap_or(Emulation::WAIT_MS);
+        if wait_ms > Emulation::LONGEST_WAIT_MS {
+            return Err(Invalid::new("emulation_wait_ms", "is longer than a day"));
+        }
         let emulation = match wire.emulation() {
             v1::Emulation::Never => Emulation::Never,
-            v1::Emulation::Unspecified | v1::Emulation::Fallback => Emulation::Fallback,
+            v1::Emulation::Unspecified | v1::Emulation::Fallback => Emulation::Fallback { wait_ms },
             v1::Emulation::Always => Emulation::Always,
         };
         let source = match wire.source.and_then(|source| source.kind).ok_or_else(|| Invalid::missing("source"))? {
@@ -103,6 +111,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             timeout_ms: (wire.timeout_ms > 0).then_some(wire.timeout_ms),
             pool: parsed_or_default("pool", &wire.pool)?,
             emulation,
+            allow_partial: wire.allow_partial,
             idempotency_key: some(wire.idempotency_key),
         };
         Ok((submission, confidential))
@@ -274,10 +283,17 @@ impl TryFrom<v1::Unit> for UnitView {
     }
 }
 
+impl v1::PermitRequest {
+    /// Who asks, and for which attempt.
+    pub fn into_parts(self) -> Result<(AgentId, AttemptId, Fence), Invalid> {
+        Ok((parsed("agent", &self.agent)?, common::attempt(self.attempt)?, Fence(self.fence)))
+    }
+}
+
 /// The attempt a message is about.
 impl v1::LogOpen {
     /// Takes the message apart.
-    pub fn into_parts(self) -> Result<(acre_model::attempt::AttemptId, acre_model::attempt::Fence), Invalid> {
-        Ok((common::attempt(self.attempt)?, acre_model::attempt::Fence(self.fence)))
+    pub fn into_parts(self) -> Result<(AttemptId, Fence), Invalid> {
+        Ok((common::attempt(self.attempt)?, Fence(self.fence)))
     }
 }

@@ -122,6 +122,20 @@ pub struct UnitResult {
     /// Of a detached cmd: how its container ended or ailed later; empty: nothing to tell.
     #[prost(string, tag = "11")]
     pub afterwards: ::prost::alloc::string::String,
+    /// Of a cmd whose workspace is handed over: the trees it began with and left; empty: no files.
+    #[prost(message, optional, tag = "12")]
+    pub workspace: ::core::option::Option<Workspace>,
+    /// Of a push or index: the media type of what the registry has; empty: not known.
+    #[prost(string, tag = "13")]
+    pub media_type: ::prost::alloc::string::String,
+}
+/// Digests of trees' root directories.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Workspace {
+    #[prost(string, tag = "1")]
+    pub before: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
 }
 /// Lines and branches that count, and how many of them tests went through.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -311,6 +325,12 @@ pub struct SubmitRequest {
     /// Logins that the client knows for registries that the run uses.
     #[prost(message, repeated, tag = "15")]
     pub logins: ::prost::alloc::vec::Vec<Login>,
+    /// Of the policy fallback: how long a native agent that is busy is waited for, in milliseconds; absent: 30 s.
+    #[prost(uint64, optional, tag = "16")]
+    pub emulation_wait_ms: ::core::option::Option<u64>,
+    /// Publish an index with the platforms that succeeded, if others failed; the run fails all the same.
+    #[prost(bool, tag = "17")]
+    pub allow_partial: bool,
 }
 /// Where the files come from.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2192,6 +2212,21 @@ pub mod blobs_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PermitRequest {
+    /// The agent that asks, and the epoch of its process.
+    #[prost(string, tag = "1")]
+    pub agent: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub epoch: u64,
+    #[prost(message, optional, tag = "3")]
+    pub attempt: ::core::option::Option<AttemptId>,
+    /// As it came with the assignment.
+    #[prost(uint64, tag = "4")]
+    pub fence: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PermitResponse {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AgentMessage {
     #[prost(oneof = "agent_message::Kind", tags = "1, 2, 3")]
@@ -2363,6 +2398,22 @@ pub struct DesiredGroup {
     /// Values that are masked in everything that leaves the agent.
     #[prost(bytes = "vec", repeated, tag = "13")]
     pub masks: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// What commands of other groups changed in the workspace, in the order in which it is put over the source tree.
+    #[prost(message, repeated, tag = "14")]
+    pub changes: ::prost::alloc::vec::Vec<Changes>,
+}
+/// A workspace as a unit of another group left it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Changes {
+    /// `step@os/arch` that left it.
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    /// Digest of the tree that it began with; empty: no files.
+    #[prost(string, tag = "2")]
+    pub before: ::prost::alloc::string::String,
+    /// Digest of the tree that it left.
+    #[prost(string, tag = "3")]
+    pub after: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FetchedTree {
@@ -2400,6 +2451,9 @@ pub struct BuiltImage {
     pub reference: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
+    /// The platform it was built for.
+    #[prost(string, tag = "3")]
+    pub platform: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DesiredAttempt {
@@ -2439,6 +2493,12 @@ pub struct UnitSpec {
     /// Globs of files that are kept with the run.
     #[prost(string, repeated, tag = "12")]
     pub artifacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of an index: the images that it names, as far as they were pushed.
+    #[prost(message, repeated, tag = "13")]
+    pub children: ::prost::alloc::vec::Vec<Child>,
+    /// Its workspace, once it has succeeded, is wanted as a tree by a group elsewhere.
+    #[prost(bool, tag = "14")]
+    pub hands_over: bool,
     #[prost(oneof = "unit_spec::Action", tags = "6, 7, 8, 9, 10")]
     pub action: ::core::option::Option<unit_spec::Action>,
 }
@@ -2457,6 +2517,15 @@ pub mod unit_spec {
         #[prost(message, tag = "10")]
         Cmd(super::Cmd),
     }
+}
+/// An image of one platform in a registry.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Child {
+    #[prost(string, tag = "1")]
+    pub platform: ::prost::alloc::string::String,
+    /// Digest of its manifest.
+    #[prost(string, tag = "2")]
+    pub digest: ::prost::alloc::string::String,
 }
 /// How long, how often, and what failing means.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2617,6 +2686,9 @@ pub struct Index {
     /// Places of the push units in the plan.
     #[prost(uint32, repeated, tag = "2")]
     pub children: ::prost::alloc::vec::Vec<u32>,
+    /// Published with the images there are, if some platforms failed.
+    #[prost(bool, tag = "3")]
+    pub allow_partial: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Cmd {
@@ -2720,6 +2792,25 @@ pub struct Capability {
     pub allows_privileged: bool,
     #[prost(bool, tag = "9")]
     pub allows_engine_socket: bool,
+    /// What its operator says of it: names and values.
+    #[prost(message, repeated, tag = "10")]
+    pub labels: ::prost::alloc::vec::Vec<Setting>,
+    /// Bytes that are free where it keeps its files.
+    #[prost(uint64, tag = "11")]
+    pub disk_free: u64,
+    /// Of a Windows machine.
+    #[prost(message, optional, tag = "12")]
+    pub windows: ::core::option::Option<Windows>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Windows {
+    /// `10.0.20348.2527`: an image whose base has another build needs isolation by hyperv.
+    #[prost(string, tag = "1")]
+    pub build: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub process: bool,
+    #[prost(bool, tag = "3")]
+    pub hyperv: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Served {
@@ -2942,6 +3033,26 @@ pub mod agents_client {
             req.extensions_mut().insert(GrpcMethod::new("acre.v1.Agents", "PushLogs"));
             self.inner.streaming(req, path, codec).await
         }
+        /// Whether an attempt may now do what the world sees: publish a manifest, move a tag. Asked right before it.
+        /// FAILED_PRECONDITION: the attempt is superseded or its run is over.
+        pub async fn permit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PermitRequest>,
+        ) -> std::result::Result<tonic::Response<super::PermitResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Agents/Permit");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Agents", "Permit"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -2980,6 +3091,12 @@ pub mod agents_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::LogPush>>,
         ) -> std::result::Result<tonic::Response<Self::PushLogsStream>, tonic::Status>;
+        /// Whether an attempt may now do what the world sees: publish a manifest, move a tag. Asked right before it.
+        /// FAILED_PRECONDITION: the attempt is superseded or its run is over.
+        async fn permit(
+            &self,
+            request: tonic::Request<super::PermitRequest>,
+        ) -> std::result::Result<tonic::Response<super::PermitResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct AgentsServer<T> {
@@ -3143,6 +3260,49 @@ pub mod agents_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Agents/Permit" => {
+                    #[allow(non_camel_case_types)]
+                    struct PermitSvc<T: Agents>(pub Arc<T>);
+                    impl<T: Agents> tonic::server::UnaryService<super::PermitRequest>
+                    for PermitSvc<T> {
+                        type Response = super::PermitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PermitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Agents>::permit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PermitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

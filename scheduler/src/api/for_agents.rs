@@ -69,6 +69,13 @@ impl Agents for Services {
         self.tasks.spawn("agent logs", intake.run(request.into_inner()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
+
+    async fn permit(&self, request: Request<v1::PermitRequest>) -> Result<Response<v1::PermitResponse>, Status> {
+        let (agent, attempt, fence) = request.into_inner().into_parts()?;
+        let permitted = self.driver.permit(agent, attempt, fence).await.map_err(status)?;
+        permitted.map_err(|why| Status::failed_precondition(why.to_string()))?;
+        Ok(Response::new(v1::PermitResponse {}))
+    }
 }
 
 impl Services {

@@ -199,6 +199,9 @@ impl Driver {
                 answers.push(Answer::Run { run, key: None, reply });
             }
             Request::Explain { run, reply } => answers.push(Answer::Explain { run, reply }),
+            Request::Permit { agent, attempt, fence, reply } => {
+                answers.push(Answer::Permit { agent, attempt, fence, reply });
+            }
             Request::Connect { hello, desired, reply } => {
                 self.last_session += 1;
                 let session = SessionId(self.last_session);
@@ -305,6 +308,9 @@ impl Driver {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
             Answer::Record { reply } => drop(reply.send(Ok(()))),
             Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run))),
+            Answer::Permit { agent, attempt, fence, reply } => {
+                drop(reply.send(self.state.permit(&agent, &attempt, fence)));
+            }
             Answer::Agent { agent, reply } => {
                 drop(reply.send(self.state.fleet().into_iter().find(|view| view.id == agent)));
             }

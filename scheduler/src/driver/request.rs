@@ -2,10 +2,11 @@
 
 use crate::{
     compile::Ready,
-    farm::{Event, NewRun, SessionId},
+    farm::{Denied, Event, NewRun, SessionId},
     store::{Change, StoreError},
 };
 use acre_model::{
+    attempt::{AttemptId, Fence},
     digest::Digest,
     fleet::AgentView,
     ids::{AgentId, RunId},
@@ -58,6 +59,17 @@ pub enum Request {
         /// The run with reasons; `None`: it has ended.
         reply: oneshot::Sender<Option<RunView>>,
     },
+    /// Whether an attempt may do now what the world sees.
+    Permit {
+        /// Who asks.
+        agent: AgentId,
+        /// For which attempt.
+        attempt: AttemptId,
+        /// As it came with the assignment.
+        fence: Fence,
+        /// Whether it may.
+        reply: oneshot::Sender<Result<(), Denied>>,
+    },
     /// An agent opens a stream.
     Connect {
         /// How it introduced itself.
@@ -95,6 +107,7 @@ impl Request {
             Self::Event(_)
             | Self::Compiled { .. }
             | Self::Explain { .. }
+            | Self::Permit { .. }
             | Self::Connect { .. }
             | Self::Drain { .. } => {}
         }
@@ -152,6 +165,7 @@ pub(super) enum Answer {
     Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
     Record { reply: oneshot::Sender<Result<(), Refused>> },
     Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
+    Permit { agent: AgentId, attempt: AttemptId, fence: Fence, reply: oneshot::Sender<Result<(), Denied>> },
     Agent { agent: AgentId, reply: oneshot::Sender<Option<AgentView>> },
 }
 
@@ -163,6 +177,8 @@ impl Answer {
             Self::Record { reply } => drop(reply.send(Err(why.clone()))),
             Self::Explain { reply, .. } => drop(reply.send(None)),
             Self::Agent { reply, .. } => drop(reply.send(None)),
+            // Who asked is not answered, and asks again.
+            Self::Permit { .. } => {}
         }
     }
 }
@@ -219,6 +235,11 @@ impl Handle {
     /// A run with every agent's reason for units that wait. `None`: it has ended.
     pub async fn explain(&self, run: RunId) -> Asked<Option<RunView>> {
         self.ask(|reply| Request::Explain { run, reply }).await
+    }
+
+    /// Whether an attempt may do now what the world sees; answers after everything before is committed.
+    pub async fn permit(&self, agent: AgentId, attempt: AttemptId, fence: Fence) -> Asked<Result<(), Denied>> {
+        self.ask(|reply| Request::Permit { agent, attempt, fence, reply }).await
     }
 
     /// Opens an agent's stream.

@@ -58,6 +58,9 @@ impl Agent {
             engine: Engine::Down("not connected since the scheduler started".to_owned()),
             version: String::new(),
             allows: Privileges::default(),
+            labels: Default::default(),
+            disk_free: 0,
+            windows: None,
         };
         Self { capability, session: Session::Unheard, draining: false, sandboxes: 0 }
     }

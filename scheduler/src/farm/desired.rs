@@ -2,11 +2,12 @@
 
 use super::{GroupState, Run, State, UnitState};
 use acre_model::{
-    attempt::AttemptId,
+    attempt::{AttemptId, Workspace},
     digest::Digest,
     ids::{AgentId, GroupId, UnitId},
     outcome::Outcome,
     plan::{Action, Build, Context},
+    platform::Platform,
     reference::Reference,
     session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, Opened, UnitSpec},
 };
@@ -39,6 +40,7 @@ fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
         networks: run.plan.networks.clone(),
         volumes: run.plan.volumes.clone(),
         confidential: Opened::default(),
+        changes: changes(run, group),
         images: images(run, group),
         attempts: attempts.collect(),
     }
@@ -77,15 +79,28 @@ fn fetched(run: &Run, group: GroupId) -> Vec<(UnitId, Digest)> {
     wanted.into_iter().filter_map(tree).collect()
 }
 
+/// What commands of other groups changed in the workspace before this group begins.
+fn changes(run: &Run, group: GroupId) -> Vec<(String, Workspace)> {
+    let left = |unit: &UnitId| match &run.record.units.get(unit.index())?.state {
+        UnitState::Ended { outcome: Outcome::Succeeded, result, .. } => {
+            Some((run.plan.units[unit.index()].name.clone(), result.workspace?))
+        }
+        _ => None,
+    };
+    run.plan.groups[group.index()].takes.iter().filter_map(left).collect()
+}
+
 /// The images that the group's builds have left on its engine, by the names they were given.
-fn images(run: &Run, group: GroupId) -> Vec<(Reference, Digest)> {
+fn images(run: &Run, group: GroupId) -> Vec<(Reference, Platform, Digest)> {
     let mut images = Vec::new();
     for unit in run.units_of(group) {
-        let Action::Build(build) = &run.plan.units[unit.index()].action else { continue };
+        let planned = &run.plan.units[unit.index()];
+        let Action::Build(build) = &planned.action else { continue };
         if let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &run.record.units[unit.index()].state
             && let Some(image) = result.image
         {
-            images.extend(build.tags.iter().map(|tag| (tag.clone().with_default_tag(), image)));
+            images
+                .extend(build.tags.iter().map(|tag| (tag.clone().with_default_tag(), planned.platform.clone(), image)));
         }
     }
     images

@@ -8,6 +8,7 @@ mod apply;
 mod desired;
 mod effects;
 mod event;
+mod permit;
 mod report;
 mod run;
 mod settle;
@@ -17,6 +18,7 @@ pub use agent::{Agent, Session, SessionId};
 pub use apply::apply;
 pub use effects::Effects;
 pub use event::{Event, NewRun};
+pub use permit::Denied;
 pub use run::{Conclusion, GroupRecord, GroupState, Run, RunRecord, RunState, UnitRecord, UnitState};
 
 use acre_model::{

@@ -225,7 +225,13 @@ pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
     Want {
         key: (run.record.id.clone(), group),
         project: &run.record.project,
-        requirement: Requirement { platform, pool: run.record.pool.clone(), asks: asks(run, group) },
+        requirement: Requirement {
+            platform,
+            pool: run.record.pool.clone(),
+            asks: asks(run, group),
+            nano_cpus: 0,
+            memory: 0,
+        },
         emulation: run.record.emulation,
         avoid: run.record.groups[group.index()].avoid.as_ref(),
     }

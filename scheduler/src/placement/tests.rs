@@ -23,6 +23,9 @@ fn capability(pool: &str, slots: u32, platforms: &[(&str, Mode)]) -> Capability 
         },
         version: "0.1.0".into(),
         allows: Privileges::default(),
+        labels: Default::default(),
+        disk_free: 0,
+        windows: None,
     }
 }
 
@@ -57,8 +60,13 @@ impl Fleet {
 
 fn want<'a>(key: u32, project: &'a ProjectName, platform: &str, emulation: Emulation) -> Want<'a, u32> {
     let platform: Platform = platform.parse().unwrap();
-    let requirement =
-        Requirement { platform: Some(platform), pool: "default".parse().unwrap(), asks: Privileges::default() };
+    let requirement = Requirement {
+        platform: Some(platform),
+        pool: "default".parse().unwrap(),
+        asks: Privileges::default(),
+        nano_cpus: 0,
+        memory: 0,
+    };
     Want { key, project, requirement, emulation, avoid: None }
 }
 
@@ -69,7 +77,7 @@ fn placed(problem: &Problem<'_, u32>) -> Vec<(u32, String)> {
 #[test]
 fn native_before_emulated_and_never_over_the_slots() {
     let (fleet, project) = (Fleet::mixed(), ProjectName::default());
-    let wants = (0..4).map(|key| want(key, &project, "linux/arm64", Emulation::Fallback)).collect();
+    let wants = (0..4).map(|key| want(key, &project, "linux/arm64", Emulation::default())).collect();
     let expected = [(0, "arm"), (1, "amd"), (2, "amd")].map(|(key, agent)| (key, agent.to_owned()));
     assert_eq!(placed(&fleet.problem(wants)), expected);
 }
@@ -108,7 +116,7 @@ fn projects_take_turns() {
 fn the_agent_it_failed_on_is_the_last_resort() {
     let (fleet, project) = (Fleet::mixed(), ProjectName::default());
     let arm: AgentId = "arm".parse().unwrap();
-    let mut avoiding = want(0, &project, "linux/arm64", Emulation::Fallback);
+    let mut avoiding = want(0, &project, "linux/arm64", Emulation::default());
     avoiding.avoid = Some(&arm);
     assert_eq!(placed(&fleet.problem(vec![avoiding.clone()])), [(0, "amd".to_owned())]);
     avoiding.emulation = Emulation::Never;

@@ -76,7 +76,13 @@ fn numbered(units: &mut [Unit], mut sets: Sets) -> Vec<Group> {
         let next = u32::try_from(groups.len()).unwrap_or(u32::MAX);
         let number = *numbers.entry(sets.root(index)).or_insert(next);
         if number == next {
-            groups.push(Group { platform: unit.platform.clone(), units: Vec::new(), network: false });
+            groups.push(Group {
+                platform: unit.platform.clone(),
+                units: Vec::new(),
+                network: false,
+                cross: false,
+                takes: Vec::new(),
+            });
         }
         groups[number as usize].units.push(unit.id);
         unit.group = GroupId(number);

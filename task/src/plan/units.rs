@@ -44,6 +44,7 @@ pub(crate) fn source_unit(fetch: &Fetch) -> Unit {
         reports: Reports::default(),
         artifacts: Vec::new(),
         condition: Condition::default(),
+        hands_over: false,
     }
 }
 
@@ -229,7 +230,7 @@ fn push(units: &mut Vec<Unit>, step: &Step, suffix: &str, reference: &Reference,
             step,
             suffix,
             &platforms[0],
-            Action::Index(Index { reference: reference.clone(), children: children.clone() }),
+            Action::Index(Index { reference: reference.clone(), children: children.clone(), allow_partial: false }),
         );
         if let Some(index) = units.last_mut() {
             index.name = format!("{}{suffix}@index", step.id);
@@ -252,5 +253,6 @@ fn add(units: &mut Vec<Unit>, step: &Step, suffix: &str, platform: &Platform, ac
         reports: step.reports.clone(),
         artifacts: step.artifacts.clone(),
         condition: step.condition.clone(),
+        hands_over: false,
     });
 }

@@ -121,7 +121,7 @@ impl Farm {
             source_shown: "/src".to_owned(),
             task_shown: "acb.yaml".to_owned(),
             pool: PoolName::default(),
-            emulation: Emulation::Fallback,
+            emulation: Emulation::default(),
             timeout_ms: timeout,
             nonce: Nonce::default(),
             resolved: None,
@@ -290,6 +290,9 @@ fn capability(options: &[&str]) -> Capability {
         },
         version: "0.1.0".to_owned(),
         allows: Privileges { privileged: options.contains(&"privileged"), engine_socket: options.contains(&"socket") },
+        labels: Default::default(),
+        disk_free: 1 << 40,
+        windows: None,
     }
 }
 
@@ -343,11 +346,12 @@ fn add_unit(plan: &mut Plan, line: &str) {
         },
         reports: Reports::default(),
         artifacts: Vec::new(),
+        hands_over: false,
         condition: Condition { exited_with: codes("exited-with"), exited_without: codes("exited-without") },
     });
     let platform = plan.units[id.index()].platform.clone();
     if group.index() == plan.groups.len() {
-        plan.groups.push(Group { platform, units: Vec::new(), network: false });
+        plan.groups.push(Group { platform, units: Vec::new(), network: false, cross: false, takes: Vec::new() });
     }
     plan.groups[group.index()].units.push(id);
 }

@@ -46,10 +46,17 @@ fn planned(arguments: &[&str], file: &str) -> Plan {
         reports: Reports::default(),
         artifacts: Vec::new(),
         condition: Default::default(),
+        hands_over: false,
     });
     plan.units = units.collect();
     let units = plan.units.iter().map(|unit| unit.id).collect();
-    plan.groups = vec![Group { platform: "linux/amd64".parse().unwrap(), units, network: false }];
+    plan.groups = vec![Group {
+        platform: "linux/amd64".parse().unwrap(),
+        units,
+        network: false,
+        cross: false,
+        takes: Vec::new(),
+    }];
     plan
 }
 
@@ -71,6 +78,7 @@ fn desired(plan: &Plan) -> Desired {
         networks: Vec::new(),
         volumes: plan.volumes.clone(),
         confidential: Opened::default(),
+        changes: Vec::new(),
         images: Vec::new(),
         attempts: plan.units.iter().map(attempt).collect(),
     };
