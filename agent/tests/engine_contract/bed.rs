@@ -118,12 +118,27 @@ impl Bed {
         }
     }
 
-    /// The engine's answer to a request of its API, head and all.
-    pub(crate) async fn answer(&self, method: &str, path: &str) -> String {
+    async fn asked(&self, method: &str, path: &str) -> UnixStream {
         let socket = self.host.strip_prefix("unix://").expect("DOCKER_HOST is a socket");
         let mut socket = UnixStream::connect(socket).await.unwrap();
         let request = format!("{method} {path} HTTP/1.1\r\nHost: e\r\nConnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.unwrap();
+        socket
+    }
+
+    /// Reads the engine's answer, which need not have an end, until it holds `mark`.
+    pub(crate) async fn answer_until(&self, path: &str, mark: &str) {
+        let mut socket = self.asked("GET", path).await;
+        let mut answer = Vec::new();
+        while !answer.windows(mark.len()).any(|window| window == mark.as_bytes()) {
+            let read = socket.read_buf(&mut answer).await.unwrap();
+            assert!(read > 0, "no {mark} in {}", String::from_utf8_lossy(&answer));
+        }
+    }
+
+    /// The engine's answer to a request of its API, head and all.
+    pub(crate) async fn answer(&self, method: &str, path: &str) -> String {
+        let mut socket = self.asked(method, path).await;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer).await.unwrap();
         String::from_utf8_lossy(&answer).into_owned()

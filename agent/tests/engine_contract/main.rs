@@ -10,6 +10,8 @@ mod bed;
 mod builder;
 mod cut;
 mod folder;
+mod given;
+mod memory;
 mod mounts;
 mod private;
 mod proxy;
@@ -53,6 +55,17 @@ on_docker! {
     mounts::stages_are_named_and_what_was_cached_is_told,
     mounts::what_a_hostile_dockerfile_asks_for_is_refused,
     mounts::an_image_that_is_only_mounted_is_told,
+    memory::files_in_memory_are_as_they_were_given,
+    memory::what_is_in_memory_is_gone_with_its_holder,
+    memory::a_holder_that_has_stopped_is_filled_again,
+    memory::logins_are_in_memory_for_one_container,
+    memory::a_volume_in_memory_has_a_limit,
+    given::a_declared_network_has_ipv6_if_it_asks_for_it,
+    given::a_network_of_somebody_elses_is_used_and_stays,
+    given::a_network_that_is_not_there_is_told,
+    given::privileges_are_given_where_they_are_allowed,
+    given::the_engines_socket_is_given_where_it_is_allowed,
+    given::a_container_that_ails_is_told,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
