@@ -71,8 +71,9 @@ pub const DOORS: &[&str] = &[
     "agent/src/source",
     "client/src/farm/client",
     "client/src/source/send",
-    // Farms that tests play to a client and to a tree.
+    // Farms that tests play to a client and to a tree, and an agent that they play to a farm.
     "client/tests/cli/support/farm",
+    "scheduler/tests/api/farm",
     "tree/tests/farm/server",
 ];
 

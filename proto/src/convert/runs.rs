@@ -95,7 +95,11 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
         }
         let platforms = wire.platforms.iter().map(|text| parsed("platforms", text)).collect::<Result<_, _>>()?;
         let confidential = Confidential {
-            secrets: wire.secrets.into_iter().map(secret).collect::<Result<_, _>>()?,
+            secrets: wire
+                .secrets
+                .into_iter()
+                .map(|one| secret(one, ["secrets.id", "secrets.value"]))
+                .collect::<Result<_, _>>()?,
             logins: wire.logins.into_iter().map(Into::into).collect(),
         };
         let submission = Submission {
@@ -118,13 +122,17 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
     }
 }
 
-/// A secret within its limit.
-pub fn secret(wire: v1::Secret) -> Result<(SecretId, SecretValue), Invalid> {
+/// A secret within its limit, whose two fields are called so in the message that has it.
+pub fn secret(
+    wire: v1::Secret,
+    [id_field, value_field]: [&'static str; 2],
+) -> Result<(SecretId, SecretValue), Invalid> {
     let v1::Secret { id, value } = wire;
+    let id: SecretId = parsed(id_field, &id)?;
     if value.len() > SECRET_SIZE {
-        return Err(Invalid::new("secrets.value", format!("`{id}` is longer than {} KiB", SECRET_SIZE >> 10)));
+        return Err(Invalid::new(value_field, format!("`{id}` is longer than {} KiB", SECRET_SIZE >> 10)));
     }
-    Ok((parsed("secrets.id", &id)?, SecretValue::new(value)))
+    Ok((id, SecretValue::new(value)))
 }
 
 impl From<NamedText> for v1::NamedText {

@@ -21,7 +21,8 @@ impl Projects for Services {
     ) -> Result<Response<v1::SetSecretResponse>, Status> {
         let v1::SetSecretRequest { project, secret: wire } = request.into_inner();
         let project = self.asked_of(&project)?;
-        let (id, value) = secret(wire.ok_or_else(|| Invalid::missing("secret"))?)?;
+        let wire = wire.ok_or_else(|| Invalid::missing("secret"))?;
+        let (id, value) = secret(wire, ["secret.id", "secret.value"])?;
         let change = self.secrets.set_secret(&project, id, value, self.clock.now().wall).await.map_err(status)?;
         self.driver.record(change).await.map_err(status)?;
         Ok(Response::new(v1::SetSecretResponse {}))
