@@ -75,12 +75,13 @@ pub(crate) async fn what_is_in_memory_is_gone_with_its_holder(bed: &Bed) {
     let held = held(bed);
     bed.runtime().hold(&sandbox(bed), &held).await.unwrap();
     let waits = "echo up; until [ -e /workspace/go ]; do sleep 0.05; done; cat /keys/id";
-    let (_, mut running) = bed.start(&with_keys(bed, waits)).await;
+    let (id, mut running) = bed.start(&with_keys(bed, waits)).await;
     read_until(&mut running, b"up\n").await;
     bed.runtime().remove(&held.name).await.unwrap();
     bed.said("touch /workspace/go").await;
     let kept = left(running).await;
     assert_eq!((kept.exit, &kept.stdout[..]), (0, &b"a secret\n"[..]), "{kept:?}");
+    bed.runtime().remove(&id).await.unwrap();
     assert_eq!(said(bed, &with_keys(bed, "ls -A /keys")).await, "", "nobody has it any more");
 }
 
