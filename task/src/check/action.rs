@@ -293,7 +293,7 @@ fn working_directory(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inh
 }
 
 /// `base` with `own` put over it, by name; in the order of first mention.
-fn merged(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn merged(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut merged: Vec<(String, String)> = base.to_vec();
     for (name, value) in own {
         match merged.iter_mut().find(|(known, _)| *known == name) {

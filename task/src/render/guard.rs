@@ -6,7 +6,7 @@ use super::{
     roles::{barred, is_asked, takes_secrets},
     state::{BOUND, INERT, NEED, PLAIN, Place, State, TICK},
     syntax::place,
-    taint::{Origin, Scope, Taint},
+    taint::{Scope, Taint},
 };
 use crate::diagnostic::{At, MOST};
 use acre_model::{
@@ -126,9 +126,19 @@ impl<'a> Guard<'a> {
                 }
                 Node::Action(ActionNode { pipe, ..action })
             }
-            Node::If(branch) => Node::If(self.branch(branch, false)),
-            Node::Range(branch) => Node::Range(self.branch(branch, true)),
-            Node::With(branch) => Node::With(self.branch(branch, true)),
+            Node::If(branch) => {
+                self.taint.declared(&branch.pipe, self.scope);
+                let scope = self.scope;
+                Node::If(self.branch(branch, scope))
+            }
+            Node::Range(branch) => {
+                let outside = self.taint.parted(&branch.pipe, self.scope);
+                Node::Range(self.branch(branch, self.scope.below(outside)))
+            }
+            Node::With(branch) => {
+                let outside = self.taint.declared(&branch.pipe, self.scope);
+                Node::With(self.branch(branch, self.scope.below(outside)))
+            }
             Node::Template(mut template) => {
                 template.pipe.iter().for_each(|pipe| self.taint.called(pipe, self.scope));
                 template.pipe = template.pipe.map(|pipe| self.pipe(pipe, false));
@@ -139,11 +149,8 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// `sets_dot`: the body's dot is what the pipeline gives.
-    fn branch(&mut self, branch: BranchNode, sets_dot: bool) -> BranchNode {
-        let outside = self.taint.declared(&branch.pipe, self.scope);
-        let dot = if outside { Origin::Outside } else { Origin::Inside };
-        let scope = if sets_dot { Scope { dot, ..self.scope } } else { self.scope };
+    /// `scope` is that of the body.
+    fn branch(&mut self, branch: BranchNode, scope: Scope) -> BranchNode {
         BranchNode {
             pos: branch.pos,
             pipe: self.pipe(branch.pipe, false),

@@ -31,6 +31,11 @@ pub(super) struct Scope {
 impl Scope {
     /// That of the whole text.
     pub(super) const ROOT: Self = Self { dot: Origin::Root, dollar: Origin::Root };
+
+    /// That of a body whose dot is what its pipeline gives: from outside, or not.
+    pub(super) const fn below(self, outside: bool) -> Self {
+        Self { dot: if outside { Origin::Outside } else { Origin::Inside }, ..self }
+    }
 }
 
 /// What is known to hold such values.
@@ -73,6 +78,15 @@ impl Taint {
         if self.is_root(pipe, scope) {
             self.roots.extend(pipe.decl.iter().cloned());
         } else if outside {
+            self.variables.extend(pipe.decl.iter().cloned());
+        }
+        outside
+    }
+
+    /// The same for a loop, whose variables are parts of what `pipe` gives.
+    pub(super) fn parted(&mut self, pipe: &PipeNode, scope: Scope) -> bool {
+        let outside = self.pipe(pipe, scope);
+        if outside {
             self.variables.extend(pipe.decl.iter().cloned());
         }
         outside
