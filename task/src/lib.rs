@@ -114,10 +114,16 @@ pub trait Files {
     /// The bytes of a file; `None` if there is none, or it cannot be read now.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 
-    /// The names in a folder (empty: the root), sorted; `None` where that is not known. Only where it is known can a
+    /// The names in a folder (empty: the root), sorted; none of a folder that is not there; `None` where that is not known. Only where it is known can a
     /// missing Dockerfile be told before the build.
     fn list(&self, folder: &str) -> Option<Vec<String>> {
         let _ = folder;
+        None
+    }
+
+    /// Why a file that is there cannot be read, if that is known: it is left out, or leads out of the source.
+    fn left_out(&self, path: &str) -> Option<String> {
+        let _ = path;
         None
     }
 }

@@ -92,6 +92,11 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
+    /// The keys with their values.
+    pub(super) const fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
     /// The keys as written.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.entries.iter().map(|entry| &*entry.key)

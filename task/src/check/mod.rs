@@ -141,16 +141,23 @@ fn version_and_alias(fields: &mut Fields<'_, '_>, version: Version) {
 
 fn inherited(fields: &mut Fields<'_, '_>, given: Given<'_>, names: Names) -> Inherited {
     let seconds = fields.seconds("stepTimeout", LONGEST);
-    let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
+    let directory = directory(fields).unwrap_or_else(|| crate::paths::WORKSPACE.to_owned());
     Inherited {
         step_timeout_ms: millis(seconds.unwrap_or(STEP_TIMEOUT)),
-        working_directory: crate::paths::working_directory(&directory),
+        working_directory: directory,
         // A name that is given twice has its last value, as an engine has it.
         env: action::merged(&[], env(fields, &names.nonce)),
         images: given.images,
         inert: given.inert.clone(),
         names,
     }
+}
+
+/// The working directory that is written here, if there is one.
+fn directory(fields: &mut Fields<'_, '_>) -> Option<String> {
+    let Placed { at, value } = fields.text("workingDirectory")?;
+    let directory = crate::paths::working_directory(&value);
+    directory.map_err(|why| fields.faults.refuse(at, format!("`workingDirectory`: {why}"))).ok()
 }
 
 /// The nodes of the steps; `steps` must be there, and may be empty.

@@ -191,7 +191,8 @@ fn limits_hold() {
         ("{{ end }}", "ends what was not begun"),
         ("a{{ end }}b", "ends what was not begun"),
         ("a{{ else }}b", "not a valid template"),
-        ("{{ if true }}a", "not a valid template"),
+        ("{{ if true }}a", "not a valid template: this `if` is not ended"),
+        ("{{ range list 1 }}{{ if true }}{{ end }}", "this `range` is not ended"),
     ];
     for (text, expected) in table {
         let found = rendered(text).map_or_else(|why| why, |rendered| rendered.text);
