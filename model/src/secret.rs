@@ -5,7 +5,7 @@ use crate::{ids::SecretId, text::clip};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-/// The ends of a token: noncharacters of Unicode's private plane 15, which no keyboard writes and YAML lets through.
+/// The ends of a token: private-use characters of Unicode's private plane 15, which no keyboard writes and YAML lets through.
 const BEGIN: char = '\u{f0002}';
 const END: char = '\u{f0003}';
 

@@ -7,6 +7,7 @@ use acre_model::{
     reference::Reference,
     text::clip,
 };
+use std::borrow::Cow;
 
 /// Why an address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -149,10 +150,30 @@ pub fn shown(text: &str) -> String {
             };
             format!("{scheme}://{user}@{host}{path}")
         }
-        _ => address.to_owned(),
+        _ => masked(address).into_owned(),
     };
     let hidden = hidden + query;
     fragment.map_or(hidden.clone(), |fragment| format!("{hidden}#{fragment}"))
+}
+
+/// A text for people: what stands before `@` in the addresses in it left out, whatever their scheme.
+pub(crate) fn masked(text: &str) -> Cow<'_, str> {
+    if !text.contains("://") || !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, tail)) = rest.split_once("://") {
+        let end = tail.find(|c: char| c.is_whitespace() || "/?#\"'`<>".contains(c)).unwrap_or(tail.len());
+        let user = tail[..end].rfind('@').unwrap_or_default();
+        // The user of ssh is no secret where it has no password.
+        let is_name = before.ends_with("ssh") && !tail[..user].contains(':');
+        out.push_str(before);
+        out.push_str("://");
+        out.push_str(if user == 0 || is_name { &tail[..user] } else { "***" });
+        rest = &tail[user..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
 }
 
 fn cut(text: &str) -> (&str, Option<&str>) {
@@ -378,9 +399,21 @@ mod tests {
             ("ssh://git@h/r", "ssh://git@h/r"),
             ("git@h:r", "git@h:r"),
             ("https://h/x.tar.gz?sig=token#:a", "https://h/x.tar.gz?***#:a"),
+            ("HTTPS://user:token@h/r.git", "HTTPS://***@h/r.git"),
+            ("h2://u:token@h/x", "h2://***@h/x"),
         ];
         for (text, expected) in table {
             assert_eq!(shown(text), expected);
+        }
+        let texts = [
+            (
+                "build: 'https://u:token@h/a' and h2://token@h ssh://git@h/r",
+                "build: 'https://***@h/a' and h2://***@h ssh://git@h/r",
+            ),
+            ("https://h/@scope/x a@b", "https://h/@scope/x a@b"),
+        ];
+        for (text, expected) in texts {
+            assert_eq!(masked(text), expected);
         }
         let fault = parse("http://user:token@h.example/r.git").unwrap_err().to_string();
         assert!(!fault.contains("token"), "{fault}");

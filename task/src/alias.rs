@@ -27,10 +27,24 @@ const SIZE: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Expanded {
     pub(crate) text: String,
-    pub(crate) images: Vec<(String, String)>,
+    pub(crate) images: Vec<Alias>,
+    pub(crate) warnings: Vec<Diagnostic>,
 }
 
-type Table = BTreeMap<String, String>;
+/// A name that may be the first word of a `cmd`.
+#[derive(Clone, Debug)]
+pub(crate) struct Alias {
+    pub(crate) name: String,
+    /// What it stands for, before rendering.
+    pub(crate) text: String,
+    /// Its line in the task file; 0 where it is not written there.
+    pub(crate) line: u32,
+    /// Whether it is one of the language's own.
+    pub(crate) is_preset: bool,
+}
+
+/// By name: what it stands for, and its line in the task file or 0.
+type Table = BTreeMap<String, (String, u32)>;
 
 /// Puts in the aliases of `text`. Its `alias` block becomes empty lines, so that every line keeps its number.
 pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result<Expanded, Vec<Diagnostic>> {
@@ -40,24 +54,46 @@ pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result
     if let Some(block) = block {
         // Templates are not YAML before they are rendered; here they are texts.
         let (hidden, templates) = hide_templates(&block);
+        faults_of_templates(&block, &mut faults);
         match yaml::parse(&hidden, &Inert::default()) {
             Ok(Some(document)) => own.read(&document, &templates, files, &mut faults),
             Ok(None) => {}
             Err(fault) => faults.error(fault.at, fault.message).class = fault.class,
         }
     }
-    let images = IMAGES.map(|(name, image)| (name.to_owned(), image.to_owned()));
-    let mut images: Table = images.into();
-    images.extend(own.values);
-    let mut table: Table = FACTS.map(|name| (name.to_owned(), format!("{{{{.Run.{name}}}}}"))).into();
-    table.extend(images.clone());
+    let mut images: BTreeMap<String, Alias> = IMAGES.map(preset).into();
+    images.extend(own.values.into_iter().map(|(name, (text, line))| {
+        let alias = Alias { name: name.clone(), text, line, is_preset: false };
+        (name, alias)
+    }));
+    let facts = FACTS.map(|name| (name.to_owned(), format!("{{{{.Run.{name}}}}}")));
+    let mut table: BTreeMap<String, String> = facts.into();
+    table.extend(images.values().map(|alias| (alias.name.clone(), alias.text.clone())));
     let text = put_in(&rest, own.directive, &table);
     if text.len() > SIZE {
         faults.error(At::FILE, format!("aliases make the task larger than {} MiB", SIZE >> 20)).class = Class::TooLarge;
     }
     match faults.finish() {
-        Ok(_) => Ok(Expanded { text, images: images.into_iter().collect() }),
+        Ok(warnings) => Ok(Expanded { text, images: images.into_values().collect(), warnings }),
         Err(found) => Err(found.all().to_vec()),
+    }
+}
+
+fn preset((name, image): (&str, &str)) -> (String, Alias) {
+    let alias = Alias { name: name.to_owned(), text: image.to_owned(), line: 0, is_preset: true };
+    (name.to_owned(), alias)
+}
+
+/// Refuses templates of more than one line: each is one text of the block, whose lines keep their numbers.
+fn faults_of_templates(block: &str, faults: &mut Faults<'_>) {
+    let mut rest = block;
+    while let Some((before, tail)) = rest.split_once("{{") {
+        let Some((inner, after)) = tail.split_once("}}") else { return };
+        if inner.contains('\n') {
+            let at = crate::render::place(block, block.len() - rest.len() + before.len());
+            faults.refuse(at, "a template in `alias` must stand on one line");
+        }
+        rest = after;
     }
 }
 
@@ -120,11 +156,11 @@ impl Own {
         for entry in keys.iter().filter(|entry| !["values", "src", "directive"].contains(&&*entry.key)) {
             let near = acre_model::text::nearest(&clip(&entry.key), ["values", "src", "directive"]);
             let help = near.map(|near| format!("did you mean `{near}`?"));
-            faults.error(entry.at, format!("`alias` has no key `{}`", clip(&entry.key))).help = help;
+            faults.warning(entry.at, format!("`alias` has no key `{}`", clip(&entry.key))).help = help;
         }
         // In the order of precedence, the strongest last.
         key("src").into_iter().for_each(|entry| self.sources(&entry.value, files, faults));
-        key("values").into_iter().for_each(|entry| self.values(&entry.value, templates, faults));
+        key("values").into_iter().for_each(|entry| self.values(&entry.value, templates, true, faults));
         key("directive").into_iter().for_each(|entry| self.directive(&entry.value, faults));
     }
 
@@ -163,15 +199,17 @@ impl Own {
         let (hidden, templates) = hide_templates(&text);
         let listing = Listing::new(&path, &text);
         let mut faults = Faults::new(&listing, Vec::new());
+        faults_of_templates(&text, &mut faults);
         match yaml::parse(&hidden, &Inert::default()) {
-            Ok(Some(document)) => self.values(&document, &templates, &mut faults),
+            Ok(Some(document)) => self.values(&document, &templates, false, &mut faults),
             Ok(None) => {}
             Err(fault) => faults.refuse(fault.at, fault.message),
         }
         faults.finish().map(drop).map_err(|found| found.to_string())
     }
 
-    fn values(&mut self, node: &Node, templates: &[String], faults: &mut Faults<'_>) {
+    /// `here`: whether they stand in the task file itself.
+    fn values(&mut self, node: &Node, templates: &[String], here: bool, faults: &mut Faults<'_>) {
         let Value::Map(entries) = &node.value else {
             return faults.refuse(node.at, format!("aliases are a map of names to texts, not {}", node.kind()));
         };
@@ -185,7 +223,8 @@ impl Own {
             } else if text.contains(['\n', '\r']) {
                 faults.error(entry.value.at, format!("the alias `{}` must stand for one line", clip(&entry.key)));
             } else {
-                self.values.insert(entry.key.to_string(), show_templates(text, templates));
+                let line = if here { entry.value.at.line } else { 0 };
+                self.values.insert(entry.key.to_string(), (show_templates(text, templates), line));
             }
         }
     }
@@ -205,7 +244,7 @@ impl Own {
 }
 
 /// One pass over the text; what is put in is not looked at again. A doubled directive is the character itself.
-fn put_in(text: &str, directive: char, table: &Table) -> String {
+fn put_in(text: &str, directive: char, table: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, tail)) = rest.split_once(directive) {
@@ -263,6 +302,13 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_key_is_warned_of() {
+        let text = "alias: {valuse: {}}";
+        let found = expand(text, &Listing::new("f", text), &Source).unwrap().warnings;
+        assert_eq!(found[0].message, "`alias` has no key `valuse`");
+    }
+
+    #[test]
     fn bad_blocks_are_refused() {
         let table = [
             ("alias: {values: {a-b: c}}", "letters and digits"),
@@ -270,7 +316,7 @@ mod tests {
             ("alias: {src: [https://h/x]}", "not fetched from an address"),
             ("alias: {src: [../x]}", "leaves the source tree"),
             ("alias: {src: [no.yaml]}", "no such file"),
-            ("alias: {valuse: {}}", "has no key `valuse`"),
+            ("alias: {values: {a: '{{\n.Run.ID }}'}}", "must stand on one line"),
             ("alias: [a]", "must be a map"),
         ];
         for (text, expected) in table {

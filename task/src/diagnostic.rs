@@ -1,6 +1,6 @@
 //! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
 
-use crate::{inert::Inert, tokens};
+use crate::{address, inert::Inert, tokens};
 use acre_model::{secret::Nonce, text::clip};
 use std::fmt;
 
@@ -91,8 +91,13 @@ fn excerpt(line: &str, column: u32) -> (String, usize) {
     let column = (column.max(1) - 1) as usize;
     let skipped = if column < EXCERPT { 0 } else { column - EXCERPT / 2 };
     let characters = line.chars().skip(skipped).take(EXCERPT);
-    let shown: String = characters.map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let shown: String = characters.map(|c| if c.is_control() || is_bidi(c) { ' ' } else { c }).collect();
     (shown.trim_end().to_owned(), column - skipped)
+}
+
+/// Whether a character turns the direction of what follows it (Unicode, UAX 9).
+const fn is_bidi(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `error: …`, the place, the line with a caret, and the remedy.
@@ -193,16 +198,21 @@ impl Listing {
         line.checked_sub(1).and_then(|index| self.origins.get(index as usize)).copied().unwrap_or(line)
     }
 
+    /// A text without what nobody is shown: tokens of secrets, and passwords of addresses.
+    fn for_people(&self, text: &str) -> String {
+        address::masked(&tokens::for_people(text, &self.nonce)).into_owned()
+    }
+
     /// An error at a place.
     pub(crate) fn error(&self, at: At, message: impl Into<String>) -> Diagnostic {
         let line = self.line(at.line);
         let before: String = line.chars().take((at.column.max(1) - 1) as usize).collect();
-        // Tokens are longer than what is shown for them.
-        let column = match tokens::for_people(&before, &self.nonce) {
+        // Tokens and passwords are longer than what is shown for them.
+        let column = match self.for_people(&before) {
             shown if shown == before => at.column,
             shown => At::new(0, shown.chars().count() + 1).column,
         };
-        let (shown, caret) = excerpt(&tokens::for_people(line, &self.nonce), column);
+        let (shown, caret) = excerpt(&self.for_people(line), column);
         Diagnostic {
             severity: Severity::Error,
             class: Class::Invalid,
@@ -211,7 +221,7 @@ impl Listing {
             column,
             shown,
             caret,
-            message: tokens::for_people(&message.into(), &self.nonce),
+            message: self.for_people(&message.into()),
             help: None,
         }
     }
@@ -287,7 +297,7 @@ impl<'a> Faults<'a> {
         let failed = self.any_error();
         let mut found = self.found;
         for help in found.iter_mut().filter_map(|diagnostic| diagnostic.help.as_mut()) {
-            *help = tokens::for_people(help, &self.listing.nonce);
+            *help = self.listing.for_people(help);
         }
         found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         found.dedup();
@@ -311,6 +321,13 @@ mod tests {
         let shown = listing.warning(At::new(2, 5), "unknown key `comand`").help("did you mean `cmd`?").to_string();
         let expected = "warning: unknown key `comand`\n --> acb.yaml:2:5\n  |\n2 |   - comand: x\n  |     ^\n  = help: did you mean `cmd`?";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn passwords_of_addresses_are_shown_nowhere() {
+        let listing = Listing::new("f", "build: https://user:s3cret@h/r.git \u{202e}x");
+        let shown = listing.error(At::new(1, 37), "`https://user:s3cret@h/r.git` is wrong").to_string();
+        assert!(!shown.contains("s3cret") && !shown.contains('\u{202e}') && shown.contains("***@h/r.git"), "{shown}");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use crate::render::OUTPUT;
 use std::{collections::BTreeMap, fmt::Write};
 
-/// The ends of a mark: noncharacters of Unicode's private plane 15, which no keyboard writes and YAML lets through.
+/// The ends of a mark: private-use characters of Unicode's plane 15, which no keyboard writes and YAML lets through.
 const BEGIN: char = '\u{f0000}';
 const END: char = '\u{f0001}';
 

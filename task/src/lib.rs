@@ -50,6 +50,7 @@ use acre_model::{
 };
 use diagnostic::{Faults, Listing};
 use render::{Data, Rendered, Values};
+use std::collections::BTreeSet;
 use text::Version;
 
 /// Names of the task file that are looked for in the root of the source, in this order.
@@ -113,10 +114,16 @@ pub trait Files {
     /// The bytes of a file; `None` if there is none, or it cannot be read now.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
 
-    /// The names in a folder (empty: the root), sorted; `None` where that is not known. Only where it is known can a
+    /// The names in a folder (empty: the root), sorted; none of a folder that is not there; `None` where that is not known. Only where it is known can a
     /// missing Dockerfile be told before the build.
     fn list(&self, folder: &str) -> Option<Vec<String>> {
         let _ = folder;
+        None
+    }
+
+    /// Why a file that is there cannot be read, if that is known: it is left out, or leads out of the source.
+    fn left_out(&self, path: &str) -> Option<String> {
+        let _ = path;
         None
     }
 }
@@ -158,19 +165,22 @@ pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     let values = values.map_err(|found| all(&source, found))?;
     let text = text::without_comments(input.text);
     let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
-    let (text, images) = match version {
-        Version::V1_1 => {
-            let expanded = alias::expand(&text, &source, input.files).map_err(|found| all(&source, found))?;
-            (expanded.text, expanded.images)
-        }
-        _ => (text, Vec::new()),
+    let expanded = match version {
+        Version::V1_1 => alias::expand(&text, &source, input.files).map_err(|found| all(&source, found))?,
+        Version::V1_0 => alias::Expanded { text, images: Vec::new(), warnings: Vec::new() },
     };
-    let stage = Stage { input, source: &source, values, version, text, images };
+    let stage = Stage { input, source: &source, values, version, expanded };
     let first = input.platforms.first().cloned().unwrap_or_else(Platform::linux_amd64);
     let compiled = stage.run(&first)?;
     // A task may list platforms itself, and its templates may ask for the first of them: then once more with that.
-    let told = &compiled.plan.platforms[0];
-    if *told == first { Ok(compiled) } else { stage.run(&told.clone()) }
+    match compiled.plan.platforms.first() {
+        Some(told) if *told != first => {
+            let told = told.clone();
+            drop(compiled);
+            stage.run(&told)
+        }
+        _ => Ok(compiled),
+    }
 }
 
 /// The text of a task file.
@@ -223,9 +233,7 @@ struct Stage<'a> {
     source: &'a Listing,
     values: Values,
     version: Version,
-    text: String,
-    /// Aliases that may be the first word of a `cmd`, before rendering.
-    images: Vec<(String, String)>,
+    expanded: alias::Expanded,
 }
 
 impl Stage<'_> {
@@ -233,13 +241,9 @@ impl Stage<'_> {
     fn run(&self, platform: &Platform) -> Result<Compiled, Diagnostics> {
         let input = self.input;
         let data = Data::new(input.facts, input.registry, platform, self.values.clone());
-        let Rendered { text, origins, inert, warnings } = self.render(&self.text, &data)?;
-        let mut images = Vec::with_capacity(self.images.len());
-        for (name, image) in &self.images {
-            let rendered = self.render(image, &data)?;
-            let words = rendered.text.split_whitespace().map(|word| rendered.inert.open(word));
-            images.push((name.clone(), words.collect::<Vec<_>>()));
-        }
+        let rendered = render::render(&self.expanded.text, self.source, &data, input.facts.now);
+        let Rendered { text, origins, inert, mut warnings } = rendered.map_err(|found| all(self.source, found))?;
+        warnings.extend_from_slice(&self.expanded.warnings);
         let nonce = &input.facts.nonce;
         let listing = Listing::new(input.file, &text).with_origins(origins).with_marks_opened(&inert).with_nonce(nonce);
         let document = match yaml::parse(&text, &inert) {
@@ -248,6 +252,7 @@ impl Stage<'_> {
         };
         let mut document =
             document.ok_or_else(|| listing.error(At::FILE, "the task file is empty; it must have `steps`"))?;
+        let images = self.images(&document, &data, platform, &mut warnings)?;
         document.open(&inert);
         document.unquote_tokens(nonce);
         let mut faults = Faults::new(&listing, warnings);
@@ -256,7 +261,7 @@ impl Stage<'_> {
         let plan = check::check(&document, given, &mut faults).and_then(|task| {
             let lists = [task.platforms.as_slice(), input.platforms];
             let listed = lists.into_iter().find(|list| !list.is_empty());
-            let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], <[Platform]>::to_vec);
+            let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], single);
             plan::plan(&task, platforms, input, &mut faults).map(|plan| (plan, task))
         });
         let diagnostics = faults.finish()?;
@@ -266,7 +271,50 @@ impl Stage<'_> {
         Ok(Compiled { plan, task, rendered, diagnostics })
     }
 
-    fn render(&self, text: &str, data: &Data) -> Result<Rendered, Diagnostics> {
-        render::render(text, self.source, data, self.input.facts.now).map_err(|found| all(self.source, found))
+    /// The aliases that are the first word of a `cmd`, and the words they stand for. They are rendered as one text,
+    /// each on a line of its own, so that all of them together have the limits of one.
+    fn images(
+        &self,
+        document: &yaml::Node,
+        data: &Data,
+        platform: &Platform,
+        warnings: &mut Vec<Diagnostic>,
+    ) -> Result<Vec<(String, Vec<String>)>, Diagnostics> {
+        let used = first_words(document);
+        // ACR's images of tools are for Linux.
+        let here = |alias: &&alias::Alias| !alias.is_preset || platform.os() == "linux";
+        let aliases = self.expanded.images.iter().filter(here).filter(|alias| used.contains(alias.name.as_str()));
+        let aliases: Vec<&alias::Alias> = aliases.collect();
+        let text: String = aliases.iter().map(|alias| format!("{}\n", alias.text)).collect();
+        let lines = aliases.iter().map(|alias| alias.line).collect();
+        let listing = Listing::new(self.input.file, &text).with_origins(lines);
+        let rendered = render::render(&text, &listing, data, self.input.facts.now);
+        let rendered = rendered.map_err(|found| all(&listing, found))?;
+        warnings.extend(rendered.warnings);
+        let mut images: Vec<_> = aliases.iter().map(|alias| (alias.name.clone(), Vec::new())).collect();
+        for (line, origin) in rendered.text.lines().zip(rendered.origins) {
+            let own = (origin as usize).checked_sub(1).and_then(|index| images.get_mut(index));
+            let words = line.split_whitespace().map(|word| rendered.inert.open(word));
+            own.into_iter().for_each(|(_, own)| own.extend(words.clone()));
+        }
+        Ok(images)
     }
+}
+
+/// The platforms without doubles, in their order.
+fn single(platforms: &[Platform]) -> Vec<Platform> {
+    let mut single = Vec::new();
+    for platform in platforms {
+        if !single.contains(platform) {
+            single.push(platform.clone());
+        }
+    }
+    single
+}
+
+/// The first words of all `cmd`s.
+fn first_words(document: &yaml::Node) -> BTreeSet<&str> {
+    let steps = document.get("steps").into_iter().flat_map(yaml::Node::items);
+    let texts = steps.filter_map(|step| step.get("cmd")).filter_map(yaml::Node::text);
+    texts.filter_map(|text| text.split_whitespace().next()).map(|word| word.trim_matches(['"', '\''])).collect()
 }

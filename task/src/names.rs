@@ -12,6 +12,21 @@ use std::collections::BTreeSet;
 /// The name that a step's network has where it is the engine's own, besides networks that the task declares.
 const ENGINES_OWN: &str = "default";
 
+/// Whether a text is a name as Docker's networks, containers and hosts have.
+pub(crate) fn is_name(text: &str) -> bool {
+    (1..=63).contains(&text.len()) && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && made_of(text, b"_.-")
+}
+
+/// Whether a text is a name of a volume (task language §7).
+pub(crate) fn is_volume(text: &str) -> bool {
+    made_of(text, b"_-")
+}
+
+/// Whether a text is made of letters, digits and `others`, and not too long.
+pub(crate) fn made_of(text: &str, others: &[u8]) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+}
+
 /// The names of a task.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {

@@ -50,10 +50,65 @@ pub(crate) fn join(folder: &str, name: &str) -> String {
 }
 
 /// A working directory of a container: absolute as it is, relative below the workspace.
-pub(crate) fn working_directory(path: &str) -> String {
+pub(crate) fn working_directory(path: &str) -> Result<String, BadPath> {
     match path {
-        "" | "." => WORKSPACE.to_owned(),
-        _ if path.starts_with('/') => path.to_owned(),
-        _ => format!("{WORKSPACE}/{}", path.trim_start_matches("./")),
+        _ if path.len() > LONGEST || path.chars().any(char::is_control) => Err(BadPath::Form(clip(path))),
+        "" | "." => Ok(WORKSPACE.to_owned()),
+        _ if path.starts_with('/') || is_windows(path) => Ok(path.to_owned()),
+        _ => Ok(format!("{WORKSPACE}/{}", path.trim_start_matches("./"))),
+    }
+}
+
+/// Whether a path is an absolute one of Windows: `c:\x`, `c:/x`.
+fn is_windows(path: &str) -> bool {
+    let (drive, rest) = path.split_at(path.len().min(1));
+    drive.bytes().all(|b| b.is_ascii_alphabetic()) && (rest.starts_with(":\\") || rest.starts_with(":/"))
+}
+
+/// Where every container has something of its own.
+const TAKEN: [&str; 3] = ["/", WORKSPACE, "/acb/home"];
+
+/// An absolute path in a container, of Linux or Windows, where nothing of acre's own is.
+pub(crate) fn mount(path: &str) -> Result<String, String> {
+    let windows = is_windows(path);
+    let control = path.len() > LONGEST || path.chars().any(char::is_control);
+    let odd = path.split(['/', '\\']).any(|part| part == "..") || (!windows && path.contains(':'));
+    if control || odd || !(windows || path.starts_with('/')) {
+        return Err(format!("it must be an absolute path in the container, without `..`, not `{}`", clip(path)));
+    }
+    let trimmed = if windows { path.to_owned() } else { format!("/{}", path.trim_matches('/')) };
+    if TAKEN.contains(&trimmed.as_str()) {
+        return Err(format!("acre's own is at `{}` already", clip(&trimmed)));
+    }
+    Ok(trimmed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn working_directories_are_absolute() {
+        let table = [
+            ("", "/workspace"),
+            ("./a", "/workspace/a"),
+            ("/a", "/a"),
+            ("c:\\foo", "c:\\foo"),
+            ("D:/foo", "D:/foo"),
+            ("é:/x", "/workspace/é:/x"),
+        ];
+        for (path, expected) in table {
+            assert_eq!(working_directory(path).as_deref(), Ok(expected), "{path}");
+        }
+        assert!(working_directory("a\nb").is_err());
+    }
+
+    #[test]
+    fn mounts_do_not_hide_what_is_acres() {
+        for path in ["/workspace", "/", "//", "/../etc", "/a:/b:zzz", "a", "/acb/home/", "/a\u{1}"] {
+            assert!(mount(path).is_err(), "{path}");
+        }
+        assert_eq!(mount("/a/").as_deref(), Ok("/a"));
+        assert_eq!(mount("c:\\data").as_deref(), Ok("c:\\data"));
     }
 }

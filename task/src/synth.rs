@@ -11,10 +11,6 @@ pub struct BuildRequest {
     pub registry: Option<String>,
     /// `-f`, relative to the root of the source.
     pub dockerfile: Option<String>,
-    /// The folder of the source that is the context; `None`: its root.
-    pub context: Option<String>,
-    /// `--platform`, in order.
-    pub platforms: Vec<String>,
     /// `--build-arg K=V`, in order.
     pub build_args: Vec<String>,
     /// `--label K=V`, in order.
@@ -43,8 +39,6 @@ impl Default for BuildRequest {
             images: Vec::new(),
             registry: None,
             dockerfile: None,
-            context: None,
-            platforms: Vec::new(),
             build_args: Vec::new(),
             labels: Vec::new(),
             secrets: Vec::new(),
@@ -67,7 +61,6 @@ pub fn build_task(request: &BuildRequest) -> String {
     let mut flag = |flag: &str, value: &str| words.extend([flag.to_owned(), quoted(value)]);
     images.iter().for_each(|image| flag("-t", image));
     request.dockerfile.iter().for_each(|file| flag("-f", file));
-    request.platforms.iter().for_each(|platform| flag("--platform", platform));
     request.build_args.iter().for_each(|argument| flag("--build-arg", argument));
     request.labels.iter().for_each(|label| flag("--label", label));
     request.secrets.iter().for_each(|id| flag("--secret", &format!("id={id}")));
@@ -75,7 +68,7 @@ pub fn build_task(request: &BuildRequest) -> String {
     request.target.iter().for_each(|target| flag("--target", target));
     words.extend(request.no_cache.then(|| "--no-cache".to_owned()));
     words.extend(request.pull.then(|| "--pull".to_owned()));
-    words.push(quoted(request.context.as_deref().unwrap_or(".")));
+    words.push(".".to_owned());
     let mut text = String::from("version: v1.0.0\n");
     let secrets: Vec<String> =
         request.secrets.iter().cloned().chain(request.ssh.iter().map(|id| ssh_secret(id))).collect();
@@ -103,7 +96,7 @@ pub fn build_task(request: &BuildRequest) -> String {
     text
 }
 
-/// The id of the secret that holds an ssh key: one that no `--secret` has by chance.
+/// The id of the secret that holds an ssh key: in front, so that `--ssh x` and `--secret id=x` are two.
 pub fn ssh_secret(id: &str) -> String {
     format!("ssh.{id}")
 }
@@ -137,11 +130,27 @@ fn quoted(word: &str) -> String {
 }
 
 /// A text as a literal block below a key or item that is indented by `indent` (YAML 1.2, 8.1.2): nothing in it needs
-/// an escape, neither here nor in what its templates render to.
+/// an escape, neither here nor in what its templates render to. Characters that a block cannot hold, a carriage return
+/// among them, are escaped in quotes (YAML 1.2, 5.7); there no template could be.
 fn scalar(text: &str, indent: usize) -> String {
+    if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') && !text.contains("{{") {
+        return escaped(text);
+    }
     let margin = " ".repeat(indent + 2);
     let lines: Vec<String> = text.lines().map(|line| format!("{margin}{line}")).collect();
     format!("|2-\n{}", lines.join("\n"))
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => out.extend(['\\', character]),
+            other if other.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(other))),
+            other => out.push(other),
+        }
+    }
+    out + "\""
 }
 
 #[cfg(test)]
@@ -164,6 +173,17 @@ mod tests {
             "      - |2-\n        r.example/team/img:{{.Run.ID}}\n      - |2-\n        other.example/x:1\n    timeout: 3600\n",
         );
         assert_eq!(build_task(&request), expected);
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let table = [
+            ("i \"a\r\nb\"", "version: v1.0.0\nsteps:\n  - cmd: \"i \\\"a\\u000d\\u000ab\\\"\"\n"),
+            ("i a\nb", "version: v1.0.0\nsteps:\n  - cmd: |2-\n      i a\n      b\n"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(cmd_task(text), expected);
+        }
     }
 
     #[test]

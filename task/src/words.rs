@@ -2,6 +2,7 @@
 //! without being a shell: what only a shell could do is an error, since no shell ever reads a step's text.
 
 use crate::tokens;
+use acre_model::secret::Nonce;
 
 /// Why a text has no words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +36,16 @@ const OPERATORS: [&str; 7] = ["&&", "||", "$(", "|", ">", "<", ";"];
 /// The words of `text`. A newline separates words like a blank, `\` before a newline is nothing, `#` at the beginning
 /// of a word starts a comment.
 pub fn split(text: &str) -> Result<Vec<String>, BadWords> {
+    split_tokens(text, |token| token)
+}
+
+/// The words of a text in which tokens of secrets stand. A token is a word's part as it is; quotes that a filter puts
+/// around its secret are those of the text, and go as those do.
+pub(crate) fn split_with_secrets(text: &str, nonce: &Nonce) -> Result<Vec<String>, BadWords> {
+    split_tokens(text, |token| tokens::unquoted(&token, nonce).unwrap_or(token))
+}
+
+fn split_tokens(text: &str, open: impl Fn(String) -> String) -> Result<Vec<String>, BadWords> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = text.char_indices().peekable();
@@ -46,14 +57,14 @@ pub fn split(text: &str) -> Result<Vec<String>, BadWords> {
             '\'' => single_quoted(&mut rest, at, word.get_or_insert_default())?,
             // A secret's token, or what only looks like one: not for the shell to read.
             tokens::BEGIN => {
-                let word = word.get_or_insert_default();
-                word.push(character);
+                let mut token = String::from(character);
                 while let Some((_, inside)) = rest.next_if(|(_, c)| *c != '\0' && !c.is_whitespace()) {
-                    word.push(inside);
+                    token.push(inside);
                     if inside == tokens::END {
                         break;
                     }
                 }
+                word.get_or_insert_default().push_str(&open(token));
             }
             '"' => double_quoted(&mut rest, at, word.get_or_insert_default())?,
             '\\' => match rest.next() {
@@ -138,6 +149,23 @@ mod tests {
                 Ok(&expected.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()[..]),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn quotes_around_a_secret_go_as_others_do() {
+        use acre_model::secret::{Filter, Token};
+        let nonce = Nonce::new(7);
+        let token = |filters: &[Filter]| Token { id: "a".parse().unwrap(), filters: filters.to_vec() }.write(&nonce);
+        let (plain, quoted) = (token(&[]), token(&[Filter::Quote]));
+        let table = [
+            (quoted.clone(), plain.clone()),
+            (format!("-p={quoted}"), format!("-p={plain}")),
+            (format!("K={quoted}x"), format!("K={plain}x")),
+            (format!("'-p={quoted}'"), format!("-p={quoted}")),
+        ];
+        for (text, expected) in table {
+            assert_eq!(split_with_secrets(&text, &nonce), Ok(vec![expected]), "{text}");
         }
     }
 

@@ -137,7 +137,6 @@ impl BuildArgs {
             images: self.images,
             registry: self.shared.registry.clone(),
             dockerfile: self.file.clone(),
-            platforms: Vec::new(),
             build_args: checked_pairs("--build-arg", self.build_arg, &mut faults),
             labels: checked_pairs("--label", self.label, &mut faults),
             secrets: ids(&secrets),

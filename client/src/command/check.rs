@@ -78,7 +78,7 @@ pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn
         branch: None,
         repository: None,
         git_tag: None,
-        triggered_by: "manual".to_owned(),
+        triggered_by: "Manual".to_owned(),
         task_name: None,
         nonce: Nonce::default(),
     };

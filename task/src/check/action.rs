@@ -1,16 +1,15 @@
 //! What a step does: the text of its kind, and the keys that say the same as a flag.
 
 use super::{
-    Inherited, env,
+    Inherited, directory, env,
     fields::{Fields, Placed},
     hints, resources,
 };
 use crate::{
-    diagnostic::{At, Class},
+    diagnostic::{At, Class, Listing},
     flags::{self, BadFlag},
     paths,
     task::StepAction,
-    tokens,
     words::{self, BadWords},
 };
 use acre_model::{
@@ -19,6 +18,7 @@ use acre_model::{
     reference::Reference,
     text::clip,
 };
+use std::collections::BTreeSet;
 
 /// Most further tries of a pull.
 const MOST_PULLS: i64 = 100;
@@ -66,15 +66,10 @@ fn text_words(fields: &mut Fields<'_, '_>, key: &str, inherited: &Inherited) -> 
         fields.faults.error(at, message).class = Class::TooLarge;
         return None;
     }
-    match words::split(&value) {
-        Ok(words) => {
-            let open = |word: &String| inherited.inert.open(word);
-            let unquoted = |word: String| tokens::unquoted(&word, &inherited.names.nonce).unwrap_or(word);
-            Some((at, words.iter().map(open).map(unquoted).collect()))
-        }
+    match words::split_with_secrets(&value, &inherited.names.nonce) {
+        Ok(words) => Some((at, words.iter().map(|word| inherited.inert.open(word)).collect())),
         Err(why) => {
-            let shown = fields.faults.listing().line(at.line);
-            let error_at = offset(at, shown, &value, why.offset());
+            let error_at = offset(at, fields.faults.listing(), &value, why.offset());
             let error = fields.faults.error(error_at, format!("`{key}`: {why}"));
             let instead = hints::docker(&value);
             error.help = match why {
@@ -93,15 +88,28 @@ fn text_words(fields: &mut Fields<'_, '_>, key: &str, inherited: &Inherited) -> 
     }
 }
 
-/// The place of a byte of a text that stands in one line as it is; else the text's own place.
-fn offset(at: At, line: &str, text: &str, byte: usize) -> At {
+/// The place of a byte of a text that stands in the file as it is, in one line or in a block; else the text's own place.
+fn offset(at: At, listing: &Listing, text: &str, byte: usize) -> At {
     let before = text.get(..byte).unwrap_or_default();
-    let begin: String = line.chars().skip(at.column as usize - at.column.min(1) as usize).collect();
-    let lead = begin.len() - begin.trim_start_matches(['"', '\'']).len();
-    if begin[lead..].starts_with(text.trim_end()) && !before.contains('\n') {
-        At::new(at.line as usize, at.column as usize + lead + before.chars().count())
-    } else {
-        at
+    let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let own = text[begin..].lines().next().unwrap_or_default();
+    let line = at.line as usize + before.matches('\n').count();
+    let shown = listing.line(u32::try_from(line).unwrap_or(u32::MAX));
+    // What stands before it: the margin of a block, or a key and perhaps a quote.
+    let lead = match begin {
+        0 => shown.chars().take((at.column.max(1) - 1) as usize).map(char::len_utf8).sum(),
+        _ => shown.len() - shown.trim_start().len() - (own.len() - own.trim_start().len()).min(shown.len()),
+    };
+    let rest = shown.get(lead..).unwrap_or_default();
+    let quotes = rest.len() - rest.trim_start_matches(['"', '\'']).len();
+    let found = [lead, lead + quotes]
+        .into_iter()
+        .find(|lead| shown.get(*lead..).is_some_and(|rest| rest.starts_with(own.trim_end())));
+    match found {
+        Some(lead) if !own.is_empty() => {
+            At::new(line, shown[..lead].chars().count() + before[begin..].chars().count() + 1)
+        }
+        _ => at,
     }
 }
 
@@ -174,9 +182,8 @@ fn keys_of_build(fields: &mut Fields<'_, '_>, at: At, build: &mut Build, secrets
 
 /// The working directory of a build as a folder of the tree.
 fn build_folder(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<String> {
-    let own = fields.text("workingDirectory");
-    let at = own.as_ref().map_or(At::FILE, |own| own.at);
-    let directory = own.map_or_else(|| inherited.working_directory.clone(), |own| paths::working_directory(&own.value));
+    let at = fields.text("workingDirectory").map_or(At::FILE, |own| own.at);
+    let directory = directory(fields).unwrap_or_else(|| inherited.working_directory.clone());
     let folder = paths::below_workspace("", &directory);
     folder.map_err(|why| fields.faults.error(at, format!("`workingDirectory` of a build: {why}"))).ok()
 }
@@ -201,9 +208,10 @@ fn cmd(fields: &mut Fields<'_, '_>, inherited: &Inherited) -> Option<(StepAction
 
 /// Says what to write instead of Docker's own command, which finds no engine in a step.
 fn warn_of_docker(fields: &mut Fields<'_, '_>, at: At, cmd: &Cmd) {
-    let own = hints::is_docker(&cmd.image).then_some("docker");
-    let words = own.into_iter().chain(cmd.arguments.iter().map(String::as_str));
-    let used = hints::docker(&words.collect::<Vec<_>>().join(" "));
+    let is_docker = hints::is_docker(&cmd.image);
+    let words = is_docker.then_some("docker").into_iter().chain(cmd.arguments.iter().map(String::as_str));
+    let joined = words.collect::<Vec<_>>().join(" ");
+    let used = std::iter::once(&joined).chain(&cmd.arguments).find_map(|text| hints::docker(text));
     let policy = "only where the agent's configuration says `engine-socket = \"allow\"`";
     let (message, help) = match (used, cmd.engine_socket) {
         (Some((name, instead)), false) => {
@@ -213,6 +221,9 @@ fn warn_of_docker(fields: &mut Fields<'_, '_>, at: At, cmd: &Cmd) {
             (format!("`docker {name}` needs the engine's socket, which a step gets {policy}"), Some(instead))
         }
         (None, true) => (format!("the step wants the engine's socket, which it gets {policy}"), None),
+        (None, false) if is_docker => {
+            ("`docker` needs the engine's socket, which this step is not given".to_owned(), Some(hints::NO_ENGINE))
+        }
         (None, false) => return,
     };
     fields.faults.warning(at, message).help = help.map(str::to_owned);
@@ -221,10 +232,11 @@ fn warn_of_docker(fields: &mut Fields<'_, '_>, at: At, cmd: &Cmd) {
 /// Adds the volumes of the keys to those of the flags.
 fn mount(fields: &mut Fields<'_, '_>, at: At, cmd: &mut Cmd, mounts: Vec<(String, String)>) {
     cmd.volumes.extend(mounts);
-    let path = |(_, path): &(String, String)| path.strip_suffix(":ro").unwrap_or(path).to_owned();
-    for (index, volume) in cmd.volumes.iter().enumerate() {
-        if cmd.volumes[..index].iter().any(|other| path(other) == path(volume)) {
-            fields.faults.refuse(at, format!("two volumes are mounted at `{}`", clip(&path(volume))));
+    let mut taken = BTreeSet::new();
+    for (_, path) in &cmd.volumes {
+        let path = path.strip_suffix(":ro").unwrap_or(path);
+        if !taken.insert(path) {
+            fields.faults.refuse(at, format!("two volumes are mounted at `{}`", clip(path)));
         }
     }
 }
@@ -254,7 +266,11 @@ fn keys_of_cmd(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inherited
         }
     }
     if cmd.user.is_none() {
-        cmd.user = fields.text("user").map(|user| user.value);
+        let user = fields.text("user");
+        if let Some(Placed { at, value }) = user.as_ref().filter(|user| user.value.chars().any(char::is_control)) {
+            fields.faults.refuse(*at, format!("`user`: `{}` holds a control character", clip(value)));
+        }
+        cmd.user = user.map(|user| user.value);
     }
     if cmd.entry_point.is_none() {
         cmd.entry_point = fields.text("entryPoint").map(|program| flags::cmd::entry_point(&program.value));
@@ -275,17 +291,17 @@ fn keys_of_cmd(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inherited
     }
     for key in ["ports", "expose"] {
         for Placed { at, value } in fields.texts(key) {
-            match flags::cmd::port(key, &value) {
-                Ok(port) if key == "ports" => cmd.ports.push(port),
-                Ok(port) => cmd.expose.push(port),
-                Err(why) => fields.faults.refuse(at, why.to_string()),
-            }
+            let taken = match key {
+                "ports" => flags::cmd::published(key, &value).map(|port| cmd.ports.push(port)),
+                _ => flags::cmd::exposed(key, &value).map(|port| cmd.expose.push(port)),
+            };
+            taken.unwrap_or_else(|why| fields.faults.refuse(at, why.to_string()));
         }
     }
 }
 
 fn working_directory(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inherited) {
-    let own = fields.text("workingDirectory").map(|own| paths::working_directory(&own.value));
+    let own = directory(fields);
     let images_own = fields.switch("disableWorkingDirectoryOverride");
     if cmd.working_directory.is_none() && !images_own {
         cmd.working_directory = Some(own.unwrap_or_else(|| inherited.working_directory.clone()));
@@ -293,7 +309,7 @@ fn working_directory(fields: &mut Fields<'_, '_>, cmd: &mut Cmd, inherited: &Inh
 }
 
 /// `base` with `own` put over it, by name; in the order of first mention.
-fn merged(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
+pub(super) fn merged(base: &[(String, String)], own: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut merged: Vec<(String, String)> = base.to_vec();
     for (name, value) in own {
         match merged.iter_mut().find(|(known, _)| *known == name) {

@@ -92,6 +92,11 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
     }
 
+    /// The keys with their values.
+    pub(super) const fn entries(&self) -> &'a [Entry] {
+        self.entries
+    }
+
     /// The keys as written.
     pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.entries.iter().map(|entry| &*entry.key)
@@ -169,12 +174,12 @@ impl<'a, 'f> Fields<'a, 'f> {
         numbers
     }
 
-    /// `true` or `false`; left out: `false`.
+    /// `true` or `false`, or the other words that ACR's YAML has for them, in quotes too; left out: `false`.
     pub(super) fn switch(&mut self, key: &str) -> bool {
         let Some(entry) = self.get(key) else { return false };
         match &entry.value.value {
-            Value::Scalar { text, plain: true } if matches!(&**text, "true" | "True" | "TRUE") => true,
-            Value::Scalar { text, plain: true } if matches!(&**text, "false" | "False" | "FALSE") => false,
+            Value::Scalar { text, .. } if is_one_of(text, &["true", "yes", "on", "y"]) => true,
+            Value::Scalar { text, .. } if is_one_of(text, &["false", "no", "off", "n"]) => false,
             _ => {
                 self.wrong(entry, "true or false");
                 false
@@ -207,6 +212,13 @@ impl<'a, 'f> Fields<'a, 'f> {
         }
         number
     }
+}
+
+/// Whether a text is one of these words, in lower case, in upper case, or with a capital.
+fn is_one_of(text: &str, words: &[&str]) -> bool {
+    let rest = text.get(1..).unwrap_or_default();
+    let cased = text.chars().all(char::is_uppercase) || rest.chars().all(char::is_lowercase);
+    cased && words.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// A value as a message shows it.

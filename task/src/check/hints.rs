@@ -2,7 +2,7 @@
 //! reads a step's text, and the engine's socket is given only where the agent's policy says so.
 
 /// Subcommands of `docker`, and what to write instead.
-const INSTEAD: [(&str, &str); 9] = [
+const INSTEAD: [(&str, &str); 19] = [
     ("push", "write a step `push: [IMAGE]`; it needs neither Docker's command nor a login"),
     (
         "login",
@@ -18,20 +18,46 @@ const INSTEAD: [(&str, &str); 9] = [
     ("pull", "leave it out: a step's image is pulled when it is needed, or with `pull: true`"),
     ("run", "write a step `cmd:` with the arguments of `docker run`"),
     ("compose", "write the services as steps `cmd:` with `detach: true`; they find each other by step id"),
+    ("inspect", NO_ENGINE),
+    ("ps", NO_ENGINE),
+    ("images", NO_ENGINE),
+    ("logs", NO_ENGINE),
+    ("exec", NO_ENGINE),
+    ("cp", NO_ENGINE),
+    ("rm", NO_ENGINE),
+    ("stop", NO_ENGINE),
+    ("save", NO_ENGINE),
+    ("load", NO_ENGINE),
 ];
+
+/// What to do about the rest of Docker's command.
+pub(super) const NO_ENGINE: &str = "a step sees no engine: what images and containers became stands in the run's log, \
+     report and artifacts";
+
+/// Words after which a command begins.
+const BEFORE: [&str; 9] = ["sudo", "exec", "time", "then", "do", "else", "!", "env", "xargs"];
 
 /// A use of Docker's command in a text: the subcommand, and what to write instead.
 pub(super) fn docker(text: &str) -> Option<(&'static str, &'static str)> {
-    let mut words = text.split(|c: char| c.is_whitespace() || "|;&()'\"`".contains(c)).filter(|word| !word.is_empty());
+    let mut parts = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '|' | ';' | '&' | '(' | ')' | '\'' | '"' | '`' | '\n' => parts.push_str(" ; "),
+            other => parts.push(other),
+        }
+    }
+    let mut words = parts.split_whitespace();
+    let mut begins = true;
     while let Some(word) = words.next() {
-        if word == "docker" || word.ends_with("/docker") {
+        if begins && (word == "docker" || word.ends_with("/docker")) {
             // Flags before the subcommand belong to `docker` itself.
-            let subcommand = words.by_ref().find(|word| !word.starts_with('-'))?;
+            let subcommand = words.by_ref().find(|word| !word.starts_with('-') && *word != ";")?;
             let known = INSTEAD.iter().find(|(name, _)| *name == subcommand);
             if let Some((name, instead)) = known {
                 return Some((name, instead));
             }
         }
+        begins = word == ";" || begins && word.contains('=') || BEFORE.contains(&word);
     }
     None
 }
@@ -56,6 +82,8 @@ mod tests {
             ("docker-compose up", None),
             ("echo docker", None),
             ("docker version", None),
+            ("sh -c 'cd x && A=1 docker ps -a'", Some("ps")),
+            ("bash -c \"echo do not run docker build here\"", None),
         ];
         for (text, expected) in table {
             assert_eq!(docker(text).map(|(name, _)| name), expected, "{text}");

@@ -91,9 +91,7 @@ pub(crate) fn check<'a>(document: &'a Node, given: Given<'_>, faults: &mut Fault
     let version = given.version;
     let mut fields = Fields::new(document, "a task file", faults)?;
     fields.check_keys(&TASK);
-    if let Some(entry) = fields.get("alias").filter(|_| version < Version::V1_1) {
-        fields.faults.error(entry.at, "`alias` needs version v1.1.0").help = Some("write `version: v1.1.0`".to_owned());
-    }
+    version_and_alias(&mut fields, version);
     let secrets = resources::secrets(&mut fields);
     let (networks, default_network) = resources::networks(&mut fields);
     let volumes = resources::volumes(&mut fields, given.nonce);
@@ -101,11 +99,12 @@ pub(crate) fn check<'a>(document: &'a Node, given: Given<'_>, faults: &mut Fault
     let known = secrets.iter().map(|secret| secret.id.clone()).chain(set).collect();
     let names = Names { nonce: given.nonce.clone(), secrets: known, networks, default_network, volumes };
     resources::tokens_in(document, &names, given.inert, fields.faults);
-    let inherited = inherited(&mut fields, given, names);
+    let mut inherited = inherited(&mut fields, given, names);
     let platforms = platforms(&mut fields);
     let reports = reports(&mut fields);
     let artifacts = globs(&mut fields, "artifacts");
     let steps = steps(&mut fields, document.at);
+    check_copies(&mut fields, &mut inherited.env, steps.len());
     let steps = steps.iter().enumerate().map(|(index, node)| step::check(node, index, &inherited, faults)).collect();
     let steps = order::check(steps, faults)?;
     let Names { networks, volumes, .. } = inherited.names;
@@ -113,17 +112,52 @@ pub(crate) fn check<'a>(document: &'a Node, given: Given<'_>, faults: &mut Fault
     Some(task).filter(|_| !faults.any_error())
 }
 
+/// Both are looked for in the text before it is YAML (task language §1): what YAML sees besides must say the same.
+fn version_and_alias(fields: &mut Fields<'_, '_>, version: Version) {
+    const PLACE: &str = "must stand at the beginning of a line, without quotes, its value behind it";
+    if let Some(Placed { at, value }) = fields.text("version") {
+        match Version::named(&value) {
+            None => {
+                let known = crate::text::known();
+                let message = format!("`{}` is not a version of the task language; known are {known}", clip(&value));
+                fields.faults.refuse(at, message);
+            }
+            Some(written) if written != version => {
+                fields.faults.error(at, format!("`version` {PLACE}")).help = Some(format!("write `version: {value}`"));
+            }
+            Some(_) => {}
+        }
+    }
+    match fields.get("alias") {
+        Some(entry) if version < Version::V1_1 => {
+            fields.faults.error(entry.at, "`alias` needs version v1.1.0").help =
+                Some("write `version: v1.1.0`".to_owned());
+        }
+        // What is read as aliases is no longer there.
+        Some(entry) => fields.faults.refuse(entry.at, format!("`alias:` {PLACE} or below it")),
+        None => {}
+    }
+}
+
 fn inherited(fields: &mut Fields<'_, '_>, given: Given<'_>, names: Names) -> Inherited {
     let seconds = fields.seconds("stepTimeout", LONGEST);
-    let directory = fields.text("workingDirectory").map(|placed| placed.value).unwrap_or_default();
+    let directory = directory(fields).unwrap_or_else(|| crate::paths::WORKSPACE.to_owned());
     Inherited {
         step_timeout_ms: millis(seconds.unwrap_or(STEP_TIMEOUT)),
-        working_directory: crate::paths::working_directory(&directory),
-        env: env(fields, &names.nonce),
+        working_directory: directory,
+        // A name that is given twice has its last value, as an engine has it.
+        env: action::merged(&[], env(fields, &names.nonce)),
         images: given.images,
         inert: given.inert.clone(),
         names,
     }
+}
+
+/// The working directory that is written here, if there is one.
+fn directory(fields: &mut Fields<'_, '_>) -> Option<String> {
+    let Placed { at, value } = fields.text("workingDirectory")?;
+    let directory = crate::paths::working_directory(&value);
+    directory.map_err(|why| fields.faults.refuse(at, format!("`workingDirectory`: {why}"))).ok()
 }
 
 /// The nodes of the steps; `steps` must be there, and may be empty.
@@ -147,6 +181,22 @@ fn steps<'a>(fields: &mut Fields<'a, '_>, document: At) -> &'a [Node] {
         return &[];
     }
     steps
+}
+
+/// Most bytes of the task's variables in all its steps.
+const COPIES: usize = 16 << 20;
+/// What a variable takes besides its text.
+const VARIABLE: usize = 64;
+
+/// Every step gets the task's variables: so much that they would not fit is refused before it is done.
+fn check_copies(fields: &mut Fields<'_, '_>, env: &mut Vec<(String, String)>, steps: usize) {
+    let bytes: usize = env.iter().map(|(name, value)| name.len() + value.len() + VARIABLE).sum();
+    if bytes.saturating_mul(steps) > COPIES {
+        let message = format!("`env` is given to {steps} steps, and would take more than {} MiB", COPIES >> 20);
+        let at = fields.key_at("env");
+        fields.faults.error(at, message).class = Class::TooLarge;
+        env.clear();
+    }
 }
 
 const fn millis(seconds: i64) -> u64 {
@@ -235,9 +285,15 @@ pub(crate) fn syntax(listing: &Listing, fault: yaml::Fault) -> Diagnostic {
             return error.help(format!("write `{key}: {}`", clip(value)));
         }
     }
-    let error = listing.error(fault.at, fault.message).class(fault.class);
-    match listing.line(last).trim_start_matches(' ').starts_with('\t') {
-        true => error.help("YAML is indented with blanks, not with tabs"),
-        false => error,
-    }
+    // A tab is noticed at the end of the line above, where that could go on.
+    let tab = [last, last + 1].into_iter().find(|line| listing.line(*line).trim_start_matches(' ').starts_with('\t'));
+    let at = match tab {
+        Some(line) if line != last => {
+            let before = listing.line(line).chars().take_while(|c| *c == ' ').count();
+            At::new(line as usize, before + 1)
+        }
+        _ => fault.at,
+    };
+    let error = listing.error(at, fault.message).class(fault.class);
+    if tab.is_some() { error.help("YAML is indented with blanks, not with tabs") } else { error }
 }

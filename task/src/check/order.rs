@@ -26,11 +26,15 @@ pub(super) fn check(steps: Vec<Option<Unordered>>, faults: &mut Faults<'_>) -> O
         faults.refuse(at, format!("the steps wait for each other: {}", names.join(" → ")));
         return None;
     }
+    let places: Vec<Option<At>> = steps.iter().map(|step| step.as_ref()?.condition_at).collect();
     let steps: Option<Vec<Step>> =
         steps.into_iter().zip(after).map(|(step, after)| step?.step.map(|step| Step { after, ..step })).collect();
-    for step in steps.iter().flatten().filter(|step| step.after.is_empty() && step.condition != Condition::default()) {
-        let message = format!("step `{}` waits for no step whose exit code `exitedWith` could be about", step.id);
-        faults.error(step.at, message).help = Some("name one in `when`".to_owned());
+    for (step, at) in steps.iter().flatten().zip(places) {
+        if step.after.is_empty() && step.condition != Condition::default() {
+            let key = if step.condition.exited_with.is_empty() { "exitedWithout" } else { "exitedWith" };
+            let message = format!("step `{}` waits for no step whose exit code `{key}` could be about", step.id);
+            faults.error(at.unwrap_or(step.at), message).help = Some("name one in `when`".to_owned());
+        }
     }
     steps
 }

@@ -3,8 +3,9 @@
 use super::fields::{Fields, Keys, Placed};
 use crate::{
     diagnostic::{At, Class, Faults},
-    names::Names,
-    tokens,
+    names::{self, Names},
+    paths, tokens,
+    yaml::Entry,
 };
 use acre_model::{
     ids::SecretId,
@@ -25,8 +26,6 @@ const MOUNT: Keys = Keys {
 
 /// Names that networks have on every engine.
 const ENGINES_NETWORKS: [&str; 5] = ["none", "host", "default", "bridge", "nat"];
-/// Where every container has something of its own.
-const TAKEN: [&str; 3] = ["/", "/workspace", "/acb/home"];
 /// The longest name or path that is taken, in bytes.
 const LONGEST: usize = 4096;
 
@@ -114,9 +113,7 @@ pub(super) fn networks(fields: &mut Fields<'_, '_>) -> (Vec<Network>, Option<Str
         let driver = name(&mut inner, "driver", &[]);
         let (ipv6, skip_creation) = (inner.switch("ipv6"), inner.switch("skipCreation"));
         let is_default = inner.switch("isDefault");
-        if inner.get("name").is_none() {
-            inner.missing(node.at, "a network", "name");
-        }
+        inner.missing(node.at, "a network", "name");
         let Some(Placed { at, value: name }) = name(&mut inner, "name", &ENGINES_NETWORKS) else { continue };
         if networks.iter().any(|other| other.name == name) {
             inner.faults.refuse(at, format!("the network `{name}` is there twice"));
@@ -135,10 +132,7 @@ pub(super) fn networks(fields: &mut Fields<'_, '_>) -> (Vec<Network>, Option<Str
 fn name(fields: &mut Fields<'_, '_>, key: &str, taken: &[&str]) -> Option<Placed<String>> {
     let placed = fields.text(key)?;
     let text = placed.value.as_str();
-    let valid = (1..=63).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    if !valid {
+    if !names::is_name(text) {
         let message = format!(
             "`{key}` must be 1 to 63 of A-Z, a-z, 0-9, _ . and -, beginning with a letter or digit, not `{}`",
             clip(text)
@@ -165,7 +159,7 @@ pub(super) fn volumes(fields: &mut Fields<'_, '_>, nonce: &Nonce) -> Vec<Volume>
             inner.missing(node.at, "a volume", "name");
             continue;
         };
-        if !made_of(&name, b"_-") {
+        if !names::is_volume(&name) {
             inner.faults.refuse(at, format!("`{}` is not a name of a volume: letters, digits, _ and -", clip(&name)));
         } else if volumes.iter().any(|other| other.name == name) {
             inner.faults.refuse(at, format!("the volume `{name}` is there twice"));
@@ -176,30 +170,24 @@ pub(super) fn volumes(fields: &mut Fields<'_, '_>, nonce: &Nonce) -> Vec<Volume>
     volumes
 }
 
-fn made_of(text: &str, others: &[u8]) -> bool {
-    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
-}
-
 /// The files of a volume, in base64 or as the token of a secret that is base64.
 fn files(fields: &mut Fields<'_, '_>, nonce: &Nonce) -> Vec<(String, String)> {
     let Some(entry) = fields.get("secret") else { return Vec::new() };
-    let Some(mut inner) = Fields::new(&entry.value, "`secret` of a volume", fields.faults) else { return Vec::new() };
+    let Some(inner) = Fields::new(&entry.value, "`secret` of a volume", fields.faults) else { return Vec::new() };
     let mut files = Vec::new();
-    for file in inner.names() {
-        let Some(Placed { at, value }) = inner.text(file) else {
-            let at = inner.key_at(file);
-            inner.faults.refuse(at, format!("the file `{}` has no content", clip(file)));
+    for Entry { at, key: file, value } in inner.entries() {
+        let Some(text) = value.text().filter(|_| !value.is_null()) else {
+            inner.faults.refuse(*at, format!("the file `{}` has no content", clip(file)));
             continue;
         };
-        if !made_of(file, b"_.-") || matches!(file, "." | "..") {
-            let at = inner.key_at(file);
+        if !names::made_of(file, b"_.-") || matches!(&**file, "." | "..") {
             let message = format!("`{}` is not a name of a file in a volume: letters, digits, _ . and -", clip(file));
-            inner.faults.refuse(at, message);
+            inner.faults.refuse(*at, message);
         }
-        match content(&value, nonce) {
-            Ok(content) => files.push((file.to_owned(), content)),
+        match content(text, nonce) {
+            Ok(content) => files.push((file.to_string(), content)),
             Err(why) => {
-                inner.faults.error(at, format!("the file `{}` {why}", clip(file))).help =
+                inner.faults.error(value.at, format!("the file `{}` {why}", clip(file))).help =
                     Some("a file of a volume is written in base64: `{{.Secrets.ID | b64enc}}`".to_owned());
             }
         }
@@ -229,17 +217,13 @@ pub(super) fn mounts(fields: &mut Fields<'_, '_>, names: &Names) -> Vec<(String,
             let Some(mut inner) = Fields::new(node, "a mount", fields.faults) else { continue };
             inner.check_keys(&MOUNT);
             let (name, path) = (inner.text("name"), inner.text("mountPath"));
-            for (wanted, given) in [("name", &name), ("mountPath", &path)] {
-                if given.is_none() && inner.get(wanted).is_none() {
-                    inner.missing(node.at, "a mount", wanted);
-                }
-            }
+            ["name", "mountPath"].into_iter().for_each(|wanted| inner.missing(node.at, "a mount", wanted));
             let (Some(name), Some(path)) = (name, path) else { continue };
             if let Err(why) = names.volume(&name.value) {
                 inner.faults.refuse(name.at, why);
             }
-            match mount_path(&path.value) {
-                Err(why) => inner.faults.refuse(path.at, why),
+            match paths::mount(&path.value) {
+                Err(why) => inner.faults.refuse(path.at, format!("`mountPath`: {why}")),
                 Ok(path_in) if mounts.iter().any(|(_, other)| *other == path_in) => {
                     inner.faults.refuse(path.at, format!("two volumes are mounted at `{}`", clip(&path_in)));
                 }
@@ -248,24 +232,6 @@ pub(super) fn mounts(fields: &mut Fields<'_, '_>, names: &Names) -> Vec<(String,
         }
     }
     mounts
-}
-
-/// An absolute path in a container, of Linux or Windows, where nothing of acre's own is.
-fn mount_path(path: &str) -> Result<String, String> {
-    let windows = path.as_bytes().get(1..3).is_some_and(|rest| rest == b":\\" || rest == b":/");
-    let control = path.len() > LONGEST || path.chars().any(char::is_control);
-    let odd = path.split(['/', '\\']).any(|part| part == "..") || (!windows && path.contains(':'));
-    if control || odd || !(windows || path.starts_with('/')) {
-        return Err(format!(
-            "`mountPath` must be an absolute path in the container, without `..`, not `{}`",
-            clip(path)
-        ));
-    }
-    let trimmed = if windows { path.to_owned() } else { format!("/{}", path.trim_matches('/')) };
-    if TAKEN.contains(&trimmed.as_str()) {
-        return Err(format!("`mountPath`: acre's own is at `{}` already", clip(&trimmed)));
-    }
-    Ok(trimmed)
 }
 
 /// Refuses secrets where they may not stand, and those that nobody declared.

@@ -134,6 +134,8 @@ pub(super) struct Unordered {
     pub(super) id_at: At,
     /// `None`: the step above.
     pub(super) when: Option<Vec<Placed<String>>>,
+    /// Where it speaks of exit codes, if it does.
+    pub(super) condition_at: Option<At>,
     /// The step; `None` where it has a fault, which does not keep others from waiting for it.
     pub(super) step: Option<Step>,
 }
@@ -146,10 +148,13 @@ pub(super) fn check<'a>(
     faults: &mut Faults<'a>,
 ) -> Option<Unordered> {
     if let Value::Scalar { text, .. } = &node.value
-        && let Some(kind) = kinds().find(|kind| text.strip_prefix(kind).is_some_and(|rest| rest.starts_with(' ')))
+        && let Some(kind) =
+            kinds().find(|kind| text.strip_prefix(kind).is_some_and(|rest| rest.starts_with([' ', ':'])))
     {
-        let help = format!("write `{kind}: {}`", clip(text[kind.len()..].trim()));
-        faults.error(node.at, format!("`{kind}` needs a colon after it")).help = Some(help);
+        let value = text[kind.len()..].trim_start_matches(':').trim();
+        let what = if text[kind.len()..].starts_with(':') { "a blank after its colon" } else { "a colon after it" };
+        let help = format!("write `{kind}: {}`", clip(value));
+        faults.error(node.at, format!("`{kind}` needs {what}")).help = Some(help);
         return None;
     }
     let line = faults.listing().origin(node.at.line);
@@ -157,7 +162,9 @@ pub(super) fn check<'a>(
     fields.check_keys(&STEP);
     let id = id(&mut fields, index);
     let id_at = fields.get("id").map_or(node.at, |entry| entry.value.at);
-    let when = fields.get("when").is_some().then(|| fields.texts("when"));
+    // An empty list is no `when`, as in ACR.
+    let when = fields.get("when").is_some().then(|| fields.texts("when")).filter(|when| !when.is_empty());
+    let condition_at = ["exitedWith", "exitedWithout"].into_iter().find_map(|key| fields.at(key));
     let step = body(&mut fields, node.at, inherited).zip(id.clone()).map(|(body, id)| Step {
         id,
         at: node.at,
@@ -170,7 +177,7 @@ pub(super) fn check<'a>(
         condition: body.condition,
         action: body.action,
     });
-    Some(Unordered { id, id_at, when, step })
+    Some(Unordered { id, id_at, when, condition_at, step })
 }
 
 /// A step without its name and its place in the order.
@@ -214,15 +221,21 @@ fn condition(fields: &mut Fields<'_, '_>) -> Condition {
 }
 
 fn id(fields: &mut Fields<'_, '_>, index: usize) -> Option<StepId> {
-    let given = match fields.names().any(|name| name == "id") {
-        true => {
-            fields.text("id").or_else(|| Some(Placed { at: fields.at("id").unwrap_or_default(), value: String::new() }))
-        }
-        false => None,
+    let Placed { at, value } = if fields.names().any(|name| name == "id") {
+        let nothing = Placed { at: fields.key_at("id"), value: String::new() };
+        fields.text("id").unwrap_or(nothing)
+    } else {
+        Placed { at: At::FILE, value: format!("acb_step_{index}") }
     };
-    let Placed { at, value } = given.unwrap_or_else(|| Placed { at: At::FILE, value: format!("acb_step_{index}") });
+    if value == ROOT {
+        fields.faults.refuse(at, format!("the id `{ROOT}` is reserved for the run itself"));
+        return None;
+    }
     value.parse().map_err(|why: acre_model::ids::BadName| fields.faults.error(at, why.to_string())).ok()
 }
+
+/// The id that no step may have (task language §3).
+const ROOT: &str = "acb_root";
 
 /// The one kind that the step has.
 fn kind(fields: &mut Fields<'_, '_>, at: At) -> Option<&'static str> {

@@ -1,5 +1,6 @@
 //! Variables of a Dockerfile: `$V`, `${V}`, `${V:-x}`, `${V-x}`, `${V:+x}`, `${V+x}` (Dockerfile reference,
-//! "Environment replacement"). What is not set is the empty text.
+//! "Environment replacement"). What is not set is the empty text. What cuts or replaces parts of a value (`${V%.*}`,
+//! `${V/a/b}`) is left to the builder, and stays as it is written: so it is no reference.
 
 use super::Variables;
 
@@ -72,7 +73,8 @@ fn value(inner: &str, variables: &Variables, depth: usize) -> String {
     match (rest.strip_prefix('-'), rest.strip_prefix('+')) {
         (Some(default), _) => set.cloned().unwrap_or_else(|| word(default)),
         (_, Some(other)) => set.map(|_| word(other)).unwrap_or_default(),
-        _ => known.cloned().unwrap_or_default(),
+        _ if modifier.is_empty() => known.cloned().unwrap_or_default(),
+        _ => format!("${{{inner}}}"),
     }
 }
 
@@ -110,6 +112,8 @@ mod tests {
             ("${B:-${C:-d}}", "d"),
             (r"\$A \\", r"$A \"),
             ("$ ${A", "$ ${A"),
+            ("a:${A%%.*}", "a:${A%%.*}"),
+            ("${A#x}${A/a/b}", "${A#x}${A/a/b}"),
         ];
         for (text, expected) in table {
             assert_eq!(expand(text, &variables), expected, "{text}");

@@ -58,9 +58,17 @@ pub fn dependencies(bytes: &[u8], given: &Given<'_>) -> Result<Vec<Dependency>, 
     }
     let globals = globals(&file, given);
     let bases: Vec<String> = stages.iter().map(|stage| expand::expand(&stage.from.image.value, &globals)).collect();
-    let target = target(&stages, given.target)?;
-    let mut walk =
-        Walk { stages: &stages, bases: &bases, globals: &globals, seen: BTreeSet::new(), found: BTreeSet::new() };
+    let names = Names::of(&stages);
+    let target = target(&names, stages.len(), given.target)?;
+    let mut walk = Walk {
+        stages: &stages,
+        names: &names,
+        bases: &bases,
+        globals: &globals,
+        read: BTreeSet::new(),
+        seen: BTreeSet::new(),
+        found: BTreeSet::new(),
+    };
     walk.stage(target, Role::Runtime)?;
     Ok(walk.found.into_iter().collect())
 }
@@ -94,26 +102,43 @@ fn declare(text: &str, variables: &mut Variables, arguments: &[(String, String)]
 }
 
 /// The stage that is built: the named or numbered one, else the last.
-fn target(stages: &[Stage<'_, '_>], name: Option<&str>) -> Result<usize, Unread> {
-    let last = stages.len().checked_sub(1).ok_or_else(|| Unread::Syntax("it has no FROM".to_owned()))?;
+fn target(names: &Names, stages: usize, name: Option<&str>) -> Result<usize, Unread> {
+    let last = stages.checked_sub(1).ok_or_else(|| Unread::Syntax("it has no FROM".to_owned()))?;
     let Some(name) = name else { return Ok(last) };
     let numbered = || name.parse::<usize>().ok().filter(|number| *number <= last);
-    named(stages, name).or_else(numbered).ok_or_else(|| Unread::Target(acre_model::text::clip(name)))
+    names.above(stages, name).or_else(numbered).ok_or_else(|| Unread::Target(acre_model::text::clip(name)))
 }
 
-/// The last stage of this name; names do not know case.
-fn named(stages: &[Stage<'_, '_>], name: &str) -> Option<usize> {
-    let is_it =
-        |stage: &Stage<'_, '_>| stage.from.as_.as_ref().is_some_and(|(_, own)| own.value.eq_ignore_ascii_case(name));
-    stages.iter().rposition(is_it)
+/// The stages by their names, which do not know case; ascending.
+struct Names(BTreeMap<String, Vec<usize>>);
+
+impl Names {
+    fn of(stages: &[Stage<'_, '_>]) -> Self {
+        let mut names: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (index, stage) in stages.iter().enumerate() {
+            let name = stage.from.as_.as_ref().map(|(_, name)| name.value.to_ascii_lowercase());
+            name.into_iter().for_each(|name| names.entry(name).or_default().push(index));
+        }
+        Self(names)
+    }
+
+    /// The last stage of this name above another.
+    fn above(&self, stage: usize, name: &str) -> Option<usize> {
+        let places = self.0.get(&name.to_ascii_lowercase())?;
+        places[..places.partition_point(|place| *place < stage)].last().copied()
+    }
 }
 
 /// The walk over what a stage is made of. A stage names only those above it, so its depth is bounded by their number.
 struct Walk<'a, 'b> {
     stages: &'b [Stage<'a, 'b>],
+    names: &'b Names,
     bases: &'b [String],
     globals: &'b Variables,
-    seen: BTreeSet<usize>,
+    /// Stages whose instructions were read.
+    read: BTreeSet<usize>,
+    /// Stages that were met, and as what.
+    seen: BTreeSet<(usize, Role)>,
     found: BTreeSet<Dependency>,
 }
 
@@ -121,18 +146,23 @@ impl Walk<'_, '_> {
     fn stage(&mut self, target: usize, role: Role) -> Result<(), Unread> {
         let mut waiting = vec![(target, role)];
         while let Some((index, role)) = waiting.pop() {
-            let base = self.bases[index].clone();
-            match named(&self.stages[..index], &base) {
-                Some(below) => waiting.push((below, role)),
-                None => self.image(&base, &self.stages[index].from.image.value, role)?,
+            if !self.seen.insert((index, role)) {
+                continue;
             }
-            if !self.seen.insert(index) {
+            let bases = self.bases;
+            let base = &bases[index];
+            match self.names.above(index, base) {
+                Some(below) => waiting.push((below, role)),
+                None => self.image(base, &self.stages[index].from.image.value, role)?,
+            }
+            if !self.read.insert(index) {
                 continue;
             }
             for written in self.sources(index) {
                 let source = expand::expand(&written, self.globals);
                 let number = source.parse::<usize>().ok().filter(|number| *number < index);
-                match named(&self.stages[..index], &source).or(number) {
+                match self.names.above(index, &source).or(number) {
+                    Some(other) if self.seen.contains(&(other, Role::BuildTime)) => {}
                     Some(other) => waiting.push((other, Role::BuildTime)),
                     None => self.image(&source, &written, Role::BuildTime)?,
                 }

@@ -45,6 +45,7 @@ fn what_cannot_be_read_says_why() {
     let table = [
         ("", "expected"),
         ("FROM a\nFROM b\nCOPY --from=$X /a /a", "is not an image reference"),
+        ("ARG V=1.2.3\nFROM alpine:${V%%.*}", "`alpine:${V%%.*}` is not an image reference"),
         ("FROM A", "is not an image reference"),
         (stages.as_str(), "5000 stages; limit 1000"),
     ];
@@ -60,6 +61,7 @@ fn hostile_files_end_in_time() {
     let started = std::time::Instant::now();
     let heredocs: String = (0..20_000).map(|n| format!("<<E{n} ")).collect();
     let names: String = (0..999).map(|n| format!("FROM s{n} AS s{}\nCOPY --from=s{n} a a\n", n + 1)).collect();
+    let chain: String = (0..900).map(|n| format!("FROM s{n} AS s{}\n", n + 1)).collect();
     for text in [
         format!("FROM a\n{}RUN x", "ONBUILD ".repeat(60_000)),
         format!("FROM a\nRUN {heredocs}\n"),
@@ -70,6 +72,7 @@ fn hostile_files_end_in_time() {
         format!("FROM a\nCMD {}", "[".repeat(400_000)),
         format!("FROM a\nRUN {}", "--mount=from=b ".repeat(30_000)),
         names,
+        format!("FROM a AS s0\n{chain}FROM s899\n{}", "COPY --from=s899 a a\n".repeat(24_000)),
         "\n".repeat(500_000),
         "# ".repeat(250_000),
     ] {

@@ -1,6 +1,6 @@
 //! The text of a `build` step: the arguments of `docker build` (Docker CLI reference, `docker buildx build`).
 
-use super::{BadFlag, Spec, read, refused, switch, value, values};
+use super::{BadFlag, Spec, Takes, read, refused, refused_value, switch, value, values};
 use crate::{address, names::Names, paths};
 use acre_model::{
     plan::{Build, Context, Fetch},
@@ -34,6 +34,8 @@ enum Kind {
     Nothing,
 }
 
+const OUTPUT: &str = "the image stays on the engine; keep files of a step with `artifacts`";
+
 const FLAGS: &[Spec<Kind>] = &[
     value("tag", Some('t'), Kind::Tag),
     value("file", Some('f'), Kind::File),
@@ -58,6 +60,10 @@ const FLAGS: &[Spec<Kind>] = &[
     value("iidfile", None, Kind::Useless),
     switch("squash", None, Kind::Useless),
     refused("push", "write a `push` step after this one", Kind::Nothing),
+    Spec { long: "output", short: Some('o'), takes: Takes::RefusedValue(OUTPUT), kind: Kind::Nothing },
+    refused_value("build-context", "name the image in the Dockerfile: `COPY --from=IMAGE`", Kind::Nothing),
+    refused_value("memory", "a build has the memory of its engine; leave it out", Kind::Nothing),
+    refused_value("ulimit", "a build has the limits of its engine; leave it out", Kind::Nothing),
     refused("load", "the image stays on the engine for the steps that need it", Kind::Nothing),
 ];
 
@@ -91,6 +97,7 @@ pub(crate) fn parse(words: &[String], around: &Around<'_>) -> Result<BuildText, 
     let read = read("build", FLAGS, words, false);
     let mut faults = read.faults;
     let mut text = BuildText { build: Build::default(), fetch: None, platforms: Vec::new(), warnings: Vec::new() };
+    let flags_are_wrong = !faults.is_empty();
     let mut file = None;
     for given in read.given {
         if let Kind::File = given.kind {
@@ -104,6 +111,8 @@ pub(crate) fn parse(words: &[String], around: &Around<'_>) -> Result<BuildText, 
         Ok(Place { context, dockerfile, fetch }) => {
             (text.build.context, text.build.dockerfile, text.fetch) = (context, dockerfile, fetch);
         }
+        // What follows a wrong flag may be its value, and not a context.
+        Err(_) if flags_are_wrong => {}
         Err(fault) => faults.push(fault),
     }
     if faults.is_empty() { Ok(text) } else { Err(faults) }
@@ -132,7 +141,7 @@ fn take(text: &mut BuildText, kind: Kind, flag: &str, given: String, around: &Ar
             }
         }
         Kind::Target => build.target = Some(given),
-        Kind::Platform => text.platforms.extend(values::platforms(flag, &given)?),
+        Kind::Platform => values::platforms(flag, &given, &mut text.platforms)?,
         Kind::NoCache => build.no_cache = values::switch(flag, &given)?,
         Kind::Pull => build.pull = values::switch(flag, &given)?,
         Kind::Label => {
@@ -223,8 +232,15 @@ fn cache(flag: &str, given: &str, kinds: &[&str]) -> Result<String, BadFlag> {
     }
 }
 
-/// Words in the name of a build argument that speak of a secret.
-const SECRET_WORDS: [&str; 6] = ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "PRIVATE_KEY"];
+/// What names of build arguments hold that speak of a secret, without `_`.
+const SECRET_WORDS: [&str; 8] =
+    ["PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "CREDENTIAL"];
+
+/// Whether the name of a build argument, in upper case, speaks of a secret.
+fn sounds_secret(upper: &str) -> bool {
+    let joined = upper.replace(['_', '-'], "");
+    SECRET_WORDS.iter().any(|word| joined.contains(word)) || upper.split(['_', '-']).any(|part| part == "AUTH")
+}
 
 fn check_argument(
     flag: &str,
@@ -244,7 +260,7 @@ fn check_argument(
     if holds_secret {
         let message = format!("the build argument `{name}` holds a secret, and an image's history keeps arguments");
         warnings.push((message, help));
-    } else if SECRET_WORDS.iter().any(|word| upper.contains(word)) {
+    } else if sounds_secret(&upper) {
         let message =
             format!("the build argument `{name}` looks like a secret, and an image's history keeps arguments");
         warnings.push((message, help));
@@ -345,6 +361,32 @@ mod tests {
         assert_eq!(build.arguments, [("K".to_owned(), "V".to_owned()), ("FROM_ENV".to_owned(), "e".to_owned())]);
         assert_eq!((build.no_cache, build.pull, build.shm_size), (true, false, Some(64 << 20)));
         assert_eq!(text.platforms.len(), 2);
+    }
+
+    #[test]
+    fn names_that_sound_secret_are_warned_of() {
+        for name in ["API_KEY", "DB_CREDENTIALS", "NPM_AUTH", "ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "private-key"] {
+            assert_eq!(built(&format!("--build-arg {name}=x .")).unwrap().warnings.len(), 1, "{name}");
+        }
+        for name in ["AUTHOR", "KEY", "ACCESS", "VERSION"] {
+            assert_eq!(built(&format!("--build-arg {name}=x .")).unwrap().warnings, [], "{name}");
+        }
+        assert_eq!(built("--platform linux/arm64,linux/aarch64 .").unwrap().platforms.len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_flag_is_all_that_is_told() {
+        let table = [
+            ("--ulimit n=1 .", "`--ulimit` is not taken here: a build has the limits of its engine; leave it out"),
+            ("--gpus all .", "`--gpus` is not a flag that build takes"),
+            (
+                "-o type=local,dest=x .",
+                "`-o` is not taken here: the image stays on the engine; keep files of a step with `artifacts`",
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(built(text).unwrap_err(), expected, "{text}");
+        }
     }
 
     #[test]

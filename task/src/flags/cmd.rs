@@ -1,7 +1,10 @@
 //! The text of a `cmd` step: flags of `docker run` that have a meaning for a step, the image, and its arguments.
 
 use super::{BadFlag, Spec, read, refused, refused_value, switch, value, values};
-use crate::{names::Names, paths, tokens};
+use crate::{
+    names::{self, Names},
+    paths, tokens,
+};
 use acre_model::{plan::Cmd, platform::Platform, secret, text::clip};
 
 #[derive(Clone, Copy)]
@@ -127,8 +130,8 @@ fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String, names: &Names
         Kind::Env => match values::flag_pair(flag, &given)? {
             (name, _) if secret::may_hold_tokens(&name) => values::without_secret(flag, &name)?,
             (name, Some(value)) => {
-                let value = tokens::unquoted(&value, &names.nonce).unwrap_or(value);
-                cmd.env.push((name, unquoted(&value).to_owned()));
+                // The quotes of the text are gone already; those of a filter would be taken off by the words as well.
+                cmd.env.push((name, tokens::unquoted(&value, &names.nonce).unwrap_or(value)));
             }
             (name, None) => {
                 return Err(values::bad(flag)(format!(
@@ -138,9 +141,12 @@ fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String, names: &Names
         },
         Kind::Volume if is_engine_socket(&given) => cmd.engine_socket = true,
         Kind::Volume => cmd.volumes.push(volume(flag, &given)?),
-        Kind::WorkingDirectory => cmd.working_directory = Some(paths::working_directory(&given)),
-        Kind::User => cmd.user = Some(given),
-        Kind::Publish => cmd.ports.push(port(flag, &given)?),
+        Kind::WorkingDirectory => {
+            let directory = paths::working_directory(&given).map_err(|why| values::bad(flag)(why.to_string()))?;
+            cmd.working_directory = Some(directory);
+        }
+        Kind::User => cmd.user = Some(values::plain(flag, given)?),
+        Kind::Publish => cmd.ports.push(published(flag, &given)?),
         Kind::Name => cmd.name = Some(name(flag, given)?),
         Kind::EntryPoint => cmd.entry_point = Some(entry_point(&given)),
         Kind::Network => {
@@ -148,11 +154,11 @@ fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String, names: &Names
             text.names_network = true;
         }
         Kind::Isolation => cmd.isolation = isolation(&given).map_err(values::bad(flag))?,
-        Kind::Platform => text.platforms.extend(values::platforms(flag, &given)?),
+        Kind::Platform => values::platforms(flag, &given, &mut text.platforms)?,
         Kind::Cpus => cmd.nano_cpus = Some(values::nano_cpus(&given).map_err(values::bad(flag))?),
         Kind::Memory => cmd.memory = Some(values::bytes(flag, &given)?),
         Kind::ShmSize => cmd.shm_size = Some(values::bytes(flag, &given)?),
-        Kind::Tmpfs => cmd.tmpfs.push(given),
+        Kind::Tmpfs => cmd.tmpfs.push(values::tmpfs(flag, given)?),
         Kind::ReadOnly => cmd.read_only = values::switch(flag, &given)?,
         Kind::Init => cmd.init = values::switch(flag, &given)?,
         Kind::AddHost => cmd.add_hosts.push(values::host(flag, &given)?),
@@ -161,8 +167,8 @@ fn take(text: &mut CmdText, kind: Kind, flag: &str, given: String, names: &Names
             let (name, value) = values::flag_pair(flag, &given)?;
             cmd.labels.push((name, value.unwrap_or_default()));
         }
-        Kind::Ulimit => cmd.ulimits.push(given),
-        Kind::CapDrop => cmd.cap_drop.push(given),
+        Kind::Ulimit => cmd.ulimits.push(values::ulimit(flag, given)?),
+        Kind::CapDrop => cmd.cap_drop.push(values::capability(flag, given)?),
         Kind::Detach => cmd.detach = values::switch(flag, &given)?,
     }
     Ok(())
@@ -198,10 +204,7 @@ fn is_engine_socket(text: &str) -> bool {
 }
 
 fn name(flag: &str, text: String) -> Result<String, BadFlag> {
-    let valid = (1..=63).contains(&text.len())
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    if valid {
+    if names::is_name(&text) {
         Ok(text)
     } else {
         Err(values::bad(flag)(format!("`{}` is not a name of letters, digits, _ . and -", clip(&text))))
@@ -212,28 +215,53 @@ fn name(flag: &str, text: String) -> Result<String, BadFlag> {
 fn volume(flag: &str, text: &str) -> Result<(String, String), BadFlag> {
     let fault = |why: &str| values::bad(flag)(format!("`{}`: {why}", clip(text)));
     let (volume, path) = text.split_once(':').ok_or_else(|| fault("write name:/path"))?;
-    let named = !volume.is_empty() && volume.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-    if !named {
+    if !names::is_volume(volume) {
         return Err(fault("only named volumes are mounted, not folders of the host; the source tree is at /workspace"));
     }
-    if !path.starts_with('/') {
-        return Err(fault("the path in the container must be absolute"));
-    }
-    Ok((volume.to_owned(), path.to_owned()))
+    let (path, mode) = match path.strip_suffix(":ro") {
+        Some(path) => (path, ":ro"),
+        None => (path.strip_suffix(":rw").unwrap_or(path), ""),
+    };
+    let path = paths::mount(path).map_err(|why| fault(&why))?;
+    Ok((volume.to_owned(), path + mode))
 }
 
 /// `[[address:]host:]container[-range][/protocol]`, as `docker run -p` takes it.
-pub(crate) fn port(flag: &str, text: &str) -> Result<String, BadFlag> {
-    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let range = |part: &str| part.split('-').all(|end| end.parse::<u16>().is_ok());
+pub(crate) fn published(flag: &str, text: &str) -> Result<String, BadFlag> {
+    let fault = || values::bad(flag)(format!("`{}` is not a port; write 8080:80, 80 or 53/udp", clip(text)));
+    let ports = without_protocol(text).ok_or_else(fault)?;
     let mut parts = ports.rsplitn(3, ':');
-    let container = parts.next().is_some_and(range);
-    let host = parts.next().is_none_or(|part| part.is_empty() || range(part));
-    if container && host && ["tcp", "udp", "sctp"].contains(&protocol) {
-        Ok(text.to_owned())
-    } else {
-        Err(values::bad(flag)(format!("`{}` is not a port; write 8080:80, 80 or 53/udp", clip(text))))
-    }
+    let container = parts.next().and_then(range).ok_or_else(fault)?;
+    let host = parts.next().filter(|host| !host.is_empty()).map(|host| range(host).ok_or_else(fault)).transpose()?;
+    let address_is_valid = parts.next().is_none_or(|address| {
+        let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
+        bare.parse::<core::net::IpAddr>().is_ok()
+    });
+    // A range of the host is for one port, or for as many.
+    let as_many = host.is_none_or(|host| container == 0 || host == container);
+    if address_is_valid && as_many { Ok(text.to_owned()) } else { Err(fault()) }
+}
+
+/// `container[-range][/protocol]` of `expose`.
+pub(crate) fn exposed(flag: &str, text: &str) -> Result<String, BadFlag> {
+    let is_port = without_protocol(text).and_then(range).is_some();
+    let fault = || values::bad(flag)(format!("`{}` is not a port of the container; write 80 or 53/udp", clip(text)));
+    if is_port { Ok(text.to_owned()) } else { Err(fault()) }
+}
+
+fn without_protocol(text: &str) -> Option<&str> {
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    ["tcp", "udp", "sctp"].contains(&protocol).then_some(ports)
+}
+
+/// How far the last of `80` or `80-90` is from the first.
+fn range(text: &str) -> Option<u16> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let port = |text: &str| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|port| digits && *port > 0)
+    };
+    port(last)?.checked_sub(port(first)?)
 }
 
 #[cfg(test)]
@@ -253,7 +281,7 @@ mod tests {
                 .unwrap();
         let cmd = text.cmd;
         assert_eq!((cmd.image.as_str(), cmd.arguments.join(" ").as_str()), ("r/i:1", "-e x -- y"));
-        assert_eq!(cmd.env, [("A".to_owned(), "1 2".to_owned()), ("B".to_owned(), "3".to_owned())]);
+        assert_eq!(cmd.env, [("A".to_owned(), "1 2".to_owned()), ("B".to_owned(), "'3'".to_owned())]);
         assert_eq!(cmd.working_directory.as_deref(), Some("/workspace/sub"));
         assert_eq!((cmd.nano_cpus, cmd.name.as_deref()), (Some(1_500_000_000), Some("web")));
     }
@@ -264,6 +292,19 @@ mod tests {
             let cmd = ran(&format!("-v {source}:/var/run/docker.sock docker ps")).unwrap().cmd;
             assert!(cmd.engine_socket && cmd.volumes.is_empty(), "{source}");
         }
+    }
+
+    #[test]
+    fn values_are_taken_as_docker_takes_them() {
+        let text = "--detach=TRUE -p 127.0.0.1:8000-8010:80 -p [::1]:53:53/udp -p 127.0.0.1::80 --ulimit nofile=1:-1 \
+                    --add-host a:[::1] --add-host b=host-gateway --tmpfs /t:size=1m --cap-drop ALL -v q:/a:rw -v w:/b/:ro \
+                    --platform linux/amd64,linux/x86_64 --platform linux/amd64 i";
+        let text = ran(text).unwrap();
+        assert!(text.cmd.detach);
+        assert_eq!(text.platforms.len(), 1);
+        let volumes: Vec<&str> = text.cmd.volumes.iter().map(|(_, path)| path.as_str()).collect();
+        assert_eq!(volumes, ["/a", "/b:ro"]);
+        assert!(exposed("expose", "8080:80").is_err() && exposed("expose", "80-90/tcp").is_ok());
     }
 
     #[test]
@@ -281,6 +322,24 @@ mod tests {
             ("-z i", "`-z` is not a flag"),
             ("--network host i", "host's network"),
             ("-p x i", "is not a port"),
+            ("-p +80:80 i", "is not a port"),
+            ("-p 'garbage!!:80:80' i", "is not a port"),
+            ("-p 90-80 i", "is not a port"),
+            ("-p 0 i", "is not a port"),
+            ("-p 1-2-3 i", "is not a port"),
+            ("-p 80-90:80-81 i", "is not a port"),
+            ("-v x:/workspace i", "acre's own is at"),
+            ("-v y:/ i", "acre's own is at"),
+            ("-v z:/../etc i", "without `..`"),
+            ("-v u:/a:/b:zzz i", "must be an absolute path"),
+            ("-v u:/a:z i", "must be an absolute path"),
+            ("-w \"a\nb\" i", "is not a path"),
+            ("-u \u{1} i", "a control character"),
+            ("--ulimit junk i", "is not a limit"),
+            ("--cap-drop 'a b' i", "is not a capability"),
+            ("--tmpfs rel i", "is not an absolute path"),
+            ("--add-host a:notip i", "is not name:address"),
+            ("--add-host 'a b:1.1.1.1' i", "is not name:address"),
             ("-e A i", "write A=VALUE"),
             ("UPPER i", "the image of `cmd`"),
             ("--memory 1x i", "is not a size"),

@@ -77,18 +77,59 @@ pub(super) fn parsed<T: std::str::FromStr<Err: Display>>(flag: &str, text: &str)
     text.parse().map_err(|why: T::Err| bad(flag)(why.to_string()))
 }
 
-/// A switch that may have been written `--flag=false`.
+/// A switch that may have been written `--flag=false`, in the words that Docker takes (Go, `strconv.ParseBool`).
 pub(super) fn switch(flag: &str, text: &str) -> Result<bool, BadFlag> {
     match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
+        "true" | "True" | "TRUE" | "t" | "T" | "1" => Ok(true),
+        "false" | "False" | "FALSE" | "f" | "F" | "0" => Ok(false),
         _ => Err(bad(flag)(format!("`{}` is neither true nor false", clip(text)))),
     }
 }
 
-/// A list of platforms joined by commas.
-pub(super) fn platforms(flag: &str, text: &str) -> Result<Vec<Platform>, BadFlag> {
-    text.split(',').map(|part| parsed(flag, part.trim())).collect()
+/// Adds a list of platforms joined by commas to those there are, without doubles.
+pub(super) fn platforms(flag: &str, text: &str, platforms: &mut Vec<Platform>) -> Result<(), BadFlag> {
+    for part in text.split(',') {
+        let platform = parsed(flag, part.trim())?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    Ok(())
+}
+
+/// A text without control characters.
+pub(super) fn plain(flag: &str, text: String) -> Result<String, BadFlag> {
+    match text.chars().any(char::is_control) {
+        true => Err(bad(flag)(format!("`{}` holds a control character", clip(&text)))),
+        false => Ok(text),
+    }
+}
+
+/// `name=soft[:hard]` of `--ulimit`; -1 is no limit.
+pub(super) fn ulimit(flag: &str, text: String) -> Result<String, BadFlag> {
+    let number = |text: &str| text.parse::<i64>().is_ok_and(|number| number >= -1);
+    let is_limit = text.split_once('=').is_some_and(|(name, limits)| {
+        let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase()) && number(soft) && number(hard)
+    });
+    let fault = || bad(flag)(format!("`{}` is not a limit; write for example nofile=1024:2048", clip(&text)));
+    if is_limit { Ok(text) } else { Err(fault()) }
+}
+
+/// A capability of Linux, with or without `CAP_`.
+pub(super) fn capability(flag: &str, text: String) -> Result<String, BadFlag> {
+    let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    let fault = || bad(flag)(format!("`{}` is not a capability; write for example NET_RAW or ALL", clip(&text)));
+    if is_name { Ok(text) } else { Err(fault()) }
+}
+
+/// `/path[:options]` of `--tmpfs`.
+pub(super) fn tmpfs(flag: &str, text: String) -> Result<String, BadFlag> {
+    let path = text.split_once(':').map_or(text.as_str(), |(path, _)| path);
+    match path.starts_with('/') && !path.split('/').any(|part| part == "..") {
+        true => plain(flag, text),
+        false => Err(bad(flag)(format!("`{}` is not an absolute path in the container", clip(&text)))),
+    }
 }
 
 /// Bytes of `64m`, `1g`, `1.5GiB`: multiples of 1024, as the engine counts (go-units, `RAMInBytes`).
@@ -119,7 +160,13 @@ pub(crate) fn nano_cpus(text: &str) -> Result<i64, String> {
 
 /// `name:address` of `--add-host`.
 pub(super) fn host(flag: &str, text: &str) -> Result<String, BadFlag> {
-    let parts = text.split_once([':', '=']).filter(|(name, address)| !name.is_empty() && !address.is_empty());
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    let is_address = |text: &str| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        text == "host-gateway" || bare.parse::<core::net::IpAddr>().is_ok()
+    };
+    let parts = text.split_once([':', '=']).filter(|(name, address)| is_name(name) && is_address(address));
     let (name, address) = parts.ok_or_else(|| bad(flag)(format!("`{}` is not name:address", clip(text))))?;
     Ok(format!("{name}:{address}"))
 }

@@ -7,8 +7,8 @@ use std::fmt::Write;
 /// group has a network).
 ///
 /// ```text
-/// build@linux/amd64   build  app:1 from . (runtime alpine)   #0
-/// push@linux/amd64    push   app:1   <- build@linux/amd64    #0
+/// build@linux/amd64  build  app:1 from . on [alpine]  at once               #0
+/// push@linux/amd64   push   app:1                     <- build@linux/amd64  #0
 /// ```
 pub fn dump(plan: &Plan) -> String {
     let cells: Vec<[String; 3]> = plan.units.iter().map(|unit| cells(plan, unit)).collect();

@@ -5,6 +5,7 @@ mod dump;
 mod edges;
 mod graph;
 mod groups;
+mod size;
 mod units;
 
 pub use dump::dump;
@@ -18,18 +19,25 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-    plan::{Build, Context, Dependency, Plan},
+    plan::{Action, Build, Context, Dependency, Fetch, Plan},
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
 use edges::Reach;
 
-/// A plan for people: secrets by their names instead of as tokens.
+/// A plan for people: secrets by their names instead of as tokens, addresses without their passwords.
 pub fn for_people(mut plan: Plan) -> Plan {
     let nonce = std::mem::take(&mut plan.nonce);
     let texts = plan.units.iter_mut().flat_map(|unit| unit.action.texts_mut());
     let files = plan.volumes.iter_mut().flat_map(|volume| volume.files.iter_mut().map(|(_, content)| content));
     texts.chain(files).for_each(|text| *text = crate::tokens::for_people(text, &nonce));
+    for unit in &mut plan.units {
+        match &mut unit.action {
+            Action::Source(Fetch::Git(git)) => git.repository = crate::address::shown(&git.repository),
+            Action::Source(Fetch::Tar(tar)) => tar.url = crate::address::shown(&tar.url),
+            _ => {}
+        }
+    }
     plan
 }
 
@@ -43,9 +51,12 @@ const READ: usize = 64 << 20;
 pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, faults: &mut Faults<'_>) -> Option<Plan> {
     let waits = edges::transitive(&task.steps);
     let fetched = units::Fetched::new(task, input.source);
+    if size::is_too_large(task, &platforms, faults) {
+        return None;
+    }
     let mut units = units::units(task, &platforms, &fetched, &waits, faults);
     if units.len() > UNITS {
-        let message = format!("the task has {} steps on platforms; limit {UNITS}", units.len());
+        let message = format!("the task has more than {UNITS} steps on platforms");
         faults.error(At::FILE, message).class = Class::TooLarge;
         return None;
     }
@@ -115,7 +126,7 @@ fn contexts(
         let bytes = dockerfile_bytes(build, &context, input, step, faults);
         for unit in units.iter_mut().filter(|unit| unit.step == step.id) {
             let platform = unit.platform.clone();
-            if let acre_model::plan::Action::Build(own) = &mut unit.action {
+            if let Action::Build(own) = &mut unit.action {
                 own.context = context.clone();
                 left = left.saturating_sub(bytes.as_ref().map_or(0, Vec::len));
                 if left == 0 {
@@ -139,14 +150,25 @@ fn dockerfile_bytes(
     step: &Step,
     faults: &mut Faults<'_>,
 ) -> Option<Vec<u8>> {
-    if !input.has_tree || matches!(context, Context::Fetched { .. }) {
+    let path = &build.dockerfile;
+    if !input.has_tree {
+        // What it has is left by a step before it, fetched, or nothing.
+        if let (Context::Empty, Context::Tree(_)) = (context, &build.context) {
+            let message = format!("step `{}`: no Dockerfile at `{path}`; the run has no source", step.id);
+            faults.error(step.at, message).class = Class::Missing;
+        }
         return None;
     }
-    let path = &build.dockerfile;
+    if matches!(context, Context::Fetched { .. }) {
+        return None;
+    }
     let Some(bytes) = input.files.read(path) else {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         if let (Context::Tree(_), Some(names)) = (context, input.files.list(folder)) {
-            let message = format!("step `{}`: no Dockerfile at `{path}`; the context has: {}", step.id, some(&names));
+            let message = match input.files.left_out(path) {
+                Some(why) => format!("step `{}`: the Dockerfile `{path}` is left out: {why}", step.id),
+                None => format!("step `{}`: no Dockerfile at `{path}`; the context has: {}", step.id, some(&names)),
+            };
             faults.error(step.at, message).class = Class::Missing;
         }
         return None;
@@ -181,6 +203,11 @@ fn read(
     let given = dockerfile::Given { target: build.target.as_deref(), arguments: &build.arguments, platform };
     match dockerfile::dependencies(bytes, &given) {
         Ok(dependencies) => Some(dependencies),
+        Err(why @ dockerfile::Unread::Stages(_)) => {
+            let message = format!("step `{}`: `{}`: {why}", step.id, build.dockerfile);
+            faults.error(step.at, message).class = Class::TooLarge;
+            None
+        }
         Err(why) => {
             let message = format!(
                 "step `{}`: what `{}` builds on is not known before the build: {why}",

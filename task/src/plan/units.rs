@@ -107,6 +107,10 @@ pub(super) fn units(
     let steps = Steps::new(task, platforms, waits);
     let mut units: Vec<Unit> = fetched.units(task);
     for (index, step) in task.steps.iter().enumerate() {
+        // More are refused, and not made.
+        if units.len() > super::UNITS {
+            break;
+        }
         match &step.action {
             StepAction::Build(build, fetch) => {
                 let source = fetch.as_ref().and_then(|fetch| fetched.unit(fetch));

@@ -27,7 +27,7 @@ type Map = BTreeMap<Arc<str>, Value>;
 #[derive(Clone, Debug)]
 pub(crate) struct Data {
     root: Map,
-    has_registry: bool,
+    unknown: Arc<str>,
     nonce: Nonce,
     run: RunId,
 }
@@ -35,17 +35,23 @@ pub(crate) struct Data {
 impl Data {
     /// The data of a run whose first platform is `platform`.
     pub(crate) fn new(facts: &RunFacts, registry: Option<&str>, platform: &Platform, values: Values) -> Self {
-        let run = run(facts, registry, platform);
+        let mut run = run(facts, registry, platform);
+        let run_json = text(&json::compact(&Value::Map(Arc::new(run.clone()))));
+        // Empty, as what is not known is; and this very text, so that it is an error wherever it would be printed.
+        let unknown: Arc<str> = Arc::from("");
+        for name in ["Registry", "RegistryName"] {
+            run.entry(name.into()).or_insert_with(|| Value::String(Arc::clone(&unknown)));
+        }
         let build = Map::from([("ID".into(), text(facts.id.as_str()))]);
         let Values { all, without_secrets } = values;
         let root = Map::from([
-            ("RunJSON".into(), text(&json::compact(&run))),
-            ("Run".into(), run),
+            ("RunJSON".into(), run_json),
+            ("Run".into(), Value::Map(Arc::new(run))),
             ("Build".into(), Value::Map(Arc::new(build))),
             ("ValuesJSON".into(), text(&json::compact(&Value::Map(Arc::new(without_secrets))))),
             ("Values".into(), Value::Map(Arc::new(all))),
         ]);
-        Self { root, has_registry: registry.is_some(), nonce: facts.nonce.clone(), run: facts.id.clone() }
+        Self { root, unknown, nonce: facts.nonce.clone(), run: facts.id.clone() }
     }
 
     /// The data with the tokens of these secrets.
@@ -66,8 +72,9 @@ impl Data {
         &self.run
     }
 
-    pub(super) const fn has_registry(&self) -> bool {
-        self.has_registry
+    /// What stands for a registry that is not known.
+    pub(super) const fn unknown(&self) -> &Arc<str> {
+        &self.unknown
     }
 }
 
@@ -79,7 +86,7 @@ fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
-fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Value {
+fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Map {
     let fact = |fact: &str| text(&tokens::without_reserved(fact));
     let or_empty = |given: &Option<String>| fact(given.as_deref().unwrap_or_default());
     let date = facts.now.as_run_date();
@@ -98,10 +105,12 @@ fn run(facts: &RunFacts, registry: Option<&str>, platform: &Platform) -> Value {
         ("TaskName".into(), or_empty(&facts.task_name)),
     ]);
     if let Some(registry) = registry {
-        let name = registry.split('.').next().unwrap_or(registry);
-        run.extend([("Registry".into(), text(registry)), ("RegistryName".into(), text(name))]);
+        // The path behind it is for names of images.
+        let server = registry.split('/').next().unwrap_or(registry);
+        let name = server.split(['.', ':']).next().unwrap_or(server);
+        run.extend([("Registry".into(), text(server)), ("RegistryName".into(), text(name))]);
     }
-    Value::Map(Arc::new(run))
+    run
 }
 
 /// The values of a run: those of files, deeply merged, a later file winning; then those set by name.

@@ -3,9 +3,10 @@
 //! that it is there. So the engine's own errors, which carry no place, get one, and no template runs without end.
 
 use super::{
-    state::{BOUND, INERT, NEED, PLAIN, Place, State, TICK, is_registry},
+    roles::{barred, is_asked, takes_secrets},
+    state::{BOUND, INERT, NEED, PLAIN, Place, State, TICK},
     syntax::place,
-    taint::Taint,
+    taint::{Scope, Taint},
 };
 use crate::diagnostic::{At, MOST};
 use acre_model::{
@@ -15,70 +16,8 @@ use acre_model::{
 use gotmpl::parse::{
     ActionNode, BranchNode, CommandNode, DefineNode, Expr, ListNode, Node, Number, PipeNode, Pos, SmolStr,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-/// Functions that are asked about missing values, and must see them.
-const LENIENT: [&str; 22] = [
-    "and", "or", "not", "eq", "ne", "default", "empty", "coalesce", "ternary", "hasKey", "kindOf", "typeOf", "all",
-    "any", "toJson", "list", "dict", "len", "required", "kindIs", "typeIs", "compact",
-];
-/// Functions that hand a secret on without looking at it.
-const PASSING: [&str; 32] = [
-    "and",
-    "or",
-    "not",
-    "default",
-    "empty",
-    "coalesce",
-    "ternary",
-    "required",
-    "index",
-    "get",
-    "hasKey",
-    "keys",
-    "list",
-    "tuple",
-    "dict",
-    "first",
-    "last",
-    "rest",
-    "initial",
-    "append",
-    "prepend",
-    "concat",
-    "merge",
-    "values",
-    "kindOf",
-    "typeOf",
-    "pick",
-    "omit",
-    "pluck",
-    "dig",
-    "mergeOverwrite",
-    "deepCopy",
-];
-/// Functions that Sprig has and a task does not get: they read the machine, or make keys.
-const BARRED: [&str; 17] = [
-    "env",
-    "expandenv",
-    "getHostByName",
-    "genPrivateKey",
-    "genCA",
-    "genSelfSignedCert",
-    "genSignedCert",
-    "derivePassword",
-    "htpasswd",
-    "bcrypt",
-    "encryptAES",
-    "decryptAES",
-    "genCAWithKey",
-    "genSelfSignedCertWithKey",
-    "genSignedCertWithKey",
-    "buildCustomCert",
-    "randBytes",
-];
-/// Functions that change a map in Sprig, where it is; values of a task's templates do not change.
-const CHANGING: [&str; 2] = ["set", "unset"];
 /// Most arguments of one call, so that what a call makes is bounded by its parts.
 const ARGUMENTS: usize = 64;
 
@@ -96,49 +35,48 @@ pub(super) struct Guard<'a> {
     /// Byte offsets at which lines begin.
     lines: Vec<usize>,
     known: BTreeSet<String>,
-    has_registry: bool,
     places: Vec<Place>,
     faults: Vec<Fault>,
     taint: Taint,
     /// Secrets that the template names.
     secrets: BTreeSet<SecretId>,
-    /// Whether the dot is from outside here.
-    dot: bool,
+    /// Where the dot and `$` are from here.
+    scope: Scope,
 }
 
 impl<'a> Guard<'a> {
     /// `taint` is what an earlier pass found.
-    pub(super) fn new(source: &'a str, known: BTreeSet<String>, has_registry: bool, taint: Taint) -> Self {
+    pub(super) fn new(source: &'a str, known: BTreeSet<String>, taint: Taint) -> Self {
         let begins = source.match_indices('\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(begins).collect();
         Self {
             source,
             lines,
             known,
-            has_registry,
             places: Vec::new(),
             faults: Vec::new(),
             taint,
             secrets: BTreeSet::new(),
-            dot: false,
+            scope: Scope::ROOT,
         }
     }
 
-    /// The state to begin with, what is wrong already, and what is from outside.
-    pub(super) fn finish(self) -> (State, Vec<Fault>, Taint) {
-        (State::new(self.source, self.places, self.secrets), self.faults, self.taint)
+    /// The state to begin with, what is wrong already, and what is from outside. `unknown` is the registry that is not
+    /// known.
+    pub(super) fn finish(self, unknown: &Arc<str>) -> (State, Vec<Fault>, Taint) {
+        (State::new(self.source, self.places, self.secrets, unknown), self.faults, self.taint)
     }
 
     pub(super) fn define(&mut self, define: DefineNode) -> DefineNode {
-        let body = self.within(self.taint.dot_of_templates(), define.body);
+        let dot = self.taint.dot_of_templates();
+        let body = self.within(Scope { dot, dollar: dot }, define.body);
         DefineNode { body, ..define }
     }
 
-    /// A body whose dot is from outside, or not.
-    fn within(&mut self, dot: bool, body: ListNode) -> ListNode {
-        let before = std::mem::replace(&mut self.dot, dot);
+    fn within(&mut self, scope: Scope, body: ListNode) -> ListNode {
+        let before = std::mem::replace(&mut self.scope, scope);
         let body = self.list(body);
-        self.dot = before;
+        self.scope = before;
         body
     }
 
@@ -181,18 +119,28 @@ impl<'a> Guard<'a> {
             Node::List(list) => Node::List(self.list(list)),
             Node::Action(action) => {
                 let printed = action.pipe.decl.is_empty();
-                let inert = self.taint.declared(&action.pipe, self.dot) && printed;
+                let inert = self.taint.declared(&action.pipe, self.scope) && printed;
                 let mut pipe = self.pipe(action.pipe, printed);
                 if inert {
                     pipe.commands.push(CommandNode { pos: action.pos, args: vec![identifier(action.pos, INERT)] });
                 }
                 Node::Action(ActionNode { pipe, ..action })
             }
-            Node::If(branch) => Node::If(self.branch(branch, false)),
-            Node::Range(branch) => Node::Range(self.branch(branch, true)),
-            Node::With(branch) => Node::With(self.branch(branch, true)),
+            Node::If(branch) => {
+                self.taint.declared(&branch.pipe, self.scope);
+                let scope = self.scope;
+                Node::If(self.branch(branch, scope))
+            }
+            Node::Range(branch) => {
+                let outside = self.taint.parted(&branch.pipe, self.scope);
+                Node::Range(self.branch(branch, self.scope.below(outside)))
+            }
+            Node::With(branch) => {
+                let outside = self.taint.declared(&branch.pipe, self.scope);
+                Node::With(self.branch(branch, self.scope.below(outside)))
+            }
             Node::Template(mut template) => {
-                template.pipe.iter().for_each(|pipe| self.taint.called(pipe, self.dot));
+                template.pipe.iter().for_each(|pipe| self.taint.called(pipe, self.scope));
                 template.pipe = template.pipe.map(|pipe| self.pipe(pipe, false));
                 Node::Template(template)
             }
@@ -201,14 +149,12 @@ impl<'a> Guard<'a> {
         }
     }
 
-    /// `sets_dot`: the body's dot is what the pipeline gives.
-    fn branch(&mut self, branch: BranchNode, sets_dot: bool) -> BranchNode {
-        let outside = self.taint.declared(&branch.pipe, self.dot);
-        let dot = if sets_dot { outside } else { self.dot };
+    /// `scope` is that of the body.
+    fn branch(&mut self, branch: BranchNode, scope: Scope) -> BranchNode {
         BranchNode {
             pos: branch.pos,
             pipe: self.pipe(branch.pipe, false),
-            body: self.within(dot, branch.body),
+            body: self.within(scope, branch.body),
             else_body: branch.else_body.map(|body| self.list(body)),
         }
     }
@@ -217,9 +163,7 @@ impl<'a> Guard<'a> {
     fn pipe(&mut self, pipe: PipeNode, strict: bool) -> PipeNode {
         let strict_after: Vec<bool> = (1..=pipe.commands.len())
             .map(|next| {
-                pipe.commands
-                    .get(next)
-                    .map_or(strict, |command| called(command).is_some_and(|name| !LENIENT.contains(&name)))
+                pipe.commands.get(next).map_or(strict, |command| called(command).is_some_and(|name| !is_asked(name)))
             })
             .collect();
         let mut commands = Vec::with_capacity(pipe.commands.len() * 2);
@@ -255,7 +199,7 @@ impl<'a> Guard<'a> {
         if command.args.len() > ARGUMENTS {
             self.fault(command.pos, format!("`{}` with more than {ARGUMENTS} arguments", clip(name)), "split the call");
         }
-        let strict = !LENIENT.contains(&name);
+        let strict = !is_asked(name);
         let by_name = matches!(name, "index" | "get") && self.secret_by_name(&command.args);
         let plain = !takes_secrets(name);
         let mut args = Vec::with_capacity(command.args.len());
@@ -352,8 +296,6 @@ impl<'a> Guard<'a> {
 
     fn place(&mut self, pos: Pos, path: String, is_text: bool) -> usize {
         let line = self.lines.partition_point(|begin| *begin <= pos.offset);
-        // Where a registry is known, a missing one is a value like any other.
-        let path = if self.has_registry && is_registry(&path) { String::new() } else { path };
         self.places.push(Place { offset: pos.offset, line: u32::try_from(line).unwrap_or(u32::MAX), path, is_text });
         self.places.len() - 1
     }
@@ -363,13 +305,8 @@ impl<'a> Guard<'a> {
             return;
         }
         let shown = clip(name);
-        if BARRED.contains(&name) {
-            let message = format!("`{shown}` is not available: a task does not read the machine it is rendered on");
-            return self.fault(pos, message, "give the value with `--set`");
-        }
-        if CHANGING.contains(&name) {
-            let message = format!("`{shown}` is not available: a value does not change once it is made");
-            return self.fault(pos, message, "make a new one: `$d := merge (dict \"k\" \"v\") $d`, or `omit $d \"k\"`");
+        if let Some((why, instead)) = barred(name) {
+            return self.fault(pos, format!("`{shown}` is not available: {why}"), instead);
         }
         let help = match nearest(&shown, self.known.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -385,11 +322,6 @@ impl<'a> Guard<'a> {
         let at = place(self.source, pos.offset);
         self.faults.push(Fault { at, message, help: help.to_owned() });
     }
-}
-
-/// Whether a function may be given a secret: it hands it on, or becomes a filter of its token.
-fn takes_secrets(name: &str) -> bool {
-    PASSING.contains(&name) || super::functions::is_filter(name)
 }
 
 /// The name of the function that a command calls.

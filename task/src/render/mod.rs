@@ -5,6 +5,7 @@ mod data;
 mod functions;
 mod guard;
 mod output;
+mod roles;
 mod state;
 mod syntax;
 mod taint;
@@ -81,11 +82,11 @@ const PASSES: usize = 4;
 /// loop, in a template defined above) needs another, and where that has no end everything counts as from outside.
 fn guarded(text: &str, parsed: &Parsed, data: &Data) -> (Parsed, State, Vec<guard::Fault>) {
     let pass = |taint: Taint| {
-        let mut guard = Guard::new(text, functions::names(), data.has_registry(), taint);
+        let mut guard = Guard::new(text, functions::names(), taint);
         let Parsed { tree, defines } = parsed.clone();
         let tree = guard.list(tree);
         let defines = defines.into_iter().map(|define| guard.define(define)).collect();
-        let (state, faults, taint) = guard.finish();
+        let (state, faults, taint) = guard.finish(data.unknown());
         ((Parsed { tree, defines }, state, faults), taint)
     };
     let mut taint = Taint::default();

@@ -56,11 +56,13 @@ pub(super) struct State {
     remedy: Option<&'static str>,
     inert: Inert,
     secrets: BTreeSet<SecretId>,
+    /// What stands for a registry that is not known: this very text, not one that is equal.
+    unknown: Arc<str>,
 }
 
 impl State {
     /// The state at the beginning of a template with these places.
-    pub(super) fn new(source: &str, places: Vec<Place>, secrets: BTreeSet<SecretId>) -> Self {
+    pub(super) fn new(source: &str, places: Vec<Place>, secrets: BTreeSet<SecretId>, unknown: &Arc<str>) -> Self {
         Self {
             source: source.to_owned(),
             places,
@@ -71,6 +73,7 @@ impl State {
             remedy: None,
             inert: Inert::default(),
             secrets,
+            unknown: Arc::clone(unknown),
         }
     }
 
@@ -120,11 +123,6 @@ impl State {
         self.operations += operations;
         if self.operations > OPERATIONS { Err(TemplateError::Exec(TOO_MANY.to_owned())) } else { Ok(()) }
     }
-}
-
-/// Whether a path is that of the registry, which may be unknown.
-pub(super) fn is_registry(path: &str) -> bool {
-    matches!(path.trim_start_matches('$'), ".Run.Registry" | ".Run.RegistryName")
 }
 
 const REGISTRY: &str = "set one with `--registry HOST`, in the project, or in the farm's configuration";
@@ -197,14 +195,14 @@ pub(super) fn functions(state: &Shared, nonce: &Nonce) -> Vec<(String, ValueFunc
             NEED.to_owned(),
             Arc::new(move |args: &[Value]| match args.last() {
                 Some(Value::Nil) | None => {
-                    let (mut state, place) = (lock(&need), index(args));
-                    if state.places.get(place).is_some_and(|place| is_registry(&place.path)) {
-                        state.here = place;
-                        state.remedy = Some(REGISTRY);
-                        return Err(TemplateError::Exec("no registry is known".to_owned()));
-                    }
-                    state.missing.insert(place);
+                    lock(&need).missing.insert(index(args));
                     Ok(Value::String("".into()))
+                }
+                Some(Value::String(text)) if Arc::ptr_eq(text, &lock(&need).unknown) => {
+                    let mut state = lock(&need);
+                    state.here = index(args);
+                    state.remedy = Some(REGISTRY);
+                    Err(TemplateError::Exec("no registry is known".to_owned()))
                 }
                 Some(value) => Ok(value.clone()),
             }),

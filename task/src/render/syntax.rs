@@ -97,10 +97,7 @@ pub(super) fn parse(text: &str, listing: &Listing) -> Result<Parsed, Diagnostic>
         _ => None,
     };
     if rest.is_none() {
-        let at = stray(text).unwrap_or(At::FILE);
-        return Err(listing
-            .error(at, "not a valid template: this ends what was not begun")
-            .help("take it out, or begin it with `if`, `range` or `with`"));
+        return Err(unbalanced(text, listing));
     }
     let (empty, full): (Vec<_>, Vec<_>) = defines.into_iter().partition(|define| define.body.is_empty_tree());
     Ok(Parsed { tree, defines: empty.into_iter().chain(full).collect() })
@@ -116,10 +113,22 @@ pub(super) fn fault(text: &str, listing: &Listing, error: &TemplateError) -> Dia
                 _ => At::new(*line, *col),
             };
             let error = listing.error(at, format!("not a valid template: {message}"));
+            if let Some(help) = secret_help(text, at) {
+                return error.help(help);
+            }
             error.help("`{{` opens an action of Go's text/template; for the two characters themselves write {{\"{{\"}}")
         }
         other => listing.error(At::FILE, format!("not a valid template: {other}")),
     }
+}
+
+/// What to write where the id of a secret is no word of a template: `.Secrets.a-b`.
+fn secret_help(text: &str, at: At) -> Option<String> {
+    let line = text.lines().nth((at.line as usize).checked_sub(1)?)?;
+    let begin = line.find(".Secrets.")?;
+    let id =
+        line[begin + ".Secrets.".len()..].split(|c: char| !c.is_ascii_alphanumeric() && !"_.-".contains(c)).next()?;
+    id.contains(['-', '.']).then(|| format!("write `index .Secrets \"{}\"`", acre_model::text::clip(id)))
 }
 
 /// The place of a byte. Counts from the beginning of its line, so it is for messages only.
@@ -129,20 +138,34 @@ pub(crate) fn place(text: &str, offset: usize) -> At {
     At::new(before.matches('\n').count() + 1, before[begin..].chars().count() + 1)
 }
 
-/// The first action that ends or turns more than was begun, by its first word: good enough to point at it.
-fn stray(text: &str) -> Option<At> {
-    let mut depth = 0_usize;
-    for (offset, _) in text.match_indices("{{") {
-        let action = text[offset + 2..].trim_start_matches('-').trim_start();
-        let word = action.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+/// What is wrong with a template whose `end`s are not as many as what they end, by the first words of its actions:
+/// good enough to point at it.
+fn unbalanced(text: &str, listing: &Listing) -> Diagnostic {
+    let mut open: Vec<(usize, &str)> = Vec::new();
+    for action in actions(text) {
+        let offset = action.start;
+        let word = text[offset + 2..].trim_start_matches('-').trim_start();
+        let word = word.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
         match word {
-            "if" | "range" | "with" | "define" | "block" => depth += 1,
-            "end" | "else" if depth == 0 => return Some(place(text, offset)),
-            "end" => depth -= 1,
+            "if" | "range" | "with" | "define" | "block" => open.push((offset, word)),
+            "end" | "else" if open.is_empty() => return stray(place(text, offset), listing),
+            "end" => drop(open.pop()),
             _ => {}
         }
     }
-    None
+    match open.last() {
+        Some((offset, word)) => {
+            let error =
+                listing.error(place(text, *offset), format!("not a valid template: this `{word}` is not ended"));
+            error.help("write {{ end }} where it ends")
+        }
+        None => stray(At::FILE, listing),
+    }
+}
+
+fn stray(at: At, listing: &Listing) -> Diagnostic {
+    let error = listing.error(at, "not a valid template: this ends what was not begun");
+    error.help("take it out, or begin it with `if`, `range` or `with`")
 }
 
 #[cfg(test)]

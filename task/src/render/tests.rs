@@ -43,6 +43,19 @@ fn functions_give_what_sprig_gives() {
         ("{{ indent 2 \"a\\nb\" }}|{{ nindent 1 \"a\" }}", "  a\n  b|\n a"),
         ("{{ b64enc \"hello\" }} {{ b64dec \"aGVsbG8=\" }} {{ b64enc .Values.nil }}|", "aGVsbG8= hello |"),
         ("{{ toJson .Values.m }} {{ (fromJson \"{\\\"k\\\":[1]}\").k }}", "{\"a\":1,\"b\":[\"x\",\"y\"]} [1]"),
+        ("{{ toJson \"<a>&\" }} {{ toRawJson \"<a>&\" }}", r#""\u003ca\u003e\u0026" "<a>&""#),
+        (
+            "{{ typeOf list }} {{ typeOf 1 }} {{ typeIs \"int\" 1 }} {{ kindIs \"int64\" 1 }}",
+            "[]interface {} int true true",
+        ),
+        (
+            "{{ mustSlice (list 1 2 3) 1 2 }} {{ hello }} {{ trimall \"ab\" \"abxba\" }} {{ uniq (list 1 \"1\" 1.5 1 \"1\") | len }}",
+            "[2] Hello! x 3",
+        ),
+        (
+            "{{ index .Values.m.b 1 }}{{ index .Values \"m\" \"b\" 0 }}{{ must_date_modify \"1h\" now | date \"15\" }}",
+            "yx19",
+        ),
         ("{{ contains \"b\" \"abc\" }} {{ hasPrefix \"a\" \"abc\" }} {{ hasSuffix \"a\" \"abc\" }}", "true true false"),
         ("{{ join \",\" (splitList \"/\" \"a/b\") }} {{ (split \"/\" \"a/b\")._1 }}", "a,b b"),
         (
@@ -108,6 +121,15 @@ fn what_comes_from_outside_is_marked_wherever_it_goes() {
         "{{ get .Run \"Branch\" }}",
         "{{ (index .Run \"Branch\") }}",
         "{{ $r := .Run }}{{ $r.Branch }}",
+        "{{ index . \"Run\" \"Branch\" }}",
+        "{{ index $ \"Run\" \"Branch\" }}",
+        "{{ (index . \"Run\").Branch }}",
+        "{{ get (get . \"Run\") \"Branch\" }}",
+        "{{ range $k, $v := . }}{{ if eq $k \"Run\" }}{{ $v.Branch }}{{ end }}{{ end }}",
+        "{{ $r := . }}{{ index $r \"Run\" \"Branch\" }}",
+        "{{ define \"d\" }}{{ index . \"Run\" \"Branch\" }}{{ end }}{{ template \"d\" . }}",
+        "{{ define \"d\" }}{{ $.Branch }}{{ end }}{{ template \"d\" .Run }}",
+        "{{ with . }}{{ .Run.Branch }}{{ end }}",
         "{{ $a := \"\" }}{{ range until 2 }}{{ $a }}{{ $a = $.Run.Branch }}{{ end }}",
     ];
     for text in hostile {
@@ -115,8 +137,16 @@ fn what_comes_from_outside_is_marked_wherever_it_goes() {
         assert!(!rendered.text.contains("rm"), "{text}: {}", rendered.text);
         assert_eq!(rendered.inert.open(&rendered.text), "x\"; rm -rf /", "{text}");
     }
-    let plain = rendered("{{ .Run.GitTag }} {{ .Run.ID }} {{ .Values.s }} {{ \"a b\" }}").unwrap();
-    assert!(plain.inert.is_empty(), "{plain:?}");
+    let harmless = [
+        "{{ .Run.GitTag }} {{ .Run.ID }} {{ .Values.s }} {{ \"a b\" }}",
+        "{{ define \"d\" }}{{ printf \"%s b\" .Values.s }}{{ end }}{{ template \"d\" . }}",
+        "{{ $root := . }}{{ range .Values.m.b }}{{ printf \"%s b %s\" . $root.Values.s }}{{ end }}",
+        "{{ with .Values }}{{ printf \"%s b %s\" .s $.Values.s }}{{ end }}",
+    ];
+    for text in harmless {
+        let plain = rendered(text).unwrap();
+        assert!(plain.inert.is_empty(), "{plain:?}");
+    }
 }
 
 #[test]
@@ -145,11 +175,24 @@ fn limits_hold() {
         ("{{ upper }}", "takes 1 arguments, not 0"),
         ("{{ .Run.Registry }}", "no registry is known"),
         ("{{ printf \"%s\" $.Run.Registry }}", "no registry is known"),
+        ("{{ $r := .Run.Registry }}{{ $r }}/x", "no registry is known"),
+        ("{{ with .Run }}{{ .RegistryName }}{{ end }}", "no registry is known"),
+        ("{{ index .Run \"Registry\" }}", "no registry is known"),
+        ("{{ get .Run \"Registry\" }}", "no registry is known"),
+        ("{{ toDate \"2006-01-02\" \"2026-02-31\" }}", "is not a date"),
+        ("{{ semverCompare \"x.y\" \"1\" }}", "is not a version"),
+        ("{{ join (repeat 500000 \"x\") (until 100000) | len }}", "more than 1 MiB"),
+        ("{{ wrapWith 1 (repeat 500000 \"x\") (repeat 250000 \"a \") | len }}", "more than 1 MiB"),
+        (
+            "{{ $l := until 100000 }}{{ range until 100 }}{{ $l = list $l }}{{ end }}{{ toPrettyJson $l | len }}",
+            "more than 1 MiB",
+        ),
         ("{{ template \"no\" }}", "undefined template"),
         ("{{ end }}", "ends what was not begun"),
         ("a{{ end }}b", "ends what was not begun"),
         ("a{{ else }}b", "not a valid template"),
-        ("{{ if true }}a", "not a valid template"),
+        ("{{ if true }}a", "not a valid template: this `if` is not ended"),
+        ("{{ range list 1 }}{{ if true }}{{ end }}", "this `range` is not ended"),
     ];
     for (text, expected) in table {
         let found = rendered(text).map_or_else(|why| why, |rendered| rendered.text);
@@ -306,6 +349,9 @@ fn secrets_stand_as_tokens_with_their_filters() {
         ("{{ range .Secrets }}{{ end }}", "is used by the name of one secret"),
         ("{{ .Secrets.a.b }}", "is used by the name of one secret"),
         ("{{ index .Secrets \"a b\" }}", "is not a secret id"),
+        ("{{ index .Secrets.x 0 }}", "`index` cannot be put on the secret `x`"),
+        ("{{ index (list .Values.pw) 0 5 }}", "`index` cannot be put on the secret `set.pw`"),
+        ("{{ bcrypt \"x\" }}", "a task makes no keys"),
         ("{{ set .Values \"a\" 1 }}", "a value does not change"),
     ];
     for (text, expected) in refused {

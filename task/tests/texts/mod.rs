@@ -132,6 +132,17 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
             "a chain of variables, backwards",
             format!("{}{{{{ $v0 := .Run }}}}", numbered(19_000, &|n| format!("{{{{ $v{} = $v{n} }}}}\n", n + 1))),
         ),
+        ("a long separator", "{{ join (repeat 500000 \"x\") (until 100000) | len }}".to_owned()),
+        ("a long break", "{{ wrapWith 1 (repeat 500000 \"x\") (repeat 250000 \"a \") | len }}".to_owned()),
+        (
+            "a large set",
+            "{{ range until 60 }}{{ trimAll (print (repeat 500000 \"b\") \"a\") (repeat 500000 \"a\") | len }}{{ end }}".to_owned(),
+        ),
+        ("doubles", "{{ $l := until 1000 }}{{ range until 3000 }}{{ $x := uniq $l }}{{ end }}".to_owned()),
+        (
+            "deep JSON",
+            "{{ $l := until 200000 }}{{ range until 120 }}{{ $l = list $l }}{{ end }}{{ toPrettyJson $l | len }}".to_owned(),
+        ),
         ("facts", full("version: v1.1.0\nsteps:\n  - cmd: i ", "$ID")),
         ("aliases", full(&aliases, "$a")),
     ]

@@ -12,6 +12,7 @@ pub(super) const TABLE: &[Row] = &[
     ("htmlDateInZone", 2..=2, |a| in_zone("2006-01-02", &a[0], &arg(a, 1))),
     ("dateModify", 2..=2, |a| modified(&arg(a, 0), &a[1])),
     ("date_modify", 2..=2, |a| modified(&arg(a, 0), &a[1])),
+    ("must_date_modify", 2..=2, |a| modified(&arg(a, 0), &a[1])),
     ("toDate", 2..=2, |a| read_as(&arg(a, 0), &arg(a, 1)).map(at)),
     ("duration", 1..=1, |a| string(span(super::int(a, 0)?))),
     ("durationRound", 1..=1, |a| string(rounded(length(&a[0])?))),
@@ -149,12 +150,23 @@ fn read_as(layout: &str, text: &str) -> Result<u64, gotmpl::TemplateError> {
         }
     }
     let ([year, month, day], [hour, minute, second]) = (date, time);
-    let valid = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let valid = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=days_of(year, month)).contains(&day);
     if !rest.is_empty() || !valid || hour > 23 || minute > 59 || second > 59 {
         return Err(fault());
     }
     read_instant(&format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} +0000 UTC"))
         .ok_or_else(fault)
+}
+
+/// The days of a month; 0 where it is none.
+fn days_of(year: u64, month: u64) -> u64 {
+    let leap = year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    match month {
+        2 => 28 + u64::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    }
 }
 
 const DEFAULT: &str = "2006-01-02 15:04:05 +0000 UTC";

@@ -3,18 +3,56 @@
 use super::{Outcome, Row, arg, fail, string};
 use gotmpl::Value;
 use serde_json::Value as Json;
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 pub(super) const TABLE: &[Row] = &[
-    ("toJson", 1..=1, |a| string(compact(&a[0]))),
+    ("toJson", 1..=1, |a| string(escaped(&compact(&a[0])))),
     ("toRawJson", 1..=1, |a| string(compact(&a[0]))),
-    ("toPrettyJson", 1..=1, |a| string(format!("{:#}", to_json(&a[0])))),
+    ("toPrettyJson", 1..=1, |a| pretty(&a[0])),
     ("fromJson", 1..=1, |a| from_text(&arg(a, 0))),
 ];
 
 /// JSON on one line, keys sorted.
 pub(in crate::render) fn compact(value: &Value) -> String {
     to_json(value).to_string()
+}
+
+/// JSON as Go writes it, which may stand in HTML (package `json`, `HTMLEscape`). Outside of texts none of these stand.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(character))),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// JSON on many lines. What is nested deep is indented far: bounded while it is written.
+fn pretty(value: &Value) -> Outcome {
+    let mut bounded = Bounded(Vec::new());
+    match serde_json::to_writer_pretty(&mut bounded, &to_json(value)) {
+        Ok(()) => string(escaped(&String::from_utf8_lossy(&bounded.0))),
+        Err(_) => Err(fail(crate::render::state::TOO_LARGE.to_owned())),
+    }
+}
+
+/// Takes as many bytes as a value may have.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > crate::render::OUTPUT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn to_json(value: &Value) -> Json {

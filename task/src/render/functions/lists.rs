@@ -1,19 +1,10 @@
-//! Functions on lists, and choices between values.
+//! Functions on lists.
 
-use super::{MANY, Outcome, Row, arg, count, fail, int, string, text};
+use super::{MANY, Outcome, Row, arg, count, fail, fits, int, string, text};
 use gotmpl::Value;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub(super) const TABLE: &[Row] = &[
-    ("default", 1..=2, |a| Ok(a.get(1).filter(|value| value.is_truthy()).unwrap_or(&a[0]).clone())),
-    ("empty", 1..=1, |a| Ok(Value::Bool(!a[0].is_truthy()))),
-    ("coalesce", 0..=MANY, |a| Ok(a.iter().find(|value| value.is_truthy()).cloned().unwrap_or(Value::Nil))),
-    ("all", 0..=MANY, |a| Ok(Value::Bool(a.iter().all(Value::is_truthy)))),
-    ("any", 0..=MANY, |a| Ok(Value::Bool(a.iter().any(Value::is_truthy)))),
-    ("ternary", 3..=3, |a| Ok(if a[2].is_truthy() { a[0].clone() } else { a[1].clone() })),
-    ("required", 2..=2, |a| if a[1].is_truthy() { Ok(a[1].clone()) } else { Err(fail(arg(a, 0))) }),
-    ("kindOf", 1..=1, |a| string(kind(&a[0]))),
-    ("typeOf", 1..=1, |a| string(kind(&a[0]))),
     ("list", 0..=MANY, |a| Ok(Value::List(a.into()))),
     ("tuple", 0..=MANY, |a| Ok(Value::List(a.into()))),
     ("first", 1..=1, |a| Ok(items(a, 0)?.first().cloned().unwrap_or(Value::Nil))),
@@ -26,6 +17,7 @@ pub(super) const TABLE: &[Row] = &[
     ("reverse", 1..=1, |a| Ok(Value::List(items(a, 0)?.iter().rev().cloned().collect()))),
     ("uniq", 1..=1, |a| uniq(items(a, 0)?)),
     ("has", 2..=2, |a| Ok(Value::Bool(items(a, 1)?.contains(&a[0])))),
+    ("mustSlice", 1..=3, slice),
     ("sortAlpha", 1..=1, |a| sort_alpha(items(a, 0)?)),
     ("until", 1..=1, |a| Ok(Value::List((0..count(a, 0)? as i64).map(Value::Int).collect()))),
     ("join", 2..=2, |a| join(&arg(a, 0), &a[1])),
@@ -42,20 +34,7 @@ pub(super) const TABLE: &[Row] = &[
     }),
     ("untilStep", 3..=3, |a| steps(int(a, 0)?, int(a, 1)?, int(a, 2)?).map(|numbers| Value::List(numbers.collect()))),
     ("seq", 1..=3, seq),
-    ("kindIs", 2..=2, |a| Ok(Value::Bool(arg(a, 0) == kind(&a[1])))),
-    ("typeIs", 2..=2, |a| Ok(Value::Bool(arg(a, 0) == kind(&a[1])))),
-    ("typeIsLike", 2..=2, |a| Ok(Value::Bool(arg(a, 0).trim_start_matches('*') == kind(&a[1])))),
-    ("deepEqual", 2..=2, |a| Ok(Value::Bool(a[0] == a[1]))),
 ];
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Nil => "invalid",
-        Value::Int(_) => "int64",
-        Value::List(_) => "slice",
-        other => other.type_name(),
-    }
-}
 
 /// Numbers from `start` up to, not including, `stop`.
 fn steps(start: i64, stop: i64, step: i64) -> Result<impl Iterator<Item = Value>, gotmpl::TemplateError> {
@@ -65,8 +44,8 @@ fn steps(start: i64, stop: i64, step: i64) -> Result<impl Iterator<Item = Value>
         step if (step > 0) != (distance > 0) => 0,
         step => (distance.abs() + step.abs() - 1) / step.abs(),
     };
-    let many = i64::try_from(many).ok().filter(|many| *many <= crate::render::OUTPUT as i64);
-    let many = many.ok_or_else(|| fail(crate::render::state::TOO_LARGE.to_owned()))?;
+    let many = i64::try_from(many).unwrap_or(i64::MAX);
+    fits(usize::try_from(many).unwrap_or(usize::MAX))?;
     Ok((0..many).map(move |index| Value::Int(start + index * step)))
 }
 
@@ -99,17 +78,19 @@ fn concat(args: &[Value]) -> Outcome {
 }
 
 fn uniq(items: &[Value]) -> Outcome {
-    // Quadratic, since values have no order: bounded to what a person would write.
-    if items.len() > 1000 {
-        return Err(fail("`uniq` takes at most 1000 items".to_owned()));
-    }
-    let mut seen: Vec<Value> = Vec::new();
-    for item in items {
-        if !seen.contains(item) {
-            seen.push(item.clone());
-        }
-    }
-    Ok(Value::List(seen.into()))
+    // Values have no order, but their JSON has; its kind tells apart what JSON does not.
+    let mut seen = BTreeSet::new();
+    let fresh = items.iter().filter(|item| seen.insert((item.type_name(), super::json::compact(item))));
+    Ok(Value::List(fresh.cloned().collect()))
+}
+
+/// Sprig's `slice`: the items from one place up to another, or to the end.
+fn slice(args: &[Value]) -> Outcome {
+    let items = items(args, 0)?;
+    let place = |index| if args.len() > index { count(args, index) } else { Ok(items.len()) };
+    let (from, to) = (if args.len() > 1 { place(1)? } else { 0 }, place(2)?);
+    let part = items.get(from..to).ok_or_else(|| fail(format!("a list of {} has no {from} to {to}", items.len())))?;
+    Ok(Value::List(part.into()))
 }
 
 fn sort_alpha(items: &[Value]) -> Outcome {
@@ -119,10 +100,11 @@ fn sort_alpha(items: &[Value]) -> Outcome {
 }
 
 fn join(separator: &str, value: &Value) -> Outcome {
-    match value {
-        Value::List(items) => string(items.iter().map(text).collect::<Vec<_>>().join(separator)),
-        other => string(text(other)),
-    }
+    let Value::List(items) = value else { return string(text(value)) };
+    let texts: Vec<String> = items.iter().map(text).collect();
+    let joined = texts.len().saturating_sub(1).saturating_mul(separator.len());
+    fits(texts.iter().fold(joined, |sum, text| sum.saturating_add(text.len())))?;
+    string(texts.join(separator))
 }
 
 fn parts(args: &[Value]) -> Vec<String> {

@@ -1,9 +1,11 @@
-//! Sprig's functions over the engine's values: pure, the clock an argument, every result bounded by the caller.
+//! Sprig's functions over the engine's values: pure, the clock an argument, what grows beyond
+//! the sum of its arguments is bounded before it is made, and every result once more by the caller.
 
 mod dates;
 mod floats;
 mod hashes;
 pub(super) mod json;
+mod kinds;
 mod lists;
 mod maps;
 mod numbers;
@@ -43,7 +45,7 @@ const BUILT_IN: [&str; 18] = [
 
 fn tables() -> impl Iterator<Item = &'static Row> {
     let text = [strings::TABLE, words::TABLE, paths::TABLE, patterns::TABLE, hashes::TABLE, json::TABLE];
-    let others = [lists::TABLE, maps::TABLE, numbers::TABLE, floats::TABLE, dates::TABLE];
+    let others = [kinds::TABLE, lists::TABLE, maps::TABLE, numbers::TABLE, floats::TABLE, dates::TABLE];
     text.into_iter().chain(others).flatten()
 }
 
@@ -88,7 +90,7 @@ fn must(name: &str) -> String {
 /// The names that a template may call.
 pub(super) fn names() -> BTreeSet<String> {
     let own = tables().map(|(name, ..)| *name).chain(random::names());
-    let all = own.chain(BUILT_IN).chain(["urlquery", "now", "ago"]).map(str::to_owned);
+    let all = own.chain(BUILT_IN).chain(["urlquery", "now", "ago", "hello"]).map(str::to_owned);
     all.chain(MUST.iter().map(|name| must(name))).collect()
 }
 
@@ -131,8 +133,11 @@ pub(super) fn all(now: Timestamp, run: &RunId, nonce: &Nonce) -> Vec<(String, Va
         dates::ago(&args[0], now)
     });
     let clock: ValueFunc = Arc::new(move |_: &[Value]| Ok(dates::instant(now)));
-    let clocks = [("now".to_owned(), clock), ("ago".to_owned(), ago)];
-    rows.chain(clocks).chain(random::functions(run)).collect()
+    let greeting: ValueFunc = Arc::new(|_: &[Value]| string("Hello!"));
+    let nonce = nonce.clone();
+    let index: ValueFunc = Arc::new(move |args: &[Value]| secrets::index(args, &nonce));
+    let others = [("now", clock), ("ago", ago), ("hello", greeting), ("index", index)];
+    rows.chain(others.map(|(name, function)| (name.to_owned(), function))).chain(random::functions(run)).collect()
 }
 
 fn check_arity(name: &str, arity: &RangeInclusive<usize>, given: usize) -> Result<(), TemplateError> {
@@ -164,6 +169,11 @@ fn string(text: impl AsRef<str>) -> Outcome {
     Ok(Value::String(text.as_ref().into()))
 }
 
+/// Refuses to make a value of more bytes than one may have, before it is made.
+fn fits(bytes: usize) -> Result<(), TemplateError> {
+    if bytes <= super::OUTPUT { Ok(()) } else { Err(fail(super::state::TOO_LARGE.to_owned())) }
+}
+
 /// The n-th argument as text.
 fn arg(args: &[Value], index: usize) -> String {
     args.get(index).map(text).unwrap_or_default()
@@ -174,11 +184,8 @@ fn int(args: &[Value], index: usize) -> Result<i64, TemplateError> {
     numbers::to_int(args.get(index).unwrap_or(&Value::Nil))
 }
 
-/// The n-th argument as a number of things to make, within what one value may hold.
+/// The n-th argument as a number of things to make, fits what one value may hold.
 fn count(args: &[Value], index: usize) -> Result<usize, TemplateError> {
-    let number = int(args, index)?.max(0);
-    usize::try_from(number)
-        .ok()
-        .filter(|number| *number <= super::OUTPUT)
-        .ok_or_else(|| fail(super::state::TOO_LARGE.to_owned()))
+    let number = usize::try_from(int(args, index)?.max(0)).unwrap_or(usize::MAX);
+    fits(number).map(|()| number)
 }

@@ -13,6 +13,16 @@ pub(in crate::render) fn is_filter(name: &str) -> bool {
     Filter::of_function(name, None).or_else(|| Filter::of_function(name, Some(0))).is_some()
 }
 
+/// Go's `index`, which looks into lists and maps, and at the bytes of a text unless that holds a secret.
+pub(super) fn index(args: &[Value], nonce: &Nonce) -> Outcome {
+    let (whole, places) =
+        args.split_first().ok_or_else(|| fail("`index` takes a value and places in it".to_owned()))?;
+    places.iter().try_fold(whole.clone(), |value, place| match (&value, secret_in(&value, nonce)) {
+        (Value::String(_), Some(id)) => Err(fail(format!("`index` cannot be put on the secret `{id}`"))),
+        _ => value.index(place),
+    })
+}
+
 /// What a function gives for arguments that hold a secret; `None` where they hold none, or the function hands it on.
 pub(super) fn filtered(name: &str, args: &[Value], nonce: &Nonce) -> Option<Outcome> {
     if !is_filter(name) {

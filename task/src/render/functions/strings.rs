@@ -1,19 +1,19 @@
 //! Functions on text, arguments in Sprig's order: the text comes last.
 
-use super::{MANY, Outcome, Row, arg, count, fail, int, string, text};
-use crate::render::OUTPUT;
+use super::{MANY, Outcome, Row, arg, count, fail, fits, int, string, text, words};
 use data_encoding::BASE64;
 use gotmpl::Value;
+use std::collections::BTreeSet;
 
 pub(super) const TABLE: &[Row] = &[
     ("trim", 1..=1, |a| string(arg(a, 0).trim())),
-    ("trimAll", 2..=2, |a| string(arg(a, 1).trim_matches(|c| arg(a, 0).contains(c)))),
-    ("trimall", 2..=2, |a| string(arg(a, 1).trim_matches(|c| arg(a, 0).contains(c)))),
+    ("trimAll", 2..=2, trim_all),
+    ("trimall", 2..=2, trim_all),
     ("trimPrefix", 2..=2, |a| string(arg(a, 1).strip_prefix(&arg(a, 0)).unwrap_or(&arg(a, 1)))),
     ("trimSuffix", 2..=2, |a| string(arg(a, 1).strip_suffix(&arg(a, 0)).unwrap_or(&arg(a, 1)))),
     ("upper", 1..=1, |a| string(arg(a, 0).to_uppercase())),
     ("lower", 1..=1, |a| string(arg(a, 0).to_lowercase())),
-    ("title", 1..=1, |a| string(title(&arg(a, 0)))),
+    ("title", 1..=1, |a| string(words::recased(&arg(a, 0), |c| c.to_uppercase().collect()))),
     ("replace", 3..=3, |a| replace(&arg(a, 0), &arg(a, 1), &arg(a, 2))),
     ("repeat", 2..=2, |a| repeat(count(a, 0)?, &arg(a, 1))),
     ("nospace", 1..=1, |a| string(arg(a, 0).split_whitespace().collect::<String>())),
@@ -41,33 +41,21 @@ fn each(args: &[Value], show: impl Fn(&str) -> String) -> String {
     texts.collect::<Vec<_>>().join(" ")
 }
 
-fn title(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut begins = true;
-    for character in text.chars() {
-        if begins {
-            out.extend(character.to_uppercase())
-        } else {
-            out.push(character)
-        }
-        begins = character.is_whitespace();
-    }
-    out
+/// The text without the characters of a set at its ends.
+fn trim_all(args: &[Value]) -> Outcome {
+    let set: BTreeSet<char> = arg(args, 0).chars().collect();
+    string(arg(args, 1).trim_matches(|c| set.contains(&c)))
 }
 
 fn replace(old: &str, new: &str, text: &str) -> Outcome {
     // Bounded before it is made: every character may become the new text.
     let grown = text.matches(old).count().saturating_mul(new.len()).saturating_add(text.len());
-    if grown > OUTPUT + text.len() {
-        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
-    }
+    fits(grown.saturating_sub(text.len()))?;
     string(text.replace(old, new))
 }
 
 fn repeat(times: usize, text: &str) -> Outcome {
-    if times.saturating_mul(text.len()) > OUTPUT {
-        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
-    }
+    fits(times.saturating_mul(text.len()))?;
     string(text.repeat(times))
 }
 
@@ -88,9 +76,7 @@ fn substr(start: i64, end: i64, text: &str) -> Outcome {
 
 fn indent(blanks: usize, text: &str) -> Outcome {
     let lines = text.matches('\n').count() + 1;
-    if blanks.saturating_mul(lines) > OUTPUT {
-        return Err(fail(crate::render::state::TOO_LARGE.to_owned()));
-    }
+    fits(blanks.saturating_mul(lines))?;
     let margin = " ".repeat(blanks);
     string(format!("{margin}{}", text.replace('\n', &format!("\n{margin}"))))
 }

@@ -1,6 +1,6 @@
 //! Functions on the words of a text: case, wrapping, abbreviation.
 
-use super::{Row, arg, count, int, string, text};
+use super::{Outcome, Row, arg, count, fits, int, string, text};
 use data_encoding::BASE32;
 use gotmpl::Value;
 use std::{collections::BTreeMap, sync::Arc};
@@ -14,8 +14,8 @@ pub(super) const TABLE: &[Row] = &[
     ("snakecase", 1..=1, |a| string(parts(&arg(a, 0)).join("_"))),
     ("kebabcase", 1..=1, |a| string(parts(&arg(a, 0)).join("-"))),
     ("camelcase", 1..=1, |a| string(parts(&arg(a, 0)).iter().map(|part| capital(part)).collect::<String>())),
-    ("wrap", 2..=2, |a| string(wrapped(count(a, 0)?, "\n", &arg(a, 1)))),
-    ("wrapWith", 3..=3, |a| string(wrapped(count(a, 0)?, &arg(a, 1), &arg(a, 2)))),
+    ("wrap", 2..=2, |a| wrap(count(a, 0)?, "\n", &arg(a, 1))),
+    ("wrapWith", 3..=3, |a| wrap(count(a, 0)?, &arg(a, 1), &arg(a, 2))),
     ("abbrev", 2..=2, |a| string(abbreviated(0, count(a, 0)?, &arg(a, 1)))),
     ("abbrevboth", 3..=3, |a| string(abbreviated(count(a, 0)?, count(a, 1)?, &arg(a, 2)))),
     ("plural", 3..=3, |a| string(if int(a, 2)? == 1 { arg(a, 0) } else { arg(a, 1) })),
@@ -38,7 +38,7 @@ pub(super) const TABLE: &[Row] = &[
 ];
 
 /// The text with the first letter of every word changed.
-fn recased(text: &str, change: fn(char) -> String) -> String {
+pub(super) fn recased(text: &str, change: fn(char) -> String) -> String {
     let mut begins = true;
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -84,6 +84,13 @@ fn parts(text: &str) -> Vec<String> {
         parts.last_mut().into_iter().for_each(|part| part.extend(character.to_lowercase()));
     }
     parts
+}
+
+/// The text wrapped, unless its breaks make too much of it.
+fn wrap(width: usize, line_break: &str, text: &str) -> Outcome {
+    let breaks = text.matches(' ').count();
+    fits(line_break.len().saturating_mul(breaks).saturating_add(text.len()))?;
+    string(wrapped(width, line_break, text))
 }
 
 /// Lines of at most `width` characters, broken between words; a longer word stands alone.
