@@ -14,6 +14,7 @@ mod mounts;
 mod private;
 mod proxy;
 mod runtime;
+mod trial;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {
@@ -54,6 +55,10 @@ on_docker! {
     mounts::what_a_hostile_dockerfile_asks_for_is_refused,
     mounts::an_image_that_is_only_mounted_is_told,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
+    trial::a_program_tells_who_ran_it,
+    trial::what_was_not_run_tells_nothing,
+    trial::a_try_leaves_nothing,
+    trial::what_a_broken_off_try_left_is_forgotten,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,
