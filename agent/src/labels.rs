@@ -16,6 +16,9 @@ pub(crate) const NETWORK: &str = "acre.network";
 /// The attempt: run, unit, number.
 pub(crate) const ATTEMPT: &str = "acre.attempt";
 
+/// Of what is made only to try whether a platform is served.
+pub(crate) const TRIAL: &str = "acre.trial";
+
 /// Labels of everything an agent has made.
 pub(crate) fn of_agent(farm: &str, agent: &AgentId) -> Labels {
     [(FARM.to_owned(), farm.to_owned()), (AGENT.to_owned(), agent.to_string())].into()
@@ -26,6 +29,13 @@ pub(crate) fn of_group(farm: &str, agent: &AgentId, group: &GroupKey) -> Labels 
     let mut labels = of_agent(farm, agent);
     labels.insert(RUN.to_owned(), group.run.to_string());
     labels.insert(GROUP.to_owned(), group.to_string());
+    labels
+}
+
+/// Labels of what an agent makes to try which platforms its engine serves.
+pub(crate) fn of_trials(farm: &str, agent: &AgentId) -> Labels {
+    let mut labels = of_agent(farm, agent);
+    labels.insert(TRIAL.to_owned(), "1".to_owned());
     labels
 }
 

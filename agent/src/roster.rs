@@ -14,9 +14,9 @@ use acre_model::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{SetOnce, mpsc, watch};
 
 /// All attempts and groups that the agent has.
 pub(crate) type Level = (Vec<AttemptState>, Vec<GroupKey>);
@@ -43,7 +43,7 @@ pub(crate) struct RosterHandle {
     told: mpsc::UnboundedSender<Told>,
     level: watch::Receiver<Level>,
     fences: Arc<Mutex<BTreeMap<AttemptId, Fence>>>,
-    farm: Arc<OnceLock<String>>,
+    farm: Arc<SetOnce<String>>,
 }
 
 impl RosterHandle {
@@ -56,6 +56,11 @@ impl RosterHandle {
     /// The farm's identity, once it has welcomed the agent.
     pub(crate) fn farm(&self) -> Option<String> {
         self.farm.get().cloned()
+    }
+
+    /// The farm's identity; waits until it has welcomed the agent.
+    pub(crate) async fn welcomed(&self) -> String {
+        self.farm.wait().await.clone()
     }
 
     /// The farm wants this.

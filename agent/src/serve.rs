@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::{self, Traffic, Works},
-    capability,
+    capability::{self, Watcher},
     config::Config,
     contact::Contact,
     engine::EngineError,
@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const CLEAN_UP: Duration = Duration::from_secs(20);
 /// How long removing the spare network may take.
 const FORGET_SPARE: Duration = Duration::from_secs(5);
+/// How long removing what is left of trials may take.
+const FORGET_TRIALS: Duration = Duration::from_secs(5);
 /// How long a first look at the engine may take before the agent introduces itself without it.
 const FIRST_LOOK: Duration = Duration::from_secs(3);
 
@@ -73,7 +75,7 @@ pub async fn run(
     });
     let (roster, handle) = Roster::new(works.clone());
     tasks.spawn("roster", roster.run());
-    let capability = look_at_engine(&config, &parts, &tasks).await;
+    let capability = look_at_engine(&config, &parts, &tasks, &handle).await;
     tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
     let session = Session {
         epoch: parts.clock.now().as_millis(),
@@ -91,6 +93,7 @@ pub async fn run(
     }
     forget_spare(&works, &handle).await;
     tasks.stop().await;
+    forget_trials(&works, &handle).await;
     Ok(())
 }
 
@@ -99,10 +102,12 @@ async fn look_at_engine(
     config: &Config,
     parts: &Parts,
     tasks: &Tasks,
+    roster: &RosterHandle,
 ) -> watch::Receiver<acre_model::capability::Capability> {
     let unknown = EngineError::BrokenOff("it has not answered yet".to_owned());
     let (tell, mut capability) = watch::channel(capability::down(config, &unknown));
-    tasks.spawn("engine", capability::watch_engine(config.clone(), parts.runtime.clone(), tell));
+    let watcher = Watcher { config: config.clone(), runtime: parts.runtime.clone(), roster: roster.clone(), tell };
+    tasks.spawn("engine", watcher.run());
     drop(tokio::time::timeout(FIRST_LOOK, capability.changed()).await);
     capability
 }
@@ -135,5 +140,16 @@ async fn forget_spare(works: &Works, roster: &RosterHandle) {
         Ok(Ok(())) => {}
         Ok(Err(why)) => tracing::warn!(%why, "the spare network was not removed"),
         Err(_) => tracing::warn!("the engine did not remove the spare network in time"),
+    }
+}
+
+/// A trial that was broken off when the agent stopped leaves nothing either.
+async fn forget_trials(works: &Works, roster: &RosterHandle) {
+    let Some(farm) = roster.farm() else { return };
+    let labels = labels::of_trials(&farm, &works.config.id);
+    match tokio::time::timeout(FORGET_TRIALS, works.parts.runtime.forget_programs(&labels)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::warn!(%why, "what trials left was not removed"),
+        Err(_) => tracing::warn!("the engine did not remove in time what trials left"),
     }
 }

@@ -68,6 +68,13 @@ impl Platform {
         self.os == other.os && (same_arch || (self.arch == "amd64" && other.arch == "386"))
     }
 
+    /// Whether processors of this platform's kind may run programs of `other` without an emulator. Whether one does is
+    /// found by trying: some arm64 processors run those of arm, and some kernels of amd64 do not run those of 386.
+    pub fn may_run(&self, other: &Self) -> bool {
+        let families = [("amd64", "386"), ("arm64", "arm")];
+        self.os == other.os && (self.arch == other.arch || families.contains(&(&*self.arch, &*other.arch)))
+    }
+
     fn level(&self) -> u8 {
         let digit = self.variant.as_deref().and_then(|variant| variant.strip_prefix('v')?.parse().ok());
         digit.unwrap_or(if self.arch == "arm64" { 8 } else { 1 })

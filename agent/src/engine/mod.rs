@@ -5,6 +5,7 @@
 
 pub mod docker;
 mod error;
+pub mod program;
 mod snapshot;
 
 pub use error::EngineError;
@@ -141,6 +142,17 @@ pub struct HeldVolume {
     pub name: String,
     /// Names and contents of its files.
     pub files: Vec<(String, SecretValue)>,
+}
+
+/// A program that needs nothing but the kernel, to be tried in a container that has nothing but it.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    /// Of the container and its image; unique on the engine, of a-z, 0-9 and -.
+    pub name: String,
+    /// On both.
+    pub labels: Labels,
+    /// The executable file.
+    pub file: Vec<u8>,
 }
 
 /// A container that has been started.
@@ -307,6 +319,14 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Pushes an image to its registry; the digest is that of the manifest the registry now has.
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest>;
+
+    /// Runs a program as the only file of an image, whatever processor it is for, and tells its exit code. A program that the engine
+    /// could not start is [`EngineError::Refused`], or has the code that the engine makes of it. Nothing of it stays.
+    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64>;
+
+    /// Removes what is left of tries that were broken off: containers and images that carry all of these labels, of
+    /// which there must be one.
+    fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()>;
 }
 
 /// A build to be done: of a plan's unit, on one platform.

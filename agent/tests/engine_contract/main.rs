@@ -16,6 +16,7 @@ mod mounts;
 mod private;
 mod proxy;
 mod runtime;
+mod trial;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {
@@ -67,6 +68,10 @@ on_docker! {
     given::the_engines_socket_is_given_where_it_is_allowed,
     given::a_container_that_ails_is_told,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
+    trial::a_program_tells_who_ran_it,
+    trial::what_was_not_run_tells_nothing,
+    trial::a_try_leaves_nothing,
+    trial::what_a_broken_off_try_left_is_forgotten,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,

@@ -1,7 +1,7 @@
 //! Files in and out of a sandbox's workspace, by the archive calls of a container that is created and never started.
 
 use super::{Docker, container::sandbox_mounts, failure};
-use crate::engine::{EngineError, SandboxSpec};
+use crate::engine::{EngineError, Labels, SandboxSpec};
 use acre_model::text::clip;
 use bollard::{
     errors::Error,
@@ -73,7 +73,8 @@ impl Docker {
         let name = format!("{}-files", sandbox.name);
         match self.create_holder(&name, sandbox).await {
             Err(error) if failure::is_absent(&error) => {
-                self.import_image(EMPTY, "acre.empty=1", Bytes::from_static(&EMPTY_TAR)).await?;
+                let labels = Labels::from([("acre.empty".to_owned(), "1".to_owned())]);
+                self.import_image(EMPTY, &labels, Bytes::from_static(&EMPTY_TAR)).await?;
                 self.create_holder(&name, sandbox).await
             }
             created => created,

@@ -1,29 +1,29 @@
 //! Volumes in memory, with files in them. The engine's local driver mounts a tmpfs for as long as a container runs that
 //! has the volume, so a container that only sleeps holds them: no disk ever has what is in them.
 
-use super::{Docker, container::memory_mount, failure, pause};
-use crate::engine::{EngineError, Held, HeldVolume, SandboxSpec};
+use super::{
+    Docker,
+    bare::{self, tar_of},
+    container::memory_mount,
+    failure,
+};
+use crate::engine::{EngineError, Held, HeldVolume, Labels, SandboxSpec, program};
 use bollard::{
     errors::Error,
-    models::{ContainerCreateBody, HostConfig, HostConfigLogConfig},
     query_parameters::{CreateContainerOptions, StartContainerOptions, UploadToContainerOptions},
 };
 use bytes::Bytes;
 
 /// The repository of the images that sleep, on every engine; the tag is the architecture.
 const IMAGE: &str = "acre.local/pause";
-/// The program in them.
-const PROGRAM: &str = "pause";
 /// Where the holder has the volumes.
 const FOLDER: &str = "/held";
-/// Nobody: the holder needs no right to anything.
-const USER: &str = "65534:65534";
 
 impl Docker {
     /// Has volumes held by a container of this name, and their files put into them. Doing it twice is doing it once; a
     /// holder that has ended (the engine was restarted) is started again, and the files are put anew.
     pub(super) async fn hold_volumes(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), EngineError> {
-        let Some(program) = pause::program(self.native.arch()).filter(|_| !self.is_windows()) else {
+        let Some(program) = program::pause(self.native.arch()).filter(|_| !self.is_windows()) else {
             return Err(EngineError::Refused(format!(
                 "volumes in memory need an engine for linux/amd64, arm64, arm or 386; this one is for {}",
                 self.native
@@ -57,23 +57,7 @@ impl Docker {
 
     async fn create_sleeper(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), Error> {
         let mounts = held.volumes.iter().map(|volume| memory_mount(sandbox, volume.name.clone(), place(volume), false));
-        let body = ContainerCreateBody {
-            image: Some(self.sleeper()),
-            cmd: Some(vec![format!("/{PROGRAM}")]),
-            user: Some(USER.to_owned()),
-            labels: Some(sandbox.labels.clone().into_iter().collect()),
-            network_disabled: Some(true),
-            host_config: Some(HostConfig {
-                mounts: Some(mounts.collect()),
-                network_mode: Some("none".to_owned()),
-                readonly_rootfs: Some(true),
-                cap_drop: Some(vec!["ALL".to_owned()]),
-                security_opt: Some(vec!["no-new-privileges".to_owned()]),
-                log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
+        let body = bare::container(self.sleeper(), &sandbox.labels, mounts.collect());
         let options = CreateContainerOptions { name: Some(held.name.clone()), platform: String::new() };
         self.client.create_container(Some(options), body).await.map(drop)
     }
@@ -83,8 +67,8 @@ impl Docker {
     }
 
     async fn import_sleeper(&self, program: &[u8]) -> Result<(), EngineError> {
-        let root = tar_of([(PROGRAM, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))?;
-        self.import_image((IMAGE, self.native.arch()), "acre.pause=1", root).await
+        let labels = Labels::from([("acre.pause".to_owned(), "1".to_owned())]);
+        self.import_image((IMAGE, self.native.arch()), &labels, bare::root(program)?).await
     }
 }
 
@@ -95,15 +79,4 @@ fn place(volume: &HeldVolume) -> String {
 /// The files as they come to lie in the volume: readable by the step, whoever its user is.
 fn archive(volume: &HeldVolume) -> std::io::Result<Bytes> {
     tar_of(volume.files.iter().map(|(name, content)| (name.as_str(), content.expose(), 0o644)))
-}
-
-fn tar_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8], u32)>) -> std::io::Result<Bytes> {
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, content, mode) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(mode);
-        header.set_size(content.len() as u64);
-        archive.append_data(&mut header, name, content)?;
-    }
-    archive.into_inner().map(Bytes::from)
 }

@@ -1,7 +1,7 @@
 //! Images: looking them up, pulling, naming and pushing them.
 
 use super::{Docker, buildkit::is_of, failure, layers::Layers, logins_for_url};
-use crate::engine::{EngineError, LocalImage, Login, Logins, Saying};
+use crate::engine::{EngineError, Labels, LocalImage, Login, Logins, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, platform::Platform, reference::Reference};
 use bollard::{
     BollardRequest,
@@ -59,18 +59,19 @@ impl Docker {
         Ok(())
     }
 
-    /// Makes an image of acre's own, of one layer: this archive.
+    /// Makes an image of acre's own, of one layer: this archive. It is one for the engine's native platform (20.10 does
+    /// not take another's architecture here).
     pub(super) async fn import_image(
         &self,
         (repository, tag): (&str, &str),
-        label: &str,
+        labels: &Labels,
         archive: Bytes,
     ) -> Result<(), EngineError> {
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
             repo: Some(repository.to_owned()),
             tag: Some(tag.to_owned()),
-            changes: vec![format!("LABEL {label}")],
+            changes: labels.iter().map(|(key, value)| format!("LABEL {key}={value}")).collect(),
             ..CreateImageOptions::default()
         };
         let imported = self.client.create_image(Some(options), Some(bollard::body_full(archive)), None);

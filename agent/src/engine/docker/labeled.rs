@@ -104,7 +104,8 @@ where
     stream::iter(done).try_collect().await
 }
 
-fn filter(labels: &Labels) -> HashMap<String, Vec<String>> {
+/// The filter of a list to what carries all of these labels.
+pub(super) fn filter(labels: &Labels) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), labels.iter().map(|(key, value)| format!("{key}={value}")).collect())])
 }
 

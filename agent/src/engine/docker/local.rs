@@ -3,7 +3,7 @@
 
 use super::{Docker, buildkit::BuildKit, classic::Classic};
 use crate::engine::{
-    Asked, BuildRequest, Builder, Built, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage,
+    Asked, Bare, BuildRequest, Builder, Built, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage,
     Logins, Running, Runtime, SandboxSpec, Saying, Seen,
 };
 use acre_model::{digest::Digest, plan::Network, platform::Platform, reference::Reference};
@@ -140,6 +140,14 @@ impl Runtime for LocalEngine {
 
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest> {
         on_docker!(self.push(reference, logins, say))
+    }
+
+    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64> {
+        on_docker!(self.try_program(bare))
+    }
+
+    fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()> {
+        on_docker!(self.forget_programs(labels))
     }
 }
 

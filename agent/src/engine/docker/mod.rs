@@ -6,6 +6,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking"))]
 
+mod bare;
 mod blame;
 pub mod buildkit;
 pub mod classic;
@@ -20,14 +21,14 @@ mod layers;
 mod local;
 mod networks;
 mod output;
-mod pause;
 mod ports;
+mod trial;
 
 pub use local::LocalEngine;
 
 use crate::engine::{
-    Asked, Builder, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage, Logins, Running, Runtime,
-    SandboxSpec, Saying, Seen,
+    Asked, Bare, Builder, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage, Logins, Running,
+    Runtime, SandboxSpec, Saying, Seen,
 };
 use acre_model::{digest::Digest, plan::Network, platform::Platform, reference::Reference};
 use bollard::query_parameters::StopContainerOptions;
@@ -220,5 +221,13 @@ impl Runtime for Docker {
 
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest> {
         self.push_image(reference, logins, say).boxed()
+    }
+
+    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64> {
+        self.try_bare(bare).boxed()
+    }
+
+    fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()> {
+        self.forget_bare(labels).boxed()
     }
 }

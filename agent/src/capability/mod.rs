@@ -1,0 +1,129 @@
+//! What the agent has: told from what its engine is, and found out by trying.
+//!
+//! The engine's own platform is told as soon as the engine answers; all others once a program of theirs has run there.
+
+mod binfmt;
+mod hints;
+mod trial;
+
+use crate::{
+    config::Config,
+    engine::{EngineError, EngineInfo, Runtime},
+    labels,
+    roster::RosterHandle,
+};
+use acre_model::capability::{Capability, Engine, Mode, Served};
+use futures::StreamExt as _;
+use hints::Hints;
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+use tokio::sync::watch;
+use trial::Trials;
+
+/// Waits between two looks at an engine that is down, in milliseconds: doubling up to the limit.
+const RETRY_MS: (u64, u64) = (250, 5_000);
+
+/// Finds out what the agent has, and tells it whenever that changes.
+pub(crate) struct Watcher {
+    /// How the agent is set up.
+    pub config: Config,
+    /// Its engine.
+    pub runtime: Arc<dyn Runtime>,
+    /// What it does.
+    pub roster: RosterHandle,
+    /// Where its capability is told.
+    pub tell: watch::Sender<Capability>,
+}
+
+impl Watcher {
+    /// Works until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut wait = RETRY_MS.0;
+        loop {
+            match self.runtime.info().await {
+                Ok(info) => {
+                    wait = RETRY_MS.0;
+                    self.tell.send_replace(ready(&self.config, &info));
+                    let why = tokio::select! {
+                        why = self.runtime.gone() => why,
+                        never = self.try_platforms(&info) => match never {},
+                    };
+                    tracing::warn!(%why, "the engine is gone");
+                    self.tell.send_replace(down(&self.config, &why));
+                }
+                Err(why) => {
+                    let now = down(&self.config, &why);
+                    self.tell.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
+                    tokio::time::sleep(Duration::from_millis(wait)).await;
+                    wait = (wait * 2).min(RETRY_MS.1);
+                }
+            }
+        }
+    }
+
+    /// Tries all platforms, and all of them again at each hint that something may have changed. What is made for it
+    /// carries the farm's label, so the first waits for its welcome.
+    async fn try_platforms(&self, info: &EngineInfo) -> Infallible {
+        let labels = labels::of_trials(&self.roster.welcomed().await, &self.config.id);
+        let trials = Trials { runtime: &*self.runtime, native: &info.native, labels: &labels };
+        // Hints are gathered from before the first trial on, so that none is missed.
+        let mut hints = Hints::gather(self.roster.state());
+        loop {
+            let began = tokio::time::Instant::now();
+            trials.forget().await;
+            let mut verdicts = std::pin::pin!(trials.verdicts());
+            while let Some((platform, verdict)) = verdicts.next().await {
+                tracing::debug!(%platform, ?verdict, "tried");
+                self.tell.send_if_modified(|told| verdict.apply(&mut told.platforms, &platform));
+            }
+            trials.forget().await;
+            let served: Vec<String> = self.tell.borrow().platforms.iter().map(shown).collect();
+            tracing::info!(platforms = served.join(" "), took_ms = began.elapsed().as_millis(), "tried all platforms");
+            let hint = hints.next().await;
+            tracing::info!(hint, "trying all platforms again");
+        }
+    }
+}
+
+/// `linux/arm64*`: a star marks what is emulated.
+fn shown(served: &Served) -> String {
+    format!("{}{}", served.platform, if served.mode == Mode::Emulated { "*" } else { "" })
+}
+
+/// What an agent has whose engine does not answer.
+pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
+    Capability {
+        platforms: Vec::new(),
+        pool: config.pool.clone(),
+        slots: config.slots.unwrap_or(0),
+        cpus: 0,
+        memory: 0,
+        engine: Engine::Down(why.to_string()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        allows: config.allows,
+        labels: BTreeMap::new(),
+        disk_free: 0,
+        windows: None,
+    }
+}
+
+/// What an agent has whose engine answers, before anything was tried.
+fn ready(config: &Config, info: &EngineInfo) -> Capability {
+    Capability {
+        platforms: vec![Served { platform: info.native.clone(), mode: Mode::Native }],
+        pool: config.pool.clone(),
+        slots: config.slots.unwrap_or(info.cpus).max(1),
+        cpus: info.cpus,
+        memory: info.memory,
+        engine: Engine::Ready {
+            name: info.name.clone(),
+            version: info.version.clone(),
+            buildkit: info.buildkit,
+            containerd_store: info.containerd_store,
+        },
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        allows: config.allows,
+        labels: BTreeMap::new(),
+        disk_free: 0,
+        windows: None,
+    }
+}
