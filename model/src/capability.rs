@@ -2,7 +2,7 @@
 
 use crate::{ids::PoolName, platform::Platform};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 /// What an agent has, told when its session begins and whenever it changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Windows {
 }
 
 /// What a step gets of the host only where the agent's own configuration allows it, and what a group asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Privileges {
     /// Privileged containers.
     pub privileged: bool,
@@ -89,6 +89,16 @@ pub enum Way {
     Emulated,
 }
 
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Native => "native",
+            Self::Cross => "cross",
+            Self::Emulated => "emulated",
+        })
+    }
+}
+
 /// The engine behind an agent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -121,7 +131,7 @@ impl Capability {
 }
 
 /// What a group needs of its agent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Requirement {
     /// The platform that its units execute on; `None`: any agent that runs Linux (a source unit, an index, a cross build).
     pub platform: Option<Platform>,

@@ -1,6 +1,7 @@
 //! The report of a run: what was built from what, what was tested, what it took. Field names are those of its YAML.
 
 use crate::{
+    capability::Way,
     digest::Digest,
     ids::{AgentId, ProjectName, RunId},
     platform::Platform,
@@ -152,6 +153,9 @@ pub struct UnitReport {
     /// The agent of its last attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
+    /// How that agent served it: natively, as a cross build, or by an emulator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// Number of its last attempt; 0: never started.
     pub attempt: u32,
     /// Milliseconds that its work took.

@@ -2,6 +2,7 @@
 
 use crate::{
     attempt::UnitResult,
+    capability::Way,
     digest::Digest,
     ids::{AgentId, ProjectName, RunId, StepId, UnitId},
     outcome::Outcome,
@@ -103,6 +104,9 @@ pub struct UnitView {
     pub result: UnitResult,
     /// Bytes of its last attempt's log, once it has ended.
     pub log_bytes: u64,
+    /// How its last attempt is served; `None`: no attempt yet, or nothing of a platform is in it.
+    #[serde(default)]
+    pub way: Option<Way>,
 }
 
 /// Where a unit stands.

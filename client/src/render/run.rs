@@ -5,6 +5,7 @@ use super::{
     text::sentences,
 };
 use acre_model::{
+    capability::Way,
     duration,
     run::{RunView, UnitPhase, UnitView},
     text::clip,
@@ -50,7 +51,7 @@ pub fn units(units: &[UnitView], now: Timestamp) -> String {
             unit.name.clone(),
             unit.kind.clone(),
             state(&unit.phase).to_owned(),
-            unit.agent.as_ref().map(ToString::to_string).unwrap_or_default(),
+            agent(unit),
             attempt(unit.attempt),
             elapsed(unit.started_at, unit.ended_at, now),
             digest(unit),
@@ -60,6 +61,15 @@ pub fn units(units: &[UnitView], now: Timestamp) -> String {
     let mut text = table(header, units.iter().map(row));
     units.iter().flat_map(notes).for_each(|note| text.push_str(&note));
     text
+}
+
+/// Its agent, and how that serves it where that is worth a word.
+fn agent(unit: &UnitView) -> String {
+    let name = unit.agent.as_ref().map(ToString::to_string).unwrap_or_default();
+    match unit.way {
+        Some(way @ (Way::Cross | Way::Emulated)) => format!("{name} ({way})"),
+        Some(Way::Native) | None => name,
+    }
 }
 
 /// Where a unit stands, in one word.

@@ -4,6 +4,7 @@ use super::{Invalid, common, field, parsed, parsed_or_default, parsed_or_none, s
 use crate::v1::{self, source, task_source, unit_phase};
 use acre_model::{
     attempt::{AttemptId, Fence},
+    capability::Way,
     ids::{AgentId, SecretId, UnitId},
     platform::Platform,
     run::{RunStatus, RunView, UnitPhase, UnitView},
@@ -236,8 +237,21 @@ impl TryFrom<v1::Run> for RunView {
 
 impl From<UnitView> for v1::Unit {
     fn from(unit: UnitView) -> Self {
-        let UnitView { id, name, step, kind, platform, phase, agent, attempt, started_at, ended_at, result, log_bytes } =
-            unit;
+        let UnitView {
+            id,
+            name,
+            step,
+            kind,
+            platform,
+            phase,
+            agent,
+            attempt,
+            started_at,
+            ended_at,
+            result,
+            log_bytes,
+            way,
+        } = unit;
         let phase = match phase {
             UnitPhase::Waiting => unit_phase::Kind::Waiting(unit_phase::Waiting {}),
             UnitPhase::Queued(reasons) => unit_phase::Kind::Queued(unit_phase::Queued { reasons }),
@@ -258,6 +272,7 @@ impl From<UnitView> for v1::Unit {
             ended_at: ended_at.map(Into::into),
             result: Some((&result).into()),
             log_bytes,
+            way: way.map_or(v1::Way::Unspecified, Into::into).into(),
         }
     }
 }
@@ -266,6 +281,12 @@ impl TryFrom<v1::Unit> for UnitView {
     type Error = Invalid;
 
     fn try_from(wire: v1::Unit) -> Result<Self, Invalid> {
+        let way = match wire.way() {
+            v1::Way::Unspecified => None,
+            v1::Way::Native => Some(Way::Native),
+            v1::Way::Cross => Some(Way::Cross),
+            v1::Way::Emulated => Some(Way::Emulated),
+        };
         let phase = wire.phase.and_then(|phase| phase.kind).ok_or_else(|| Invalid::missing("unit.phase"))?;
         let phase = match phase {
             unit_phase::Kind::Waiting(_) => UnitPhase::Waiting,
@@ -287,7 +308,18 @@ impl TryFrom<v1::Unit> for UnitView {
             ended_at: wire.ended_at.map(Into::into),
             result: field("unit.result", wire.result.unwrap_or_default().try_into())?,
             log_bytes: wire.log_bytes,
+            way,
         })
+    }
+}
+
+impl From<Way> for v1::Way {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Native => Self::Native,
+            Way::Cross => Self::Cross,
+            Way::Emulated => Self::Emulated,
+        }
     }
 }
 

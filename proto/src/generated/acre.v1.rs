@@ -500,6 +500,9 @@ pub struct Unit {
     /// Bytes of the last attempt's log, once it has ended.
     #[prost(uint64, tag = "12")]
     pub log_bytes: u64,
+    /// How the last attempt is served; unspecified: none yet, or nothing of a platform is in it.
+    #[prost(enumeration = "Way", tag = "13")]
+    pub way: i32,
 }
 /// Where a unit stands.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -615,6 +618,42 @@ impl RunStatus {
             "RUN_STATUS_CANCELED" => Some(Self::Canceled),
             "RUN_STATUS_ERROR" => Some(Self::Error),
             "RUN_STATUS_TIMEOUT" => Some(Self::Timeout),
+            _ => None,
+        }
+    }
+}
+/// How a unit is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Way {
+    Unspecified = 0,
+    /// By the processor itself.
+    Native = 1,
+    /// Nothing of its platform executes.
+    Cross = 2,
+    /// By an emulator.
+    Emulated = 3,
+}
+impl Way {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WAY_UNSPECIFIED",
+            Self::Native => "WAY_NATIVE",
+            Self::Cross => "WAY_CROSS",
+            Self::Emulated => "WAY_EMULATED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WAY_UNSPECIFIED" => Some(Self::Unspecified),
+            "WAY_NATIVE" => Some(Self::Native),
+            "WAY_CROSS" => Some(Self::Cross),
+            "WAY_EMULATED" => Some(Self::Emulated),
             _ => None,
         }
     }

@@ -307,7 +307,7 @@ impl Driver {
         match answer {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
             Answer::Record { reply } => drop(reply.send(Ok(()))),
-            Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run))),
+            Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run, self.clock.now().mono))),
             Answer::Permit { agent, attempt, fence, reply } => {
                 drop(reply.send(self.state.permit(&agent, &attempt, fence)));
             }

@@ -14,7 +14,7 @@ use acre_model::{
     run::RunStatus,
     session::{AgentState, AttemptState},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How long a group rests after its first failure by infrastructure, in milliseconds; doubled by each further one.
 const REST_MS: u64 = 1000;
@@ -106,6 +106,7 @@ fn connected(
     let agent = state.agents.entry(id.clone()).or_insert_with(Agent::unheard);
     agent.capability = capability;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
+    state.index.agent_changed(id);
     effects.tell.insert(id.clone());
     effects.fleet_changed = true;
 }
@@ -121,9 +122,13 @@ fn heard(state: &mut State, id: &AgentId, session: SessionId, now: Mono) {
 fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentState, now: Now, effects: &mut Effects) {
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
-    effects.fleet_changed |= agent.capability != told.capability || agent.sandboxes != told.groups.len();
-    agent.capability = told.capability;
+    effects.fleet_changed |= agent.sandboxes != told.groups.len();
     agent.sandboxes = told.groups.len();
+    if agent.capability != told.capability {
+        agent.capability = told.capability;
+        state.index.agent_changed(id);
+        effects.fleet_changed = true;
+    }
     for attempt in told.attempts {
         attempt_told(state, id, attempt, now, effects);
     }
@@ -150,7 +155,13 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, e
             effects.changed.insert(run.record.id.clone());
         }
         Progress::Started { .. } => {}
-        Progress::Ended(ended) => attempt_ended(run, unit, ended, extra_attempts, now, effects),
+        Progress::Ended(ended) => {
+            let planned = &run.plan.units[unit.index()];
+            if matches!(planned.action, Action::Build(_)) && ended.outcome.succeeded() {
+                state.warm.remember(&run.record, &planned.platform, id);
+            }
+            attempt_ended(run, unit, ended, extra_attempts, now, effects);
+        }
     }
 }
 
@@ -258,12 +269,14 @@ fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effe
 fn gone(state: &mut State, id: &AgentId, session: SessionId, now: Mono, effects: &mut Effects) {
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     agent.session = Session::Away { since: now };
+    state.index.agent_changed(id);
     effects.fleet_changed = true;
 }
 
 fn drain(state: &mut State, id: &AgentId, draining: bool, effects: &mut Effects) {
     if let Some(agent) = state.agents.get_mut(id) {
         agent.draining = draining;
+        state.index.agent_changed(id);
         effects.fleet_changed = true;
     }
 }
@@ -276,6 +289,7 @@ fn loaded(state: &mut State, now: Now, effects: &mut Effects) {
     }
 }
 
+/// Agents that were not heard for too long are lost.
 fn tick(state: &mut State, now: Now, effects: &mut Effects) {
     let patience = state.patience;
     let is_late = |agent: &Agent| agent.deadline(&patience).is_some_and(|deadline| deadline <= now.mono);
@@ -283,16 +297,13 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
         state.agents.iter().filter(|(_, agent)| is_late(agent)).map(|(id, _)| id.clone()).collect();
     for id in lost {
         state.agents.remove(&id);
+        state.index.agent_changed(&id);
         effects.fleet_changed = true;
-        for run in state.runs.values_mut() {
-            agent_lost(run, &id, patience.isolation_ms, now, effects);
-        }
-    }
-    for run in state.runs.values_mut() {
-        if run.due.is_some_and(|due| due <= now.mono) && !run.record.state.is_ending() {
-            let limit = acre_model::duration::show(run.record.timeout_ms.unwrap_or_default());
-            run.conclude(RunStatus::Timeout, Some(format!("the run took longer than {limit}")));
-            effects.changed.insert(run.record.id.clone());
+        let runs: BTreeSet<RunId> = state.index.placed_on(&id).map(|(run, _)| run.clone()).collect();
+        for run in runs {
+            if let Some(run) = state.runs.get_mut(&run) {
+                agent_lost(run, &id, patience.isolation_ms, now, effects);
+            }
         }
     }
 }

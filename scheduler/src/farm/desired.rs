@@ -1,6 +1,6 @@
 //! What an agent should have and do, as a level: everything, each time.
 
-use super::{GroupState, Run, State, UnitState};
+use super::{Run, State, UnitState};
 use acre_model::{
     attempt::{AttemptId, Workspace},
     digest::Digest,
@@ -17,11 +17,8 @@ impl State {
     /// Everything `agent` should have. Attempts whose assignment is not committed yet are left out.
     pub fn desired(&self, agent: &AgentId) -> Desired {
         let grace_ms = self.patience.stop_grace_ms;
-        let groups = self.runs.values().flat_map(|run| {
-            run.groups()
-                .filter(|group| run.record.groups[group.index()].state == GroupState::Placed { agent: agent.clone() })
-                .map(|group| desired_group(run, group, grace_ms))
-        });
+        let placed = self.index.placed_on(agent);
+        let groups = placed.filter_map(|(run, group)| Some(desired_group(self.runs.get(run)?, *group, grace_ms)));
         Desired { groups: groups.collect() }
     }
 }

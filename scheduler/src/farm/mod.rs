@@ -8,11 +8,13 @@ mod apply;
 mod desired;
 mod effects;
 mod event;
+mod index;
 mod permit;
 mod report;
 mod run;
 mod settle;
 mod view;
+mod warm;
 
 pub use agent::{Agent, Session, SessionId};
 pub use apply::apply;
@@ -26,7 +28,9 @@ use acre_model::{
     ids::{AgentId, RunId, UnitId},
     time::Timestamp,
 };
+use index::Index;
 use std::collections::BTreeMap;
+use warm::Warm;
 
 /// Everything the farm knows of what is not over.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +41,10 @@ pub struct State {
     pub agents: BTreeMap<AgentId, Agent>,
     /// How long the farm is patient.
     pub patience: Patience,
+    /// Who built what last.
+    pub(crate) warm: Warm,
+    /// What follows from the runs and agents, for deciding.
+    pub(crate) index: Index,
 }
 
 /// How long the farm is patient, in milliseconds.
@@ -101,14 +109,30 @@ impl State {
             }
             state.runs.insert(run.record.id.clone(), run);
         }
+        state.look_at_all(Now { wall: Timestamp::from_millis(0), mono: Mono::default() });
+        state
+    }
+
+    /// Makes the index anew.
+    fn look_at_all(&mut self, now: Now) {
+        self.index = Index::default();
+        self.agents.keys().for_each(|id| self.index.agent_changed(id));
+        self.index.look_at_agents(&self.agents);
+        self.runs.values_mut().for_each(|run| self.index.look_at_run(run, &self.warm, &self.patience, now));
+    }
+
+    /// The same with its index made anew.
+    #[cfg(test)]
+    fn indexed_anew(&self, now: Now) -> Self {
+        let mut state = self.clone();
+        state.look_at_all(now);
         state
     }
 
     /// When something happens by itself, unless an event comes first.
     pub fn next_deadline(&self) -> Option<Mono> {
         let agents = self.agents.values().filter_map(|agent| agent.deadline(&self.patience));
-        let runs = self.runs.values().flat_map(|run| run.deadlines(&self.patience));
-        agents.chain(runs).min()
+        agents.chain(self.index.next_timer()).min()
     }
 
     /// Whether nothing is going on.

@@ -117,6 +117,7 @@ fn unit_report(run: &Run, unit: &Unit) -> UnitReport {
         name: unit.name.clone(),
         kind: unit.action.kind().to_owned(),
         agent: None,
+        way: record.way,
         attempt: record.attempts,
         elapsed_ms: None,
         outcome: String::new(),

@@ -3,6 +3,7 @@
 use super::{Mono, Patience};
 use acre_model::{
     attempt::{Fence, UnitResult},
+    capability::Way,
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
     outcome::{Outcome, Skip},
@@ -26,6 +27,8 @@ pub struct Run {
     pub fences: BTreeMap<UnitId, Fence>,
     /// Groups that no agent of the fleet could take. Not stored: patience begins anew with the scheduler.
     pub hopeless: BTreeMap<GroupId, Hopeless>,
+    /// Since when groups with a ready unit wait for an agent. Not stored, for the same reason.
+    pub waits: BTreeMap<GroupId, Mono>,
     /// When groups that failed by infrastructure may be placed again. Not stored, for the same reason.
     pub rests: BTreeMap<GroupId, Mono>,
     /// When the run must be over, if it has a limit. Not stored, for the same reason.
@@ -113,6 +116,9 @@ pub struct UnitRecord {
     pub attempts: u32,
     /// Attempts that failed by infrastructure.
     pub infrastructure_failures: u32,
+    /// How its last attempt is served, if something of a platform is in it.
+    #[serde(default)]
+    pub way: Option<Way>,
     /// The fence of the attempt that ended it: under it, its agent may tell what became of it afterwards.
     #[serde(default)]
     pub ended_under: Option<Fence>,
@@ -161,6 +167,9 @@ pub struct GroupRecord {
     pub incarnation: u32,
     /// The agent it failed on last.
     pub avoid: Option<AgentId>,
+    /// How its agent, the present one or the last one, serves it.
+    #[serde(default)]
+    pub way: Option<Way>,
     /// Where it stands.
     pub state: GroupState,
 }
@@ -183,7 +192,7 @@ pub enum GroupState {
 impl UnitRecord {
     /// A unit that has not begun.
     pub const fn new() -> Self {
-        Self { attempts: 0, infrastructure_failures: 0, ended_under: None, state: UnitState::Waiting }
+        Self { attempts: 0, infrastructure_failures: 0, way: None, ended_under: None, state: UnitState::Waiting }
     }
 
     /// Whether an attempt of it is assigned.
@@ -226,7 +235,7 @@ impl Default for UnitRecord {
 impl GroupRecord {
     /// A group that is on no agent.
     pub const fn new() -> Self {
-        Self { incarnation: 1, avoid: None, state: GroupState::Unplaced }
+        Self { incarnation: 1, avoid: None, way: None, state: GroupState::Unplaced }
     }
 
     /// The agent it is on.
@@ -263,14 +272,31 @@ impl RunState {
 impl Run {
     /// A stored run with its plan.
     pub fn new(record: RunRecord, plan: Arc<Plan>) -> Self {
-        Self { record, plan, fences: BTreeMap::new(), hopeless: BTreeMap::new(), rests: BTreeMap::new(), due: None }
+        Self {
+            record,
+            plan,
+            fences: BTreeMap::new(),
+            hopeless: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            rests: BTreeMap::new(),
+            due: None,
+        }
     }
 
-    /// Deadlines of the run: its own, and those of groups that nobody could take.
+    /// Deadlines of the run: its own, those of groups that nobody could take, that rest, or that may be emulated then.
     pub fn deadlines<'a>(&'a self, patience: &'a Patience) -> impl Iterator<Item = Mono> + 'a {
         let due = self.due.filter(|_| !self.record.state.is_ending());
         let hopeless = self.hopeless.values().map(|group| group.since.plus_millis(patience.placement_ms));
-        due.into_iter().chain(hopeless).chain(self.rests.values().copied())
+        let fallbacks = self.waits.keys().filter_map(|group| self.falls_back_at(*group));
+        due.into_iter().chain(hopeless).chain(fallbacks).chain(self.rests.values().copied())
+    }
+
+    /// When a group that waits for an agent has waited long enough for a native one.
+    pub fn falls_back_at(&self, group: GroupId) -> Option<Mono> {
+        match self.record.emulation {
+            Emulation::Fallback { wait_ms } => Some(self.waits.get(&group)?.plus_millis(wait_ms)),
+            Emulation::Never | Emulation::Always => None,
+        }
     }
 
     /// Whether the group has a unit that waits for an agent.

@@ -5,28 +5,56 @@ use super::{
     run::{Hopeless, UnitRecord},
     view,
 };
-use crate::placement::{self, Candidate, Problem, Want};
 use acre_model::{
     attempt::{Assignment, AttemptId},
-    capability::{Privileges, Requirement},
+    capability::{Capability, Mode, Way},
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
     plan::{Action, Condition, Unit},
     run::RunStatus,
 };
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Settles everything that the changes so far lead to.
 pub(super) fn settle(state: &mut State, now: Now, effects: &mut Effects) {
-    let changed: Vec<RunId> = effects.changed.iter().cloned().collect();
-    for id in &changed {
-        if let Some(run) = state.runs.get_mut(id) {
-            advance(run, now, effects);
+    let mut woken = wake(state, now, effects);
+    state.index.look_at_agents(&state.agents);
+    let mut open: BTreeSet<RunId> = effects.changed.union(&woken).cloned().collect();
+    while !open.is_empty() || state.index.is_stirred() {
+        for id in &open {
+            if let Some(run) = state.runs.get_mut(id).filter(|_| effects.changed.contains(id)) {
+                advance(run, now, effects);
+            }
+        }
+        look_at(state, &open, now);
+        assign(state, now, effects);
+        open = give_up(state, std::mem::take(&mut woken), now, effects);
+    }
+    finish(state, now, effects);
+}
+
+/// Runs whose time has come; those that have taken too long end.
+fn wake(state: &mut State, now: Now, effects: &mut Effects) -> BTreeSet<RunId> {
+    let woken = state.index.wake(now.mono);
+    for id in &woken {
+        let Some(run) = state.runs.get_mut(id) else { continue };
+        if run.due.is_some_and(|due| due <= now.mono) && !run.record.state.is_ending() {
+            let limit = acre_model::duration::show(run.record.timeout_ms.unwrap_or_default());
+            run.conclude(RunStatus::Timeout, Some(format!("the run took longer than {limit}")));
+            effects.changed.insert(id.clone());
         }
     }
-    assign(state, now, effects);
-    give_up(state, now, effects);
-    finish(state, now, effects);
+    woken
+}
+
+/// The index takes in what has become of these runs.
+fn look_at(state: &mut State, runs: &BTreeSet<RunId>, now: Now) {
+    let State { runs: all, index, warm, patience, .. } = state;
+    for id in runs {
+        if let Some(run) = all.get_mut(id) {
+            index.look_at_run(run, warm, patience, now);
+        }
+    }
 }
 
 /// Everything a run can do without the fleet.
@@ -160,104 +188,38 @@ fn close_groups(run: &mut Run, effects: &mut Effects) {
 
 /// Ready units go to their group's agent; groups without an agent are placed.
 fn assign(state: &mut State, now: Now, effects: &mut Effects) {
-    let mut busy = busy(state);
-    let mut activated: Vec<(RunId, GroupId, AgentId)> = Vec::new();
-    for (id, run) in &state.runs {
-        for group in run.groups().filter(|group| run.has_ready_unit(*group)) {
-            let Some(agent_id) = run.record.groups[group.index()].agent() else { continue };
-            let Some(agent) = state.agents.get(agent_id) else { continue };
-            let taken = busy.entry(agent_id.clone()).or_default();
-            // A group holds its slot while one of its attempts is active. One that waits for other groups holds none,
-            // so that two runs cannot wait for each other's slots for ever.
-            let has_slot = run.has_active_unit(group);
-            if agent.readiness() == acre_model::fleet::Readiness::Ready && (has_slot || *taken < agent.capability.slots)
-            {
-                *taken += u32::from(!has_slot);
-                activated.push((id.clone(), group, agent_id.clone()));
-            }
+    let mut begun = state.index.resume();
+    begun.extend(state.index.place());
+    let mut runs = BTreeSet::new();
+    for ((id, group), agent, way) in begun {
+        let Some(run) = state.runs.get_mut(&id) else { continue };
+        if way.is_some() {
+            run.record.groups[group.index()].way = way;
         }
+        activate(run, group, &agent, state.agents.get(&agent).map(|agent| &agent.capability), now, effects);
+        runs.insert(id);
     }
-    for run in state.runs.values_mut() {
-        run.rests.retain(|_, until| *until > now.mono);
-    }
-    activated
-        .extend(placement::place(&problem(state, &busy)).into_iter().map(|((run, group), agent)| (run, group, agent)));
-    for (id, group, agent) in activated {
-        if let Some(run) = state.runs.get_mut(&id) {
-            activate(run, group, &agent, now, effects);
-        }
-    }
-}
-
-/// Groups with an active attempt, by agent.
-pub(super) fn busy(state: &State) -> BTreeMap<AgentId, u32> {
-    let mut busy = BTreeMap::new();
-    for run in state.runs.values() {
-        for group in run.groups().filter(|group| run.has_active_unit(*group)) {
-            if let Some(agent) = run.record.groups[group.index()].agent() {
-                *busy.entry(agent.clone()).or_default() += 1;
-            }
-        }
-    }
-    busy
-}
-
-/// The placement problem of now: all groups that wait for an agent.
-pub(super) fn problem<'a>(state: &'a State, busy: &BTreeMap<AgentId, u32>) -> Problem<'a, (RunId, GroupId)> {
-    let agents = state.agents.iter().map(|(id, agent)| Candidate {
-        id,
-        capability: &agent.capability,
-        readiness: agent.readiness(),
-        busy: busy.get(id).copied().unwrap_or_default(),
-    });
-    let wants = state.runs.values().flat_map(|run| {
-        let unplaced = |group: &GroupId| run.record.groups[group.index()].state == GroupState::Unplaced;
-        let waits = |group: &GroupId| run.has_ready_unit(*group) && !run.rests.contains_key(group);
-        run.groups().filter(unplaced).filter(waits).map(|group| want(run, group))
-    });
-    Problem { agents: agents.collect(), wants: wants.collect() }
-}
-
-/// What a group needs.
-pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
-    let needs_platform = |unit: UnitId| !matches!(run.plan.units[unit.index()].action, Action::Source(_));
-    let platform = run.units_of(group).any(needs_platform).then(|| run.plan.groups[group.index()].platform.clone());
-    Want {
-        key: (run.record.id.clone(), group),
-        project: &run.record.project,
-        requirement: Requirement {
-            platform,
-            pool: run.record.pool.clone(),
-            asks: asks(run, group),
-            nano_cpus: 0,
-            memory: 0,
-        },
-        emulation: run.record.emulation,
-        avoid: run.record.groups[group.index()].avoid.as_ref(),
-    }
-}
-
-/// What the commands of a group ask for of their host.
-fn asks(run: &Run, group: GroupId) -> Privileges {
-    let mut asks = Privileges::default();
-    for unit in run.units_of(group) {
-        if let Action::Cmd(cmd) = &run.plan.units[unit.index()].action {
-            asks.privileged |= cmd.privileged;
-            asks.engine_socket |= cmd.engine_socket;
-        }
-    }
-    asks
+    look_at(state, &runs, now);
 }
 
 /// All ready units of a group are assigned.
 // Unplaced => Placed; Ready => Active; Queued => Active
-fn activate(run: &mut Run, group: GroupId, agent: &AgentId, now: Now, effects: &mut Effects) {
+fn activate(
+    run: &mut Run,
+    group: GroupId,
+    agent: &AgentId,
+    capability: Option<&Capability>,
+    now: Now,
+    effects: &mut Effects,
+) {
     let units: Vec<UnitId> = run.units_of(group).collect();
     for unit in units {
-        let record = &mut run.record.units[unit.index()];
-        if record.state != UnitState::Ready {
+        if run.record.units[unit.index()].state != UnitState::Ready {
             continue;
         }
+        let way = way(run, &run.plan.units[unit.index()], capability);
+        let record = &mut run.record.units[unit.index()];
+        record.way = way;
         record.attempts += 1;
         record.state = UnitState::Active { agent: agent.clone(), assigned_at: now.wall, started_at: None };
         let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
@@ -273,43 +235,55 @@ fn activate(run: &mut Run, group: GroupId, agent: &AgentId, now: Now, effects: &
     effects.tell.insert(agent.clone());
 }
 
-/// Groups that no agent of the fleet could take fail once the farm's patience is over.
-fn give_up(state: &mut State, now: Now, effects: &mut Effects) {
-    let patience = state.patience.placement_ms;
-    let problem = problem(state, &BTreeMap::new());
-    let hopeless: BTreeMap<(RunId, GroupId), String> = problem
-        .wants
-        .iter()
-        .filter(|want| !placement::is_possible(&problem, want))
-        .map(|want| (want.key.clone(), reasons(&problem, want)))
-        .collect();
-    for (id, run) in &mut state.runs {
-        run.hopeless.retain(|group, _| hopeless.contains_key(&(id.clone(), *group)));
-    }
-    for ((id, group), reasons) in hopeless {
-        let Some(run) = state.runs.get_mut(&id) else { continue };
-        let since = run.hopeless.get(&group).map_or(now.mono, |known| known.since);
-        let known = run.hopeless.insert(group, Hopeless { since, why: reasons.clone() });
-        // Said at once, to whoever watches.
-        effects.shown.extend(known.is_none_or(|known| known.why != reasons).then(|| id.clone()));
-        if since.plus_millis(patience) <= now.mono {
-            run.hopeless.remove(&group);
-            refuse(run, group, &reasons, now, effects);
-            advance(run, now, effects);
+/// How a unit is served where its group is; `None` where nothing of its platform is in it.
+fn way(run: &Run, unit: &Unit, capability: Option<&Capability>) -> Option<Way> {
+    let group = &run.plan.groups[unit.group.index()];
+    let builds = group.units.iter().any(|unit| matches!(run.plan.units[unit.index()].action, Action::Build(_)));
+    match unit.action {
+        Action::Source(_) | Action::Index(_) => None,
+        Action::Push(_) if !builds => None,
+        Action::Build(_) | Action::Push(_) | Action::Cmd(_) => {
+            let is_native = capability?.mode(&unit.platform) == Some(Mode::Native);
+            if is_native { Some(Way::Native) } else { run.record.groups[unit.group.index()].way }
         }
     }
 }
 
-/// What stands in the way, for the unit's outcome.
-fn reasons(problem: &Problem<'_, (RunId, GroupId)>, want: &Want<'_, (RunId, GroupId)>) -> String {
-    let all: Vec<String> = placement::explain(problem, want).iter().map(|(id, why)| format!("{id}: {why}")).collect();
-    let what = want.requirement.platform.as_ref().map_or("linux".to_owned(), ToString::to_string);
-    let pool = &want.requirement.pool;
-    if all.is_empty() {
-        format!("no agent in pool `{pool}` serves {what}; the fleet has no agents")
-    } else {
-        format!("no agent in pool `{pool}` serves {what}; {}", all.join("; "))
+/// Groups that no agent of the fleet could take are shown as such at once, and fail once the farm's patience is over.
+/// Returns the runs in which some did.
+fn give_up(state: &mut State, mut late: BTreeSet<RunId>, now: Now, effects: &mut Effects) -> BTreeSet<RunId> {
+    for ((id, group), why) in state.index.judge() {
+        let Some(run) = state.runs.get_mut(&id) else { continue };
+        let known = run.hopeless.get(&group).map(|known| (known.since, known.why.clone()));
+        if known.as_ref().map(|(_, why)| why) != why.as_ref() {
+            effects.shown.insert(id.clone());
+        }
+        match why {
+            Some(why) => {
+                let since = known.map_or(now.mono, |(since, _)| since);
+                run.hopeless.insert(group, Hopeless { since, why });
+            }
+            None => drop(run.hopeless.remove(&group)),
+        }
+        state.index.wind(run, &state.patience, now.mono);
+        late.insert(id);
     }
+    let patience = state.patience.placement_ms;
+    late.retain(|id| state.runs.get_mut(id).is_some_and(|run| refuse_late(run, patience, now, effects)));
+    late
+}
+
+/// Refuses the groups of a run that have waited for too long. Returns whether there were any.
+fn refuse_late(run: &mut Run, patience: u64, now: Now, effects: &mut Effects) -> bool {
+    let is_late = |hopeless: &Hopeless| hopeless.since.plus_millis(patience) <= now.mono;
+    let late: Vec<GroupId> =
+        run.hopeless.iter().filter(|(_, hopeless)| is_late(hopeless)).map(|(group, _)| *group).collect();
+    for group in &late {
+        if let Some(Hopeless { why, .. }) = run.hopeless.remove(group) {
+            refuse(run, *group, &why, now, effects);
+        }
+    }
+    !late.is_empty()
 }
 
 // Ready => Ended
@@ -335,6 +309,7 @@ fn finish(state: &mut State, now: Now, effects: &mut Effects) {
         effects.changed.iter().filter(|id| state.runs.get(*id).is_some_and(is_over)).cloned().collect();
     for id in changed {
         let Some(mut run) = state.runs.remove(&id) else { continue };
+        state.index.forget(&id);
         run.conclude(RunStatus::Succeeded, None);
         effects.changed.remove(&id);
         effects.ended.insert(

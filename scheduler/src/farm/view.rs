@@ -1,13 +1,16 @@
 //! Runs and agents as people see them.
 
-use super::{Run, RunState, Session, State, UnitState, settle};
-use crate::placement;
+use super::{Mono, Run, RunState, Session, State, UnitState, index};
 use acre_model::{
     fleet::AgentView,
     ids::{GroupId, RunId},
     run::{RunStatus, RunView, UnitPhase, UnitView},
     time::Timestamp,
 };
+use std::collections::BTreeMap;
+
+/// Agents whose reasons are told for one group.
+const EXPLAINED: usize = 100;
 
 impl State {
     /// A run as people see it now.
@@ -16,33 +19,50 @@ impl State {
         Some(view(run, status(run), None))
     }
 
-    /// A run as people see it now, with every agent's reason for units that wait for one.
-    pub fn explain(&self, id: &RunId) -> Option<RunView> {
+    /// A run as people see it at `now`, with every agent's reason for units that wait for one.
+    pub fn explain(&self, id: &RunId, now: Mono) -> Option<RunView> {
         let run = self.runs.get(id)?;
         let mut view = self.view(id)?;
-        let problem = settle::problem(self, &settle::busy(self));
+        let mut known: BTreeMap<GroupId, Vec<String>> = BTreeMap::new();
         for unit in &mut view.units {
             if let UnitPhase::Queued(reasons) = &mut unit.phase {
                 let group: GroupId = run.plan.units[unit.id.index()].group;
-                reasons.clear();
-                let why = placement::explain(&problem, &settle::want(run, group));
-                reasons.extend(why.iter().map(|(agent, reason)| format!("{agent}: {reason}")));
-                if self.agents.is_empty() {
-                    reasons.push("the fleet has no agents".to_owned());
-                }
+                *reasons = known.entry(group).or_insert_with(|| self.reasons(run, group, now)).clone();
             }
         }
         Some(view)
     }
 
+    /// Why a group with a ready unit does not work: the reason of the agent it is on, or else those of all.
+    fn reasons(&self, run: &Run, group: GroupId, now: Mono) -> Vec<String> {
+        let need = index::need(run, group, now);
+        let fleet = &self.index.fleet;
+        if let Some(agent) = run.record.groups[group.index()].agent() {
+            let why = fleet.has_room(agent, &need.requirement).err();
+            return vec![why.map_or_else(|| format!("{agent}: not ready"), |why| format!("{agent}: {why}"))];
+        }
+        let mut reasons = Vec::new();
+        if run.rests.contains_key(&group) {
+            reasons.push("rests after a failure of the farm, and is tried again soon".to_owned());
+        }
+        let all = fleet.explain(&need);
+        reasons.extend(all.iter().take(EXPLAINED).map(|(agent, why)| format!("{agent}: {why}")));
+        if all.len() > EXPLAINED {
+            reasons.push(format!("and {} more agents", all.len() - EXPLAINED));
+        }
+        if self.agents.is_empty() {
+            reasons.push("the fleet has no agents".to_owned());
+        }
+        reasons
+    }
+
     /// The fleet as people see it now.
     pub fn fleet(&self) -> Vec<AgentView> {
-        let busy = settle::busy(self);
         let view = self.agents.iter().map(|(id, agent)| AgentView {
             id: id.clone(),
             capability: agent.capability.clone(),
             readiness: agent.readiness(),
-            busy: busy.get(id).copied().unwrap_or_default(),
+            busy: self.index.fleet.load(id).groups,
             connected_at: match agent.session {
                 Session::Connected { since, .. } => Some(since),
                 Session::Away { .. } | Session::Unheard => None,
@@ -109,6 +129,7 @@ fn unit_view(run: &Run, index: usize) -> UnitView {
         ended_at: None,
         result: Default::default(),
         log_bytes: 0,
+        way: record.way,
     };
     match &record.state {
         UnitState::Waiting => {}

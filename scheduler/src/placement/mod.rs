@@ -1,104 +1,100 @@
 //! Placement: which agent takes which group. Pure: ready groups → feasible agents → rank → assignments.
 //!
-//! Invariant: no `async`, no clock, no randomness, no I/O; the same problem gives the same placement.
+//! [`Fleet`] knows the agents by what they serve and by the room they have, [`Queue`] knows what waits by whose it is
+//! and by what it needs. The farm keeps both up as things change; so a decision costs about the same among ten agents
+//! and among ten thousand. [`place`] takes from the one and fills the other.
+//!
+//! Invariant: no `async`, no clock, no randomness, no I/O, no hash map; the same calls give the same placement.
 
 mod feasible;
-mod rank;
+mod fleet;
+mod queue;
+mod tier;
 
-pub use feasible::Reason;
+pub use feasible::{Reason, Seat};
+pub use fleet::Fleet;
+pub use queue::{Queue, Want};
 
 use acre_model::{
-    capability::{Capability, Requirement},
-    fleet::Readiness,
-    ids::{AgentId, ProjectName},
-    submission::Emulation,
+    capability::{Requirement, Way},
+    ids::{AgentId, PoolName},
+    platform::Platform,
 };
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-/// What is to be placed, and where it could go.
-#[derive(Clone, Debug)]
-pub struct Problem<'a, K> {
-    /// The fleet, ascending by id.
-    pub agents: Vec<Candidate<'a>>,
-    /// Groups with a unit that is ready, first come first.
-    pub wants: Vec<Want<'a, K>>,
+/// What a group needs of its agent. Groups of one need are alike here: where one finds no agent, no other does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// Platform, pool, privileges, cores, memory.
+    pub requirement: Requirement,
+    /// Nothing of its platform executes: where no agent is native to it, any Linux agent with BuildKit will do.
+    pub cross: bool,
+    /// Whether an emulator may serve it.
+    pub emulate: Emulate,
+    /// The agent it failed on last, taken only if there is no other.
+    pub avoid: Option<AgentId>,
 }
 
-/// An agent that could take something.
-#[derive(Clone, Debug)]
-pub struct Candidate<'a> {
-    /// Which.
-    pub id: &'a AgentId,
-    /// What it has.
-    pub capability: &'a Capability,
-    /// Whether work is given to it.
-    pub readiness: Readiness,
-    /// Groups that work on it now.
-    pub busy: u32,
+/// Whether an emulator may serve a group now. What a run's policy and the time that it has waited come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Emulate {
+    /// No.
+    Never,
+    /// Only if the fleet has no native agent that it could wait for.
+    IfAlone,
+    /// Yes.
+    Yes,
 }
 
-/// A group that wants an agent.
-#[derive(Clone, Debug)]
-pub struct Want<'a, K> {
+/// What competes for the same agents: one pool, one platform; `None`: any Linux.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Lane {
+    pool: PoolName,
+    platform: Option<Platform>,
+}
+
+impl Need {
+    fn lane(&self) -> Lane {
+        Lane { pool: self.requirement.pool.clone(), platform: self.requirement.platform.clone() }
+    }
+}
+
+/// A group that got an agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<K> {
     /// Whose it is to the caller.
     pub key: K,
-    /// Its owner; projects take turns.
-    pub project: &'a ProjectName,
-    /// What it needs.
-    pub requirement: Requirement,
-    /// Whether an emulator may serve it.
-    pub emulation: Emulation,
-    /// The agent it failed on last, taken only if there is no other.
-    pub avoid: Option<&'a AgentId>,
+    /// What it got.
+    pub agent: AgentId,
+    /// How that serves it.
+    pub way: Way,
+    /// What it needed.
+    pub need: Need,
 }
 
-/// Gives as many wants an agent as the slots allow: projects in turn, each in its own order.
-pub fn place<K: Clone>(problem: &Problem<'_, K>) -> Vec<(K, AgentId)> {
-    let mut busy: Vec<u32> = problem.agents.iter().map(|agent| agent.busy).collect();
+/// Gives as many groups an agent as there is room for. They leave the queue, and take their room in the fleet.
+///
+/// Lanes take turns, and in each lane its projects do: a project with much to do cannot keep the others waiting, nor
+/// what is scarce for one platform wait for what is plenty on another.
+pub fn place<K: Ord + Clone>(queue: &mut Queue<K>, fleet: &mut Fleet) -> Vec<Placed<K>> {
     let mut placed = Vec::new();
-    for want in in_turn(&problem.wants) {
-        if busy.iter().zip(&problem.agents).all(|(busy, agent)| *busy >= agent.capability.slots) {
-            break;
-        }
-        let best = (0..problem.agents.len())
-            .filter(|index| feasible::now(&problem.agents[*index], busy[*index], want).is_ok())
-            .min_by_key(|index| rank::key(&problem.agents[*index], busy[*index], want));
-        if let Some(index) = best {
-            busy[index] += 1;
-            placed.push((want.key.clone(), problem.agents[index].id.clone()));
-        }
+    // Room only shrinks here: a need that found no agent finds none later either.
+    let mut unmet = BTreeSet::new();
+    let mut lanes = queue.lanes_in_turn();
+    while !lanes.is_empty() {
+        lanes.retain(|lane| match queue.serve(lane, fleet, &mut unmet) {
+            Some(found) => {
+                fleet.take(&found.agent, &found.need.requirement);
+                placed.push(found);
+                true
+            }
+            None => false,
+        });
     }
     placed
 }
 
-/// Why no agent takes `want` now: every agent's reason, in order of their ids.
-pub fn explain<K>(problem: &Problem<'_, K>, want: &Want<'_, K>) -> Vec<(AgentId, Reason)> {
-    let reason = |agent: &Candidate<'_>| Some((agent.id.clone(), feasible::now(agent, agent.busy, want).err()?));
-    problem.agents.iter().filter_map(reason).collect()
-}
-
-/// Whether some agent of the fleet could take `want` if it had nothing else to do.
-pub fn is_possible<K>(problem: &Problem<'_, K>, want: &Want<'_, K>) -> bool {
-    problem.agents.iter().any(|agent| feasible::ever(agent, want).is_ok())
-}
-
-/// The wants of all projects in turn: the first of each, then the second of each…
-fn in_turn<'p, 'a, K>(wants: &'p [Want<'a, K>]) -> Vec<&'p Want<'a, K>> {
-    let mut queues: BTreeMap<&ProjectName, VecDeque<&Want<'a, K>>> = BTreeMap::new();
-    let mut order: Vec<&ProjectName> = Vec::new();
-    let mut seen: BTreeSet<&ProjectName> = BTreeSet::new();
-    for want in wants {
-        if seen.insert(want.project) {
-            order.push(want.project);
-        }
-        queues.entry(want.project).or_default().push_back(want);
-    }
-    let mut turned = Vec::with_capacity(wants.len());
-    while turned.len() < wants.len() {
-        turned.extend(order.iter().filter_map(|project| queues.get_mut(project)?.pop_front()));
-    }
-    turned
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,7 @@ pub fn unit(id: u32, step: &str, kind: &str, phase: UnitPhase) -> UnitView {
         phase,
         result: UnitResult::default(),
         log_bytes: 0,
+        way: None,
     }
 }
 
@@ -126,6 +127,7 @@ pub fn report(run: &RunView) -> Report {
         name: unit.name.clone(),
         kind: unit.kind.clone(),
         agent: unit.agent.clone(),
+        way: unit.way,
         attempt: unit.attempt,
         elapsed_ms: Some(3200),
         outcome: "succeeded".to_owned(),

@@ -3,7 +3,7 @@
 use crate::farm::{Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress, UnitResult},
-    capability::{Capability, Engine, Mode, Privileges, Served},
+    capability::{Capability, Engine, Mode, Privileges, Served, Way},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
@@ -11,6 +11,7 @@ use acre_model::{
         Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Plan, Push, Reports, ResolvedSource, Rules,
         Unit,
     },
+    run::UnitPhase,
     secret::Nonce,
     session::{AgentState, AttemptState, Intent},
     submission::Emulation,
@@ -31,6 +32,8 @@ pub(super) struct Farm {
     over: BTreeMap<String, (AgentId, AttemptState)>,
     /// Runs that ended, with how.
     pub(super) ended: Vec<(String, String)>,
+    /// What was asked for.
+    said: Vec<String>,
 }
 
 fn digest() -> Digest {
@@ -61,6 +64,15 @@ impl Farm {
                 self.now += millis.parse::<u64>().unwrap();
                 self.event(Event::Tick);
             }
+            ["pass", millis] => self.pass(millis.parse().unwrap()),
+            ["explain", run] => {
+                let view = self.state.explain(&self.runs[run], self.now().mono).unwrap();
+                let why = view.units.iter().filter_map(|unit| match &unit.phase {
+                    UnitPhase::Queued(reasons) => Some(format!("{}: {}", unit.step, reasons.join("; "))),
+                    _ => None,
+                });
+                self.said.extend(why);
+            }
             ["cancel", run] => self.event(Event::CancelRequested { run: self.runs[run].clone() }),
             ["drain", name] => self.event(Event::DrainRequested { agent: name.parse().unwrap(), draining: true }),
             ["compiled", run] => {
@@ -79,6 +91,18 @@ impl Farm {
             }
             ["restart"] => self.restart(),
             _ => panic!("unknown command {:?}", lines[0]),
+        }
+    }
+
+    /// Time passes while agents are heard.
+    fn pass(&mut self, millis: u64) {
+        let until = self.now + millis;
+        while self.now < until {
+            self.now = until.min(self.now + 5000);
+            for (agent, session) in self.sessions.clone() {
+                self.event(Event::AgentHeard { agent, session });
+            }
+            self.event(Event::Tick);
         }
     }
 
@@ -113,15 +137,17 @@ impl Farm {
         self.runs.insert(name.to_owned(), id.clone());
         let is_fetched = options.contains(&"fetched");
         let plan = if is_fetched { plan(&["source source"], false) } else { plan(units, false) };
+        let emulation = options.iter().find_map(|option| option.strip_prefix("emulation="));
+        let project = options.iter().find_map(|option| option.strip_prefix("project="));
         let timeout = options.iter().find_map(|option| option.strip_prefix("timeout=")).map(|t| t.parse().unwrap());
         self.event(Event::Submitted(NewRun {
             id,
-            project: ProjectName::default(),
+            project: project.map_or_else(ProjectName::default, |project| project.parse().unwrap()),
             submission: digest(),
             source_shown: "/src".to_owned(),
             task_shown: "acb.yaml".to_owned(),
             pool: PoolName::default(),
-            emulation: Emulation::default(),
+            emulation: emulation.map_or_else(Emulation::default, |policy| policy.parse().unwrap()),
             timeout_ms: timeout,
             nonce: Nonce::default(),
             resolved: None,
@@ -224,6 +250,9 @@ impl Farm {
         for (name, how) in std::mem::take(&mut self.ended) {
             writeln!(text, "{name} ended: {how}").unwrap();
         }
+        for line in std::mem::take(&mut self.said) {
+            writeln!(text, "{line}").unwrap();
+        }
         for run in self.state.runs.values() {
             let status = self.state.view(&run.record.id).unwrap().status;
             let units = run.plan.units.iter().zip(&run.record.units);
@@ -257,8 +286,11 @@ fn shown(unit: &Unit, record: &crate::farm::UnitRecord) -> String {
     let state = match &record.state {
         UnitState::Waiting => "waiting".to_owned(),
         UnitState::Ready => "ready".to_owned(),
-        UnitState::Active { agent, started_at: None, .. } => format!("assigned {agent}#{}", record.attempts),
-        UnitState::Active { agent, .. } => format!("running {agent}#{}", record.attempts),
+        UnitState::Active { agent, started_at, .. } => {
+            let word = if started_at.is_none() { "assigned" } else { "running" };
+            let way = record.way.filter(|way| *way != Way::Native).map(|way| format!(" {way}")).unwrap_or_default();
+            format!("{word} {agent}#{}{way}", record.attempts)
+        }
         UnitState::Ended { outcome: Outcome::Succeeded, result, .. } => match &result.afterwards {
             Some(afterwards) => format!("ok ({afterwards})"),
             None => "ok".to_owned(),
@@ -275,30 +307,38 @@ fn shown(unit: &Unit, record: &crate::farm::UnitRecord) -> String {
 fn capability(options: &[&str]) -> Capability {
     let option = |name: &str| options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
     let platforms = option("platform").unwrap_or("linux/amd64").split(',');
-    let served = platforms.map(|platform| Served { platform: platform.parse().unwrap(), mode: Mode::Native });
+    let emulated = option("emulates").into_iter().flat_map(|platforms| platforms.split(','));
+    let served =
+        platforms.map(|platform| (platform, Mode::Native)).chain(emulated.map(|platform| (platform, Mode::Emulated)));
+    let served = served.map(|(platform, mode)| Served { platform: platform.parse().unwrap(), mode });
     let slots = option("slots").map_or(2, |slots| slots.parse().unwrap());
     Capability {
         platforms: served.collect(),
-        pool: PoolName::default(),
+        pool: option("pool").map_or_else(PoolName::default, |pool| pool.parse().unwrap()),
         slots,
-        cpus: slots,
-        memory: 1 << 30,
+        cpus: option("cpus").map_or(slots, |cpus| cpus.parse().unwrap()),
+        memory: option("memory").map_or(1 << 30, |gib| gib.parse::<u64>().unwrap() << 30),
         engine: if options.contains(&"down") {
             Engine::Down("does not answer".to_owned())
         } else {
-            Engine::Ready { name: "simulated".into(), version: "1".into(), buildkit: true, containerd_store: false }
+            Engine::Ready {
+                name: "simulated".into(),
+                version: "1".into(),
+                buildkit: !options.contains(&"classic"),
+                containerd_store: false,
+            }
         },
         version: "0.1.0".to_owned(),
         allows: Privileges { privileged: options.contains(&"privileged"), engine_socket: options.contains(&"socket") },
         labels: Default::default(),
-        disk_free: 1 << 40,
+        disk_free: option("disk").map_or(1 << 40, |gib| gib.parse::<u64>().unwrap() << 30),
         windows: None,
     }
 }
 
 /// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
-/// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket]`, of a build `[uses=SOURCE]`; `fetched`: the
-/// source unit comes first.
+/// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket] [cpus=N] [memory=GIB]`, of a build `[uses=SOURCE]
+/// [cross]`; `fetched`: the source unit comes first.
 pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
     let mut plan = Plan::default();
     let source = fetched.then_some("source source");
@@ -354,10 +394,12 @@ fn add_unit(plan: &mut Plan, line: &str) {
         plan.groups.push(Group { platform, units: Vec::new(), network: false, cross: false, takes: Vec::new() });
     }
     plan.groups[group.index()].units.push(id);
+    plan.groups[group.index()].cross |= words.contains(&"cross");
 }
 
 fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
     let name = words[0];
+    let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     match kind {
         "source" => {
             let repository = "https://h.example/r.git".into();
@@ -379,6 +421,8 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
             detach: words.contains(&"detach"),
             privileged: words.contains(&"privileged"),
             engine_socket: words.contains(&"socket"),
+            nano_cpus: option("cpus").map(|cpus| cpus.parse::<i64>().unwrap() * 1_000_000_000),
+            memory: option("memory").map(|gib| gib.parse::<u64>().unwrap() << 30),
             ..Cmd::default()
         }),
         other => panic!("unknown kind {other}"),
@@ -386,8 +430,10 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
 }
 
 impl Farm {
-    /// Whether every group is where the state says that it is placed or not.
+    /// Whether every group is where the state says that it is placed or not, and the index says the same as one that is
+    /// made anew.
     pub(super) fn check(&self) {
+        assert!(self.state.index.agrees(&self.state.indexed_anew(self.now()).index), "the index is behind");
         for run in self.state.runs.values() {
             for (index, unit) in run.plan.units.iter().enumerate() {
                 let record = &run.record.units[index];
