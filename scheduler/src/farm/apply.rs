@@ -289,7 +289,7 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
         }
     }
     for run in state.runs.values_mut() {
-        if run.due.is_some_and(|due| due <= now.mono) && !run.record.state.is_ending() {
+        if run.due.is_some_and(|due| due <= now.mono) && run.record.state.goes_on() {
             let limit = acre_model::duration::show(run.record.timeout_ms.unwrap_or_default());
             run.conclude(RunStatus::Timeout, Some(format!("the run took longer than {limit}")));
             effects.changed.insert(run.record.id.clone());

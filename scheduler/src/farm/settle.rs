@@ -1,8 +1,10 @@
 //! What follows from a change: units become ready, groups are placed and closed, runs end.
 
 use super::{
-    Effects, GroupState, Now, Run, RunState, State, UnitState, report,
-    run::{Hopeless, UnitRecord},
+    Effects, GroupState, Now, Run, RunState, State, UnitState,
+    partial::is_partial,
+    report,
+    run::{Hopeless, Rest, UnitRecord},
     view,
 };
 use crate::placement::{self, Candidate, Problem, Want};
@@ -70,15 +72,22 @@ fn conclude_on_failure(run: &mut Run) {
     };
     let place = if unit.line > 0 { format!(" (line {})", unit.line) } else { String::new() };
     let error = format!("step `{}`{place} on {}: {outcome}", unit.step, unit.platform);
-    run.conclude(status, Some(error));
+    let rest = if status == RunStatus::Canceled { Rest::Stopped } else { Rest::Partial };
+    run.conclude_but(rest, status, Some(error));
 }
 
-/// In a run that ends, only `always` units are still to come.
+/// In a run that ends, only what is spared is still to come, unless it waits for what is skipped in its turn.
 // Waiting | Ready => Ended
 fn skip_rest(run: &mut Run, now: Now) {
-    for (unit, record) in run.plan.units.iter().zip(&mut run.record.units) {
-        if !unit.rules.always && matches!(record.state, UnitState::Waiting | UnitState::Ready) {
-            record.state = ended_without_work(now, Outcome::Skipped(Skip::RunEnded));
+    let spared = run.spared();
+    let mut has_skipped = true;
+    while std::mem::take(&mut has_skipped) {
+        for (index, spared) in spared.iter().enumerate() {
+            let is_to_come = matches!(run.record.units[index].state, UnitState::Waiting | UnitState::Ready);
+            if is_to_come && (!spared || run.is_cut_off(&run.plan.units[index])) {
+                run.record.units[index].state = ended_without_work(now, Outcome::Skipped(Skip::RunEnded));
+                has_skipped = true;
+            }
         }
     }
 }
@@ -117,7 +126,7 @@ fn make_ready(run: &mut Run, now: Now) {
 }
 
 fn may_start(run: &Run, unit: &Unit, through: &mut Vec<Option<bool>>) -> bool {
-    let is_teardown = run.record.state.is_ending() && unit.rules.always;
+    let is_teardown = run.record.state.is_ending() && (unit.rules.always || is_partial(unit));
     unit.after
         .iter()
         .all(|before| is_through(run, *before, through) || (is_teardown && run.record.units[before.index()].is_ended()))
@@ -220,7 +229,9 @@ pub(super) fn problem<'a>(state: &'a State, busy: &BTreeMap<AgentId, u32>) -> Pr
 
 /// What a group needs.
 pub(super) fn want(run: &Run, group: GroupId) -> Want<'_, (RunId, GroupId)> {
-    let needs_platform = |unit: UnitId| !matches!(run.plan.units[unit.index()].action, Action::Source(_));
+    // A fetched source and an index execute nothing of their platform.
+    let needs_platform =
+        |unit: UnitId| !matches!(run.plan.units[unit.index()].action, Action::Source(_) | Action::Index(_));
     let platform = run.units_of(group).any(needs_platform).then(|| run.plan.groups[group.index()].platform.clone());
     Want {
         key: (run.record.id.clone(), group),

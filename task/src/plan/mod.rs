@@ -18,7 +18,7 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-    plan::{Build, Context, Dependency, Plan},
+    plan::{Action, Build, Context, Dependency, Plan},
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
@@ -31,6 +31,15 @@ pub fn for_people(mut plan: Plan) -> Plan {
     let files = plan.volumes.iter_mut().flat_map(|volume| volume.files.iter_mut().map(|(_, content)| content));
     texts.chain(files).for_each(|text| *text = crate::tokens::for_people(text, &nonce));
     plan
+}
+
+/// Lets every index be published with the platforms that succeeded, if others fail.
+pub fn allow_partial(plan: &mut Plan) {
+    for unit in &mut plan.units {
+        if let Action::Index(index) = &mut unit.action {
+            index.allow_partial = true;
+        }
+    }
 }
 
 /// Most units of a plan.
@@ -115,7 +124,7 @@ fn contexts(
         let bytes = dockerfile_bytes(build, &context, input, step, faults);
         for unit in units.iter_mut().filter(|unit| unit.step == step.id) {
             let platform = unit.platform.clone();
-            if let acre_model::plan::Action::Build(own) = &mut unit.action {
+            if let Action::Build(own) = &mut unit.action {
                 own.context = context.clone();
                 left = left.saturating_sub(bytes.as_ref().map_or(0, Vec::len));
                 if left == 0 {
