@@ -15,6 +15,7 @@ mod mask;
 mod networks;
 mod parts;
 mod reaper;
+mod registry;
 mod roster;
 mod sandbox;
 mod serve;

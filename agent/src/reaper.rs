@@ -1,6 +1,6 @@
 //! What a crash left on the engine: everything that carries this agent's labels and belongs to no wanted group.
 
-use crate::{attempt::Works, engine::Labels, labels};
+use crate::{attempt::Works, engine::Labels, labels, sandbox};
 use acre_model::session::GroupKey;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -9,9 +9,9 @@ const RETRY_MS: u64 = 1_000;
 
 /// Removes what no wanted group owns. Tries until the engine has answered.
 pub(crate) async fn reap(works: &Works, agent: Labels, wanted: BTreeSet<GroupKey>) {
-    let wanted: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
+    let names: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
     loop {
-        match remove_unwanted(works, &agent, &wanted).await {
+        match remove_unwanted(works, &agent, (&wanted, &names)).await {
             Ok(0) => return,
             Ok(groups) => return tracing::info!(groups, "removed what an earlier process left"),
             Err(why) => tracing::debug!(%why, "cannot look for leavings yet"),
@@ -23,7 +23,7 @@ pub(crate) async fn reap(works: &Works, agent: Labels, wanted: BTreeSet<GroupKey
 async fn remove_unwanted(
     works: &Works,
     agent: &Labels,
-    wanted: &BTreeSet<String>,
+    (keys, wanted): (&BTreeSet<GroupKey>, &BTreeSet<String>),
 ) -> Result<usize, crate::engine::EngineError> {
     let runtime = &works.parts.runtime;
     let found = runtime.find_labels(agent).await?;
@@ -34,6 +34,7 @@ async fn remove_unwanted(
         labels.insert(labels::GROUP.to_owned(), (*group).clone());
         runtime.remove_labeled(&labels).await?;
     }
+    sandbox::take_unwanted(&**runtime, &works.config.data, keys).await?;
     works.networks.take_stock(agent, wanted).await?;
     Ok(unwanted.len())
 }

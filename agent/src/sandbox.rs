@@ -1,7 +1,9 @@
 //! A group's sandbox on the engine: its workspace, its home, its network, and the images its builds have left.
 
+mod names;
 mod secrets;
 
+pub(crate) use names::{of_built, take_unwanted};
 pub(crate) use secrets::docker_config;
 
 use crate::{
@@ -132,6 +134,13 @@ impl Sandbox {
         self.images.lock().unwrap_or_else(PoisonError::into_inner).get(&full).copied()
     }
 
+    /// The images that the group has for a platform, by their names, in the names' order.
+    pub(crate) fn images_for(&self, platform: &Platform) -> Vec<(Reference, Digest)> {
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = images.iter().filter(|((_, of), _)| of == platform);
+        own.map(|((name, _), image)| (name.clone(), *image)).collect()
+    }
+
     /// The trees that source units of the plan have fetched so far.
     pub(crate) fn set_fetched(&self, trees: Vec<(UnitId, Digest)>) {
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner).extend(trees);
@@ -245,6 +254,10 @@ impl Sandbox {
         own.retain(|key, _| key != labels::RUN);
         while let Err(why) = self.works.parts.runtime.remove_labeled(&own).await {
             tracing::warn!(sandbox = self.spec.name, %why, "cannot be removed yet");
+            tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+        }
+        while let Err(why) = self.take_names().await {
+            tracing::warn!(sandbox = self.spec.name, %why, "its names cannot be taken from images yet");
             tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
         }
         while let Err(why) = self.works.networks.give_back(&self.agent, &self.key).await {

@@ -1,7 +1,7 @@
 //! Putting the agent together, and working until it is told to stop.
 
 use crate::{
-    attempt::{self, Traffic, Works},
+    attempt::{self, Names, Traffic, Works},
     capability::{self, Watcher},
     config::Config,
     contact::Contact,
@@ -71,7 +71,7 @@ pub async fn run(
         contact: contact.clone(),
         networks,
         traffic: Traffic::default(),
-        names: tokio::sync::Mutex::default(),
+        names: Names::default(),
     });
     let (roster, handle) = Roster::new(works.clone());
     tasks.spawn("roster", roster.run());

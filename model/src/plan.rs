@@ -266,6 +266,9 @@ pub struct Build {
     pub cache_to: Vec<String>,
     /// What the Dockerfile builds on; `None` where it cannot be read before the build.
     pub dependencies: Option<Vec<Dependency>>,
+    /// The step builds for other platforms, too. An engine keeps one image under a name: that of its own platform.
+    #[serde(default)]
+    pub one_of_several: bool,
 }
 
 /// An image that a Dockerfile names.

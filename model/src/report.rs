@@ -31,7 +31,7 @@ pub struct Report {
     /// Where its source came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<Git>,
-    /// The images it built, by step and platform.
+    /// The images it built, by step and platform; those of an index below it.
     pub images: Vec<Image>,
     /// Its units.
     pub units: Vec<UnitReport>,
@@ -99,6 +99,15 @@ pub struct Image {
     /// The commit of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<Git>,
+    /// Of a child of an index: the agent that built it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// Of a child of an index: how its platform was served there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
+    /// Of an index: the image of each platform, as far as it was built.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Image>,
 }
 
 /// An image by its parts.

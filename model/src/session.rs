@@ -152,7 +152,7 @@ pub struct UnitSpec {
     pub reports: Reports,
     /// Globs of files it leaves that are kept with the run.
     pub artifacts: Vec<String>,
-    /// Of an index: the images that it names, as far as they were pushed.
+    /// Of an index: the images that it should name, in plan order.
     pub children: Vec<Child>,
     /// Its workspace, once it has succeeded, is wanted as a tree by a group elsewhere.
     pub hands_over: bool,
@@ -163,8 +163,8 @@ pub struct UnitSpec {
 pub struct Child {
     /// Which platform.
     pub platform: Platform,
-    /// Of its manifest.
-    pub digest: Digest,
+    /// Of its manifest; `None`: it was not pushed.
+    pub digest: Option<Digest>,
 }
 
 impl From<&Unit> for UnitSpec {

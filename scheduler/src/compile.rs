@@ -125,8 +125,11 @@ fn compile_with(
         has_tree: files.root.is_some(),
         source: fetch.as_ref(),
     };
-    let compiled = acre_task::compile(&input)?;
-    Ok(Compiled { plan: compiled.plan, task_shown: task.name })
+    let mut plan = acre_task::compile(&input)?.plan;
+    if submission.allow_partial {
+        acre_task::plan::allow_partial(&mut plan);
+    }
+    Ok(Compiled { plan, task_shown: task.name })
 }
 
 /// The repository of a source, without its secrets.

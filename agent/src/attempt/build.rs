@@ -1,6 +1,9 @@
 //! Build units: files and Dockerfile are found, the engine's builder builds.
 
-use super::{Done, Failure, Job};
+use super::{
+    Done, Failure, Job,
+    naming::{Bases, Naming},
+};
 use crate::{
     engine::{BuildRequest, DockerfileText, EngineError, Said},
     logs::Spool,
@@ -35,8 +38,9 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
     let dockerfile = dockerfile(&files, build, &folder).await?;
     job.notice("Successfully scanned dependencies")?;
     let text = build.dependencies.is_none().then(|| String::from_utf8_lossy(&dockerfile.text).into_owned());
+    let naming = Naming::of(job, build).await?;
     let request = BuildRequest {
-        build: build.clone(),
+        build: Build { tags: naming.exported.clone(), ..build.clone() },
         platform: job.attempt.unit.platform.clone(),
         context: Arc::new(files.below(&folder)),
         dockerfile,
@@ -46,11 +50,15 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
     job.works.contact.fresh().await;
     job.started()?;
     job.notice(&format!("Launching container with name: {step}"))?;
+    let bases = Bases::lend(job, build).await?;
     let built = listening(job, |say| {
         let (builder, request) = (&job.works.parts.builder, &request);
         async move { builder.build(request, &say).await }
     });
-    let built = built.await??;
+    let built = built.await;
+    bases.give_back().await?;
+    let built = built??;
+    naming.give(job, built.image).await?;
     job.notice(&format!("Successfully executed container: {step}"))?;
     job.notice(&format!("Populating digests for step ID: {step}..."))?;
     job.notice(&format!("Successfully populated digests for step ID: {step}"))?;

@@ -7,13 +7,17 @@ mod collect;
 mod coverage;
 mod detached;
 mod files;
+mod index;
 mod junit;
+mod names;
+mod naming;
 mod permit;
 mod push;
 mod traffic;
 mod tries;
 
 pub(crate) use artifacts::forget_unfinished;
+pub(crate) use names::Names;
 pub(crate) use traffic::Traffic;
 
 use crate::{
@@ -58,8 +62,8 @@ pub(crate) struct Works {
     pub(crate) networks: Networks,
     /// Containers on their way in and out.
     pub(crate) traffic: Traffic,
-    /// Held while a name on the engine is moved and used: two runs may give one name to different images.
-    pub names: tokio::sync::Mutex<()>,
+    /// Names on the engine.
+    pub(crate) names: Names,
 }
 
 /// An attempt to carry out.
@@ -297,11 +301,7 @@ impl Job {
             Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
             // A container does not end because nobody waits for it: the step sees to its own end.
             Action::Cmd(cmd) => cmd::run(self, cmd, try_number, deadline).await,
-            Action::Index(_) => Err(Outcome::Failed {
-                exit_code: None,
-                message: "this agent cannot make image indexes; run the step on one platform".to_owned(),
-            }
-            .into()),
+            Action::Index(index) => self.unless_interrupted(deadline, index::run(self, index)).await?,
         }
     }
 }

@@ -317,6 +317,10 @@ pub trait Runtime: Send + Sync + 'static {
     /// Gives an image a further name.
     fn tag<'a>(&'a self, id: &'a str, reference: &'a Reference) -> Asked<'a, ()>;
 
+    /// Takes a name from its image; an image that has no other, and that no container has, goes with it. A name that
+    /// nothing has is taken.
+    fn untag<'a>(&'a self, name: &'a Reference) -> Asked<'a, ()>;
+
     /// Pushes an image to its registry; the digest is that of the manifest the registry now has.
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest>;
 

@@ -1,14 +1,14 @@
 //! Source files on this agent: trees of the farm for workspaces and builds, addresses into trees.
 
-mod error;
+pub(crate) mod error;
 mod git;
 mod oci;
-mod reach;
+pub(crate) mod reach;
 #[cfg(test)]
-mod served;
+pub(crate) mod served;
 mod tar;
 mod unit;
-mod web;
+pub(crate) mod web;
 
 pub(crate) use unit::{forget_unfinished, run};
 

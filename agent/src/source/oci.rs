@@ -1,25 +1,23 @@
 //! An OCI artifact → a tree: the layers of its manifest, one over the other (OCI distribution specification, "Pulling
 //! manifests" and "Pulling blobs"; OCI image specification, "Image Manifest").
 //!
-//! Written against [`Web`] rather than with a client of registries, so that registries, too, are only asked where sources
-//! may be fetched from, and what they send is limited.
+//! What registries send is limited, and they are only asked where sources may be fetched from ([`crate::registry`]).
 
 use super::{
     error::Unfetched,
-    reach::Zone,
-    tar::{PACKED, basic, blocking, content, limits},
-    web::{Web, shown},
+    tar::{PACKED, blocking, content, limits},
+    web::Web,
 };
-use crate::engine::{Login, Logins};
+use crate::{
+    engine::Logins,
+    registry::{Actions, Repository, Request},
+};
 use acre_model::{digest::Digest, reference::Reference, text::clip};
 use acre_tree::{
     Cache,
     tar::{Policy, Unpacking, Untarred, is_packed},
 };
-use reqwest::{
-    Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
-};
+use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -61,13 +59,6 @@ struct Layer {
     annotations: BTreeMap<String, String>,
 }
 
-/// A token of a registry's token service; which of the two names it has differs.
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
-}
-
 /// Fetches an artifact. `folder` is where its layers lie meanwhile.
 pub(super) async fn fetch(
     web: &Web,
@@ -76,7 +67,7 @@ pub(super) async fn fetch(
     cache: &Arc<Cache>,
     folder: &Path,
 ) -> Result<(Untarred, Digest), Unfetched> {
-    let mut registry = Registry::of(web, reference, logins)?;
+    let mut registry = Registry::of(web, reference, logins).await?;
     let (manifest, digest) = registry.manifest().await?;
     let layers = layers(&manifest, reference)?;
     let (mut held, mut packed) = (Vec::with_capacity(layers.len()), 0);
@@ -138,23 +129,16 @@ fn looks_like_archive(file: &mut File) -> Result<bool, Unfetched> {
     Ok(is_packed(&begin) || begin.get(257..262) == Some(b"ustar"))
 }
 
-/// One repository of a registry, and what it wants to see before it gives anything.
+/// The repository of an artifact.
 struct Registry<'a> {
     web: &'a Web,
     reference: &'a Reference,
-    base: Url,
-    login: Option<&'a Login>,
-    authorization: Option<HeaderValue>,
+    repository: Repository<'a>,
 }
 
 impl<'a> Registry<'a> {
-    fn of(web: &'a Web, reference: &'a Reference, logins: &'a Logins) -> Result<Self, Unfetched> {
-        let name = reference.registry().unwrap_or("docker.io");
-        let host = if name == "docker.io" { "registry-1.docker.io" } else { name };
-        let scheme = if is_this_machine(host) { "http" } else { "https" };
-        let base = Url::parse(&format!("{scheme}://{host}/v2/{}/", reference.full_repository()));
-        let base = base.map_err(|why| Unfetched::Refused(format!("{reference}: {why}")))?;
-        Ok(Self { web, reference, base, login: logins.get(name), authorization: None })
+    async fn of(web: &'a Web, reference: &'a Reference, logins: &'a Logins) -> Result<Self, Unfetched> {
+        Ok(Self { web, reference, repository: Repository::open(web, reference, logins, Actions::Pull).await? })
     }
 
     async fn manifest(&mut self) -> Result<(Vec<u8>, Digest), Unfetched> {
@@ -185,120 +169,28 @@ impl<'a> Registry<'a> {
         Ok((file.into_std().await, size))
     }
 
-    /// Asks, and asks again with what the registry wants to see.
     async fn get(&mut self, path: &str, accept: &'static str) -> Result<Response, Unfetched> {
-        let url = self.base.join(path).map_err(|why| self.unfit(why.to_string()))?;
-        let (mut response, zone) = self.ask(&url, accept).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.authorization.is_none() {
-            self.authorization = self.authorize(response.headers(), zone).await?;
-            (response, _) = self.ask(&url, accept).await?;
-        }
+        let response = self.repository.ask(&Request::get(path, accept)).await?;
+        let refusal = if self.repository.has_login() {
+            "refuses the login that the run has"
+        } else {
+            "wants a login, and the run has none for it"
+        };
         match response.status() {
             StatusCode::OK => Ok(response),
-            StatusCode::NOT_FOUND => Err(Unfetched::NotFound(self.answered("has no such artifact", response.status()))),
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) if self.login.is_some() => {
-                Err(Unfetched::NotFound(self.answered("refuses the login that the run has", status)))
+            status @ StatusCode::NOT_FOUND => {
+                Err(Unfetched::NotFound(self.repository.answered("has no such artifact", status)))
             }
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                Err(Unfetched::NotFound(self.answered("wants a login, and the run has none for it", status)))
+                Err(Unfetched::NotFound(self.repository.answered(refusal, status)))
             }
-            status => Err(Unfetched::Away(self.answered("failed", status))),
+            status => Err(Unfetched::Away(self.repository.answered("failed", status))),
         }
-    }
-
-    async fn ask(&self, url: &Url, accept: &'static str) -> Result<(Response, Zone), Unfetched> {
-        let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-        headers.extend(self.authorization.clone().map(|value| (AUTHORIZATION, value)));
-        let (response, place) = self.web.get(url, &headers, None).await?;
-        Ok((response, place.zone))
-    }
-
-    /// What the challenges of a registry ask to be shown (RFC 7235; distribution's "Token Authentication Specification").
-    async fn authorize(&self, headers: &HeaderMap, zone: Zone) -> Result<Option<HeaderValue>, Unfetched> {
-        let login = self.login.map(|login| basic(&format!("{}:{}", login.username, login.secret))).transpose()?;
-        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        for challenge in challenges {
-            match challenge.split_once(' ') {
-                Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    return self.token(&parameters(rest), login, zone).await.map(Some);
-                }
-                Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => return Ok(login),
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    async fn token(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        login: Option<HeaderValue>,
-        zone: Zone,
-    ) -> Result<HeaderValue, Unfetched> {
-        let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
-        let mut realm = realm.ok_or_else(|| self.unfit("its registry names no place for tokens".to_owned()))?;
-        if !is_of_registry(realm.host_str().unwrap_or_default(), self.base.host_str().unwrap_or_default()) {
-            let why = format!("its registry sends for tokens to another place, {}, where no login goes", shown(&realm));
-            return Err(Unfetched::Refused(format!("{}: {why}", self.reference)));
-        }
-        let scope = format!("repository:{}:pull", self.reference.full_repository());
-        realm.query_pairs_mut().append_pair("scope", &scope);
-        if let Some(service) = parameters.get("service") {
-            realm.query_pairs_mut().append_pair("service", service);
-        }
-        let headers = HeaderMap::from_iter(login.map(|login| (AUTHORIZATION, login)));
-        let (response, _) = self.web.get(&realm, &headers, Some(zone)).await?;
-        if !response.status().is_success() {
-            return Err(Unfetched::NotFound(self.answered("gives no token", response.status())));
-        }
-        let mut answer = Vec::new();
-        self.web.save(response, MANIFEST, &mut answer, |_| {}).await?;
-        let token: Option<Token> = serde_json::from_slice(&answer).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
-        let value = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        let mut value = value.ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))?;
-        value.set_sensitive(true);
-        Ok(value)
     }
 
     fn unfit(&self, why: String) -> Unfetched {
         Unfetched::Unfit(format!("{}: {why}", self.reference))
     }
-
-    fn answered(&self, what: &str, status: StatusCode) -> String {
-        format!("{}: registry {} {what}: {status}", self.reference, self.reference.registry_or_hub())
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether a token service is its registry's: the same host, or one of the same domain.
-fn is_of_registry(realm: &str, registry: &str) -> bool {
-    fn domain(host: &str) -> Option<&str> {
-        let is_address = host.parse::<std::net::IpAddr>().is_ok();
-        host.split_once('.').map(|(_, domain)| domain).filter(|domain| !is_address && domain.contains('.'))
-    }
-    let above = domain(registry);
-    realm == registry || above.is_some() && (above == Some(realm) || above == domain(realm))
-}
-
-/// `key="value"` pairs of a challenge.
-fn parameters(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut rest = text;
-    while let Some((key, after)) = rest.split_once('=') {
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => after.split_once(',').unwrap_or((after, "")),
-        };
-        let key = key.trim_matches([',', ' ']).to_ascii_lowercase();
-        found.insert(key, value.to_owned());
-        rest = after;
-    }
-    found
 }
 
 #[cfg(test)]
@@ -307,6 +199,7 @@ mod tests {
         super::served::{Served, response},
         *,
     };
+    use crate::engine::Login;
     use acre_model::tree::Node;
     use tempfile::TempDir;
 
@@ -463,23 +356,5 @@ mod tests {
         assert!(why.contains("ADDRESS/a/b:2: registry ADDRESS has no such artifact: 404 Not Found"), "{why}");
         let why = fetched(artifact(), &format!("a/b@sha256:{}", "0".repeat(64)), None).await.unwrap_err();
         assert!(why.contains("its manifest has the digest"), "{why}");
-    }
-
-    #[test]
-    fn a_token_service_is_its_registrys() {
-        let table = [
-            ("auth.docker.io", "registry-1.docker.io", true),
-            ("h.example", "h.example", true),
-            ("gitlab.example.com", "registry.gitlab.example.com", true),
-            ("gitlab.com", "registry.gitlab.com", true),
-            ("auth.r.example", "index.r.example", true),
-            ("a.example", "b.example", false),
-            ("com", "h.com", false),
-            ("10.0.0.2", "10.0.0.1", false),
-            ("127.0.0.1", "127.0.0.1", true),
-        ];
-        for (realm, registry, is_its_own) in table {
-            assert_eq!(is_of_registry(realm, registry), is_its_own, "{realm} {registry}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How public a machine is, the least so first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     /// The agent's own.
     Machine,
     /// Of its network (RFC 1918, RFC 4193, RFC 6598).

@@ -8,31 +8,31 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 /// Path (without its query), status, further headers, body.
-pub(super) type Page = (&'static str, &'static str, &'static str, Vec<u8>);
+pub(crate) type Page = (&'static str, &'static str, &'static str, Vec<u8>);
 
 /// From the head of a request, and the server's own address, to the bytes of the answer.
 type Answer = dyn Fn(&str, &str) -> Vec<u8> + Send + Sync;
 
 /// A server on this machine, for as long as it lives.
-pub(super) struct Served {
-    pub(super) address: String,
+pub(crate) struct Served {
+    pub(crate) address: String,
     heard: Arc<Mutex<String>>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Served {
-    pub(super) async fn with(pages: impl IntoIterator<Item = Page>) -> Self {
+    pub(crate) async fn with(pages: impl IntoIterator<Item = Page>) -> Self {
         let pages = pages.into_iter().collect();
         Self::answering(move |request, _| page(&pages, request)).await
     }
 
     /// Takes connections and says nothing.
-    pub(super) async fn silent() -> Self {
+    pub(crate) async fn silent() -> Self {
         Self::start(None).await
     }
 
     /// Answers each request (its head, lower case but for values, and the server's own address) with these bytes.
-    pub(super) async fn answering(answer: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn answering(answer: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::start(Some(Arc::new(answer))).await
     }
 
@@ -52,12 +52,12 @@ impl Served {
         Self { address, heard, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The heads of all requests.
-    pub(super) fn heard(&self) -> String {
+    pub(crate) fn heard(&self) -> String {
         self.heard.lock().unwrap().clone()
     }
 }
@@ -83,7 +83,7 @@ fn page(pages: &Vec<Page>, head: &str) -> Vec<u8> {
 }
 
 /// An answer as it goes over the wire.
-pub(super) fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()

@@ -8,7 +8,7 @@ use super::{
 use acre_model::text::clip;
 use futures::StreamExt as _;
 use reqwest::{
-    Client, Response, StatusCode, Url,
+    Client, Method, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, LOCATION},
     redirect::Policy,
 };
@@ -35,12 +35,12 @@ pub(crate) struct Web {
 
 /// Where an address leads.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The address itself, without user and password.
-    pub(super) url: Url,
+    pub(crate) url: Url,
     /// Where its host is.
-    pub(super) addresses: Vec<SocketAddr>,
-    pub(super) zone: Zone,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) zone: Zone,
 }
 
 impl Web {
@@ -51,14 +51,14 @@ impl Web {
 
     /// The same that waits no longer than this.
     #[cfg(test)]
-    pub(super) fn impatient(patience: Duration) -> Self {
+    pub(crate) fn impatient(patience: Duration) -> Self {
         Self { plain: Vec::new(), patience: Some(patience) }
     }
 
     /// Asks for what is at an address, redirects followed; an answer that is not 200 is the caller's to judge. Headers are
     /// sent to the address itself, and of what it leads to only to the same host.
     /// `from` is the zone of what led to it.
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         url: &Url,
         headers: &HeaderMap,
@@ -78,14 +78,14 @@ impl Web {
     }
 
     /// Where an address is, if it may be asked.
-    pub(super) async fn place(&self, url: &Url, from: Option<Zone>) -> Result<Place, Unfetched> {
+    pub(crate) async fn place(&self, url: &Url, from: Option<Zone>) -> Result<Place, Unfetched> {
         let refused = |why: String| Unfetched::Refused(format!("{}: {why}", shown(url)));
         let host = url.host_str().zip(url.port_or_known_default());
         let (host, port) = host.ok_or_else(|| refused("it has no host that can be asked".to_owned()))?;
         let (addresses, zone) = self.look_up(&shown(url), host, port, from).await?;
         match url.scheme() {
             "https" => {}
-            "http" if zone == Zone::Machine || self.plain.iter().any(|allowed| allowed == host) => {}
+            "http" if zone == Zone::Machine || self.is_plain(host) => {}
             "http" => return Err(refused("http:// is for this machine's own addresses; write https://".to_owned())),
             other => return Err(refused(format!("sources are not fetched by {}", clip(other)))),
         }
@@ -93,7 +93,7 @@ impl Web {
     }
 
     /// The addresses of a host, if it may be asked, and its zone. `what` is to be fetched, for messages.
-    pub(super) async fn look_up(
+    pub(crate) async fn look_up(
         &self,
         what: &str,
         host: &str,
@@ -118,12 +118,26 @@ impl Web {
         client.get(place.url.clone()).headers(headers).send().await.map_err(away)
     }
 
+    /// A line to the host of an address, which is looked up and judged once.
+    pub(crate) async fn line(&self, url: &Url) -> Result<Line<'_>, Unfetched> {
+        let place = self.place(url, None).await?;
+        let away = |why: reqwest::Error| Unfetched::Away(format!("{}: {}", shown(url), reason(&why)));
+        let host = place.url.host_str().unwrap_or_default();
+        let client = client(self.patience(), host, &place.addresses).map_err(away)?;
+        Ok(Line { web: self, zone: place.zone, client })
+    }
+
+    /// Whether a host may be asked without TLS although it is another machine.
+    pub(crate) fn is_plain(&self, host: &str) -> bool {
+        self.plain.iter().any(|allowed| allowed == host)
+    }
+
     fn patience(&self) -> Duration {
         self.patience.unwrap_or(PATIENCE)
     }
 
     /// Writes what an answer holds, of at most `limit` bytes; how many there were.
-    pub(super) async fn save(
+    pub(crate) async fn save(
         &self,
         response: Response,
         limit: u64,
@@ -153,6 +167,35 @@ impl Web {
         }
         to.flush().await.map_err(Unfetched::Disk)?;
         Ok(count)
+    }
+}
+
+/// Connections to one host that are used again.
+pub(crate) struct Line<'a> {
+    web: &'a Web,
+    /// Where the host is.
+    pub(crate) zone: Zone,
+    client: Client,
+}
+
+impl Line<'_> {
+    /// Makes a request. What is only read is read where the host sends on to, without what the host alone may see.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        mut headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Response, Unfetched> {
+        let away = |why: reqwest::Error| Unfetched::Away(format!("{}: {}", shown(url), reason(&why)));
+        let is_read = method == Method::GET;
+        let request = self.client.request(method, url.clone()).headers(headers.clone()).body(body);
+        let response = request.send().await.map_err(away)?;
+        let Some(to) = redirect(&response, url)?.filter(|_| is_read) else { return Ok(response) };
+        if to.origin() != url.origin() {
+            headers.remove(AUTHORIZATION);
+        }
+        self.web.get(&to, &headers, Some(self.zone)).await.map(|(response, _)| response)
     }
 }
 
@@ -187,7 +230,7 @@ fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Unfetched> {
 }
 
 /// An address without what may be a secret in it: user, password, query.
-pub(super) fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     clip(&format!("{}://{host}{port}{}", url.scheme(), url.path()))

@@ -72,7 +72,7 @@ impl Request {
     }
 
     fn new(source: Choice, task: TaskSource, dockerfile: Option<String>, shared: Shared) -> Self {
-        let Shared { registry, platform, timeout, pool, emulation } = shared;
+        let Shared { registry, platform, timeout, pool, emulation, allow_partial } = shared;
         let submission = Submission {
             source_shown: source.shown(),
             task,
@@ -81,6 +81,7 @@ impl Request {
             timeout_ms: timeout,
             pool,
             emulation,
+            allow_partial,
             ..Submission::default()
         };
         let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());

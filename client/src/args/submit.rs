@@ -20,9 +20,13 @@ pub struct Shared {
     /// Pool whose agents may take the run
     #[arg(long, value_name = "POOL", default_value = "default")]
     pub pool: PoolName,
-    /// When to emulate a platform that an engine does not run by itself: never, fallback or always
-    #[arg(long, value_name = "POLICY", default_value = "fallback")]
+    /// When to emulate a platform that an engine does not run by itself: never, fallback (no agent runs it natively, or
+    /// none that does is free within WAIT, 30s unless said), or always
+    #[arg(long, value_name = "never|fallback[:WAIT]|always", default_value = "fallback")]
     pub emulation: Emulation,
+    /// Publish an image of several platforms with those that succeeded, if others fail; the run fails all the same
+    #[arg(long)]
+    pub allow_partial: bool,
 }
 
 /// How a run that was handed in is followed.

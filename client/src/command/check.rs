@@ -95,5 +95,9 @@ pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn
         has_tree: request.source != Choice::None,
         source: None,
     };
-    compile(&input).map_err(|diagnostics| Error::Task(diagnostics.to_string()))
+    let mut compiled = compile(&input).map_err(|diagnostics| Error::Task(diagnostics.to_string()))?;
+    if request.submission.allow_partial {
+        plan::allow_partial(&mut compiled.plan);
+    }
+    Ok(compiled)
 }

@@ -1,6 +1,6 @@
 //! Units as they travel to agents (`agents.proto`, `UnitSpec`).
 
-use super::{Invalid, parsed};
+use super::{Invalid, parsed, parsed_or_none, shown};
 use crate::v1::{self, build, fetch, unit_spec};
 use acre_model::{
     ids::UnitId,
@@ -31,9 +31,10 @@ impl From<UnitSpec> for v1::UnitSpec {
             children,
             hands_over,
         } = unit;
-        let children = children
-            .into_iter()
-            .map(|Child { platform, digest }| v1::Child { platform: platform.to_string(), digest: digest.to_string() });
+        let children = children.into_iter().map(|Child { platform, digest }| v1::Child {
+            platform: platform.to_string(),
+            digest: shown(digest.as_ref()),
+        });
         let action = match action {
             Action::Source(fetch) => unit_spec::Action::Source(fetch.into()),
             Action::Build(build) => unit_spec::Action::Build(build.into()),
@@ -65,7 +66,7 @@ impl TryFrom<v1::UnitSpec> for UnitSpec {
             wire;
         let children = children.iter().map(|v1::Child { platform, digest }| {
             let platform = parsed("unit.children.platform", platform)?;
-            Ok(Child { platform, digest: parsed("unit.children.digest", digest)? })
+            Ok(Child { platform, digest: parsed_or_none("unit.children.digest", digest)? })
         });
         let action = match action.ok_or_else(|| Invalid::missing("unit.action"))? {
             unit_spec::Action::Source(fetch) => Action::Source(fetch.try_into()?),
@@ -188,6 +189,7 @@ impl From<Build> for v1::Build {
             cache_from,
             cache_to,
             dependencies,
+            one_of_several,
         } = build;
         let context = match context {
             Context::Tree(folder) => build::Context::Tree(folder),
@@ -221,6 +223,7 @@ impl From<Build> for v1::Build {
             ssh: settings(ssh),
             cache_from,
             cache_to,
+            one_of_several,
         }
     }
 }
@@ -246,6 +249,7 @@ impl TryFrom<v1::Build> for Build {
             ssh,
             cache_from,
             cache_to,
+            one_of_several,
         } = wire;
         let context = match context.ok_or_else(|| Invalid::missing("build.context"))? {
             build::Context::Tree(folder) => Context::Tree(folder),
@@ -277,6 +281,7 @@ impl TryFrom<v1::Build> for Build {
             cache_from,
             cache_to,
             dependencies: dependencies.transpose()?,
+            one_of_several,
         })
     }
 }

@@ -2532,7 +2532,7 @@ pub struct UnitSpec {
     /// Globs of files that are kept with the run.
     #[prost(string, repeated, tag = "12")]
     pub artifacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Of an index: the images that it names, as far as they were pushed.
+    /// Of an index: the images that it should name.
     #[prost(message, repeated, tag = "13")]
     pub children: ::prost::alloc::vec::Vec<Child>,
     /// Its workspace, once it has succeeded, is wanted as a tree by a group elsewhere.
@@ -2562,7 +2562,7 @@ pub mod unit_spec {
 pub struct Child {
     #[prost(string, tag = "1")]
     pub platform: ::prost::alloc::string::String,
-    /// Digest of its manifest.
+    /// Digest of its manifest; empty: it was not pushed.
     #[prost(string, tag = "2")]
     pub digest: ::prost::alloc::string::String,
 }
@@ -2658,6 +2658,9 @@ pub struct Build {
     pub cache_from: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "19")]
     pub cache_to: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The step builds for other platforms, too: the names go to the image of the engine's own platform alone.
+    #[prost(bool, tag = "20")]
+    pub one_of_several: bool,
     #[prost(oneof = "build::Context", tags = "1, 2, 3, 15")]
     pub context: ::core::option::Option<build::Context>,
 }

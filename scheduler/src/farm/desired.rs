@@ -25,7 +25,8 @@ impl State {
 
 fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
     let planned = &run.plan.groups[group.index()];
-    let attempts = run.units_of(group).filter_map(|unit| desired_attempt(run, unit, grace_ms));
+    let spared = run.spared();
+    let attempts = run.units_of(group).filter_map(|unit| desired_attempt(run, unit, spared[unit.index()], grace_ms));
     DesiredGroup {
         key: GroupKey { run: run.record.id.clone(), group, incarnation: run.record.groups[group.index()].incarnation },
         project: run.record.project.clone(),
@@ -43,18 +44,18 @@ fn desired_group(run: &Run, group: GroupId, grace_ms: u64) -> DesiredGroup {
     }
 }
 
-fn desired_attempt(run: &Run, unit: UnitId, grace_ms: u64) -> Option<DesiredAttempt> {
+fn desired_attempt(run: &Run, unit: UnitId, spared: bool, grace_ms: u64) -> Option<DesiredAttempt> {
     let record = &run.record.units[unit.index()];
     let fence = *run.fences.get(&unit)?;
     if !record.is_active() {
         return None;
     }
     let planned = &run.plan.units[unit.index()];
-    let stopped = run.record.state.is_ending() && !planned.rules.always;
+    let stopped = run.record.state.is_ending() && !spared;
     Some(DesiredAttempt {
         attempt: AttemptId { run: run.record.id.clone(), unit, number: record.attempts },
         fence,
-        unit: UnitSpec::from(planned),
+        unit: UnitSpec { children: run.children(planned), ..UnitSpec::from(planned) },
         intent: if stopped { Intent::Stop { grace_ms } } else { Intent::Run },
     })
 }

@@ -9,6 +9,7 @@ mod desired;
 mod effects;
 mod event;
 mod index;
+mod partial;
 mod permit;
 mod report;
 mod run;
@@ -21,7 +22,7 @@ pub use apply::apply;
 pub use effects::Effects;
 pub use event::{Event, NewRun};
 pub use permit::Denied;
-pub use run::{Conclusion, GroupRecord, GroupState, Run, RunRecord, RunState, UnitRecord, UnitState};
+pub use run::{Conclusion, GroupRecord, GroupState, Rest, Run, RunRecord, RunState, UnitRecord, UnitState};
 
 use acre_model::{
     attempt::Fence,

@@ -34,7 +34,7 @@ impl State {
         if !is_its_agents || record.attempts != attempt.number || run.fences.get(&attempt.unit) != Some(&fence) {
             return Err(Denied::Superseded { attempt: attempt.clone(), last: record.attempts });
         }
-        if run.record.state.is_ending() && !run.plan.units[attempt.unit.index()].rules.always {
+        if run.record.state.is_ending() && !run.spared()[attempt.unit.index()] {
             return Err(Denied::Ending(attempt.clone()));
         }
         Ok(())

@@ -97,7 +97,21 @@ pub enum RunState {
         started_at: Option<Timestamp>,
         /// How it will have ended.
         conclusion: Conclusion,
+        /// What goes on meanwhile.
+        #[serde(default)]
+        rest: Rest,
     },
+}
+
+/// What goes on, besides `always` steps, in a run whose end is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rest {
+    /// Nothing.
+    #[default]
+    Stopped,
+    /// What leads to an index that may be partial: a step has failed, and nobody wants the rest stopped.
+    Partial,
 }
 
 /// How a run ended.
@@ -267,6 +281,11 @@ impl RunState {
     pub const fn is_ending(&self) -> bool {
         matches!(self, Self::Ending { .. })
     }
+
+    /// Whether something of it goes on that can be stopped.
+    pub const fn goes_on(&self) -> bool {
+        !matches!(self, Self::Ending { rest: Rest::Stopped, .. })
+    }
 }
 
 impl Run {
@@ -285,7 +304,7 @@ impl Run {
 
     /// Deadlines of the run: its own, those of groups that nobody could take, that rest, or that may be emulated then.
     pub fn deadlines<'a>(&'a self, patience: &'a Patience) -> impl Iterator<Item = Mono> + 'a {
-        let due = self.due.filter(|_| !self.record.state.is_ending());
+        let due = self.due.filter(|_| self.record.state.goes_on());
         let hopeless = self.hopeless.values().map(|group| group.since.plus_millis(patience.placement_ms));
         let fallbacks = self.waits.keys().filter_map(|group| self.falls_back_at(*group));
         due.into_iter().chain(hopeless).chain(fallbacks).chain(self.rests.values().copied())
@@ -319,12 +338,21 @@ impl Run {
         (0..self.plan.groups.len() as u32).map(GroupId)
     }
 
+    /// Decides the run's end, unless it is decided already, and has what goes on stopped.
+    // Queued | Active | Ending => Ending
+    pub fn conclude(&mut self, status: RunStatus, error: Option<String>) {
+        self.conclude_but(Rest::Stopped, status, error);
+        if let RunState::Ending { rest, .. } = &mut self.record.state {
+            *rest = Rest::Stopped;
+        }
+    }
+
     /// Decides the run's end, unless it is decided already.
     // Queued | Active => Ending
-    pub fn conclude(&mut self, status: RunStatus, error: Option<String>) {
+    pub fn conclude_but(&mut self, rest: Rest, status: RunStatus, error: Option<String>) {
         if !self.record.state.is_ending() {
             let started_at = self.record.state.started_at();
-            self.record.state = RunState::Ending { started_at, conclusion: Conclusion { status, error } };
+            self.record.state = RunState::Ending { started_at, conclusion: Conclusion { status, error }, rest };
         }
     }
 }

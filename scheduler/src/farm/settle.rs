@@ -1,8 +1,10 @@
 //! What follows from a change: units become ready, groups are placed and closed, runs end.
 
 use super::{
-    Effects, GroupState, Now, Run, RunState, State, UnitState, report,
-    run::{Hopeless, UnitRecord},
+    Effects, GroupState, Now, Run, RunState, State, UnitState,
+    partial::is_partial,
+    report,
+    run::{Hopeless, Rest, UnitRecord},
     view,
 };
 use acre_model::{
@@ -38,7 +40,7 @@ fn wake(state: &mut State, now: Now, effects: &mut Effects) -> BTreeSet<RunId> {
     let woken = state.index.wake(now.mono);
     for id in &woken {
         let Some(run) = state.runs.get_mut(id) else { continue };
-        if run.due.is_some_and(|due| due <= now.mono) && !run.record.state.is_ending() {
+        if run.due.is_some_and(|due| due <= now.mono) && run.record.state.goes_on() {
             let limit = acre_model::duration::show(run.record.timeout_ms.unwrap_or_default());
             run.conclude(RunStatus::Timeout, Some(format!("the run took longer than {limit}")));
             effects.changed.insert(id.clone());
@@ -98,15 +100,22 @@ fn conclude_on_failure(run: &mut Run) {
     };
     let place = if unit.line > 0 { format!(" (line {})", unit.line) } else { String::new() };
     let error = format!("step `{}`{place} on {}: {outcome}", unit.step, unit.platform);
-    run.conclude(status, Some(error));
+    let rest = if status == RunStatus::Canceled { Rest::Stopped } else { Rest::Partial };
+    run.conclude_but(rest, status, Some(error));
 }
 
-/// In a run that ends, only `always` units are still to come.
+/// In a run that ends, only what is spared is still to come, unless it waits for what is skipped in its turn.
 // Waiting | Ready => Ended
 fn skip_rest(run: &mut Run, now: Now) {
-    for (unit, record) in run.plan.units.iter().zip(&mut run.record.units) {
-        if !unit.rules.always && matches!(record.state, UnitState::Waiting | UnitState::Ready) {
-            record.state = ended_without_work(now, Outcome::Skipped(Skip::RunEnded));
+    let spared = run.spared();
+    let mut has_skipped = true;
+    while std::mem::take(&mut has_skipped) {
+        for (index, spared) in spared.iter().enumerate() {
+            let is_to_come = matches!(run.record.units[index].state, UnitState::Waiting | UnitState::Ready);
+            if is_to_come && (!spared || run.is_cut_off(&run.plan.units[index])) {
+                run.record.units[index].state = ended_without_work(now, Outcome::Skipped(Skip::RunEnded));
+                has_skipped = true;
+            }
         }
     }
 }
@@ -145,7 +154,7 @@ fn make_ready(run: &mut Run, now: Now) {
 }
 
 fn may_start(run: &Run, unit: &Unit, through: &mut Vec<Option<bool>>) -> bool {
-    let is_teardown = run.record.state.is_ending() && unit.rules.always;
+    let is_teardown = run.record.state.is_ending() && (unit.rules.always || is_partial(unit));
     unit.after
         .iter()
         .all(|before| is_through(run, *before, through) || (is_teardown && run.record.units[before.index()].is_ended()))

@@ -40,7 +40,10 @@ pub(super) fn what(plan: &Plan, unit: &Unit) -> String {
         Action::Source(Fetch::Oci(reference)) => format!("oci://{reference}"),
         Action::Push(push) if push.as_child => format!("{} (child)", push.reference),
         Action::Push(push) => push.reference.to_string(),
-        Action::Index(index) => format!("{} of {}", index.reference, index.children.len()),
+        Action::Index(index) => {
+            let fewer = if index.allow_partial { ", or fewer" } else { "" };
+            format!("{} of {}{fewer}", index.reference, index.children.len())
+        }
         Action::Cmd(cmd) => {
             let detached = if cmd.detach { " &" } else { "" };
             let words = std::iter::once(cmd.image.as_str()).chain(cmd.arguments.iter().map(String::as_str));

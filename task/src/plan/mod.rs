@@ -41,6 +41,15 @@ pub fn for_people(mut plan: Plan) -> Plan {
     plan
 }
 
+/// Lets every index be published with the platforms that succeeded, if others fail.
+pub fn allow_partial(plan: &mut Plan) {
+    for unit in &mut plan.units {
+        if let Action::Index(index) = &mut unit.action {
+            index.allow_partial = true;
+        }
+    }
+}
+
 /// Most units of a plan.
 const UNITS: usize = 4096;
 /// Most bytes of Dockerfiles that are read for one plan, each counted for each of its platforms.

@@ -6,7 +6,7 @@ use crate::{
 };
 use acre_model::{
     ids::{GroupId, StepId, UnitId},
-    plan::{Action, Cmd, Condition, Fetch, Index, Push, Reports, Rules, Unit},
+    plan::{Action, Build, Cmd, Condition, Fetch, Index, Push, Reports, Rules, Unit},
     platform::Platform,
     reference::Reference,
 };
@@ -114,8 +114,9 @@ pub(super) fn units(
         match &step.action {
             StepAction::Build(build, fetch) => {
                 let source = fetch.as_ref().and_then(|fetch| fetched.unit(fetch));
+                let build = Build { one_of_several: steps.is_one_of_several(step), ..(**build).clone() };
                 for platform in steps.of_build(step) {
-                    add(&mut units, step, "", platform, Action::Build((**build).clone()));
+                    add(&mut units, step, "", platform, Action::Build(build.clone()));
                     units.last_mut().into_iter().for_each(|unit| unit.after.extend(source));
                 }
             }
@@ -180,6 +181,14 @@ impl<'a> Steps<'a> {
 
     fn of_build(&self, step: &'a Step) -> &'a [Platform] {
         if step.platforms.is_empty() { self.platforms } else { &step.platforms }
+    }
+
+    /// Whether a name that the step gives is one of several images, each for another platform.
+    fn is_one_of_several(&self, step: &'a Step) -> bool {
+        let own = self.of_build(step);
+        let makers = step.makes().filter_map(|made| self.makers.get(&made)).flatten();
+        let mut platforms = makers.flat_map(|maker| self.of_build(&self.steps[*maker]));
+        own.len() > 1 || platforms.any(|platform| !own.contains(platform))
     }
 
     /// The builds of a reference that a step waits for.

@@ -6,7 +6,7 @@ use acre_model::{attempt::UsedImage, digest::Digest, platform::Platform, referen
 use bollard::{
     BollardRequest,
     auth::DockerCredentials,
-    query_parameters::{CreateImageOptions, TagImageOptions},
+    query_parameters::{CreateImageOptions, RemoveImageOptions, TagImageOptions},
 };
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -84,6 +84,16 @@ impl Docker {
         let options = TagImageOptions { repo: Some(reference.name()), tag: Some(tag) };
         let tagged = self.client.tag_image(id, Some(options)).await;
         tagged.map_err(|error| failure::of_create(&self.host, id, error))
+    }
+
+    /// Takes a name from its image.
+    pub(super) async fn untag_image(&self, name: &Reference) -> Result<(), EngineError> {
+        // Forced, it takes the name alone from an image that a container has.
+        let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
+        match self.client.remove_image(&name.to_string(), Some(options), None).await {
+            Err(error) if !failure::is_absent(&error) => Err(self.failed(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Pushes an image; the digest is the manifest's.

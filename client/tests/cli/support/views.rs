@@ -122,6 +122,9 @@ pub fn report(run: &RunView) -> Report {
         runtime_dependency: Some(name("registry.hub.docker.com", "library/hello-world", "latest", 0x0a)),
         buildtime_dependency: vec![ImageName { digest: None, ..name("127.0.0.1:5000", "base", "1", 0) }],
         git: Some(git.clone()),
+        agent: None,
+        way: None,
+        children: Vec::new(),
     }];
     let unit = |unit: &UnitView| UnitReport {
         name: unit.name.clone(),
