@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     contact::Contact,
     engine::{EngineError, Logins, Running},
+    gate::Door,
     logs::{Spool, SpoolError, Spools},
     networks::Networks,
     parts::{Parts, Tasks},
@@ -56,6 +57,8 @@ pub(crate) struct Works {
     pub contact: Contact,
     /// Networks that groups borrow.
     pub(crate) networks: Networks,
+    /// Through which engines push.
+    pub(crate) gate: Door,
     /// Containers on their way in and out.
     pub(crate) traffic: Traffic,
     /// Held while a name on the engine is moved and used: two runs may give one name to different images.

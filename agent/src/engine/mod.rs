@@ -305,6 +305,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Gives an image a further name.
     fn tag<'a>(&'a self, id: &'a str, reference: &'a Reference) -> Asked<'a, ()>;
 
+    /// Takes a name off an image; an image that has no other name may be gone then.
+    fn untag<'a>(&'a self, reference: &'a Reference) -> Asked<'a, ()>;
+
     /// Pushes an image to its registry; the digest is that of the manifest the registry now has.
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest>;
 }

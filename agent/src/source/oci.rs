@@ -7,10 +7,13 @@
 use super::{
     error::Unfetched,
     reach::Zone,
-    tar::{PACKED, basic, blocking, content, limits},
-    web::{Web, shown},
+    tar::{PACKED, blocking, content, limits},
+    web::Web,
 };
-use crate::engine::{Login, Logins};
+use crate::{
+    engine::{Login, Logins},
+    registry::{self, Challenge, is_this_machine},
+};
 use acre_model::{digest::Digest, reference::Reference, text::clip};
 use acre_tree::{
     Cache,
@@ -18,7 +21,7 @@ use acre_tree::{
 };
 use reqwest::{
     Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -59,13 +62,6 @@ struct Layer {
     digest: String,
     #[serde(default)]
     annotations: BTreeMap<String, String>,
-}
-
-/// A token of a registry's token service; which of the two names it has differs.
-#[derive(Deserialize)]
-struct Token {
-    token: Option<String>,
-    access_token: Option<String>,
 }
 
 /// Fetches an artifact. `folder` is where its layers lie meanwhile.
@@ -213,52 +209,28 @@ impl<'a> Registry<'a> {
         Ok((response, place.zone))
     }
 
-    /// What the challenges of a registry ask to be shown (RFC 7235; distribution's "Token Authentication Specification").
+    /// What the challenges of a registry ask to be shown.
     async fn authorize(&self, headers: &HeaderMap, zone: Zone) -> Result<Option<HeaderValue>, Unfetched> {
-        let login = self.login.map(|login| basic(&format!("{}:{}", login.username, login.secret))).transpose()?;
-        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        for challenge in challenges {
-            match challenge.split_once(' ') {
-                Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    return self.token(&parameters(rest), login, zone).await.map(Some);
-                }
-                Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => return Ok(login),
-                _ => {}
-            }
+        match Challenge::of(headers) {
+            Challenge::Bearer(parameters) => self.token(&parameters, zone).await.map(Some),
+            Challenge::Basic => Ok(self.login.and_then(registry::basic)),
+            Challenge::None => Ok(None),
         }
-        Ok(None)
     }
 
-    async fn token(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        login: Option<HeaderValue>,
-        zone: Zone,
-    ) -> Result<HeaderValue, Unfetched> {
-        let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
-        let mut realm = realm.ok_or_else(|| self.unfit("its registry names no place for tokens".to_owned()))?;
-        if !is_of_registry(realm.host_str().unwrap_or_default(), self.base.host_str().unwrap_or_default()) {
-            let why = format!("its registry sends for tokens to another place, {}, where no login goes", shown(&realm));
-            return Err(Unfetched::Refused(format!("{}: {why}", self.reference)));
-        }
+    async fn token(&self, parameters: &BTreeMap<String, String>, zone: Zone) -> Result<HeaderValue, Unfetched> {
         let scope = format!("repository:{}:pull", self.reference.full_repository());
-        realm.query_pairs_mut().append_pair("scope", &scope);
-        if let Some(service) = parameters.get("service") {
-            realm.query_pairs_mut().append_pair("service", service);
-        }
+        let realm = registry::realm(parameters, &self.base, &[scope]);
+        let realm = realm.map_err(|why| Unfetched::Refused(format!("{}: {why}", self.reference)))?;
+        let login = self.login.and_then(registry::basic);
         let headers = HeaderMap::from_iter(login.map(|login| (AUTHORIZATION, login)));
         let (response, _) = self.web.get(&realm, &headers, Some(zone)).await?;
         if !response.status().is_success() {
             return Err(Unfetched::NotFound(self.answered("gives no token", response.status())));
         }
         let mut answer = Vec::new();
-        self.web.save(response, MANIFEST, &mut answer, |_| {}).await?;
-        let token: Option<Token> = serde_json::from_slice(&answer).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
-        let value = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        let mut value = value.ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))?;
-        value.set_sensitive(true);
-        Ok(value)
+        self.web.save(response, registry::TOKEN as u64, &mut answer, |_| {}).await?;
+        registry::bearer(&answer).ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))
     }
 
     fn unfit(&self, why: String) -> Unfetched {
@@ -268,37 +240,6 @@ impl<'a> Registry<'a> {
     fn answered(&self, what: &str, status: StatusCode) -> String {
         format!("{}: registry {} {what}: {status}", self.reference, self.reference.registry_or_hub())
     }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether a token service is its registry's: the same host, or one of the same domain.
-fn is_of_registry(realm: &str, registry: &str) -> bool {
-    fn domain(host: &str) -> Option<&str> {
-        let is_address = host.parse::<std::net::IpAddr>().is_ok();
-        host.split_once('.').map(|(_, domain)| domain).filter(|domain| !is_address && domain.contains('.'))
-    }
-    let above = domain(registry);
-    realm == registry || above.is_some() && (above == Some(realm) || above == domain(realm))
-}
-
-/// `key="value"` pairs of a challenge.
-fn parameters(text: &str) -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    let mut rest = text;
-    while let Some((key, after)) = rest.split_once('=') {
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => after.split_once(',').unwrap_or((after, "")),
-        };
-        let key = key.trim_matches([',', ' ']).to_ascii_lowercase();
-        found.insert(key, value.to_owned());
-        rest = after;
-    }
-    found
 }
 
 #[cfg(test)]
@@ -463,23 +404,5 @@ mod tests {
         assert!(why.contains("ADDRESS/a/b:2: registry ADDRESS has no such artifact: 404 Not Found"), "{why}");
         let why = fetched(artifact(), &format!("a/b@sha256:{}", "0".repeat(64)), None).await.unwrap_err();
         assert!(why.contains("its manifest has the digest"), "{why}");
-    }
-
-    #[test]
-    fn a_token_service_is_its_registrys() {
-        let table = [
-            ("auth.docker.io", "registry-1.docker.io", true),
-            ("h.example", "h.example", true),
-            ("gitlab.example.com", "registry.gitlab.example.com", true),
-            ("gitlab.com", "registry.gitlab.com", true),
-            ("auth.r.example", "index.r.example", true),
-            ("a.example", "b.example", false),
-            ("com", "h.com", false),
-            ("10.0.0.2", "10.0.0.1", false),
-            ("127.0.0.1", "127.0.0.1", true),
-        ];
-        for (realm, registry, is_its_own) in table {
-            assert_eq!(is_of_registry(realm, registry), is_its_own, "{realm} {registry}");
-        }
     }
 }

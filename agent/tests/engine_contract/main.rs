@@ -10,10 +10,12 @@ mod bed;
 mod builder;
 mod cut;
 mod folder;
+mod gate;
 mod mounts;
 mod private;
 mod proxy;
 mod runtime;
+mod scripted;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {
@@ -53,6 +55,13 @@ on_docker! {
     mounts::stages_are_named_and_what_was_cached_is_told,
     mounts::what_a_hostile_dockerfile_asks_for_is_refused,
     mounts::an_image_that_is_only_mounted_is_told,
+    gate::what_goes_through_the_gate_is_what_the_registry_has,
+    gate::a_manifest_is_held_until_it_is_permitted,
+    gate::registries_see_the_login_and_the_engine_does_not,
+    gate::a_token_is_fetched_where_the_registry_says,
+    gate::a_registry_that_fails_once_is_asked_again,
+    gate::a_registry_that_says_no_is_believed,
+    gate::a_push_that_is_given_up_leaves_nothing,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,

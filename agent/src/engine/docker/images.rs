@@ -6,7 +6,7 @@ use acre_model::{attempt::UsedImage, digest::Digest, platform::Platform, referen
 use bollard::{
     BollardRequest,
     auth::DockerCredentials,
-    query_parameters::{CreateImageOptions, TagImageOptions},
+    query_parameters::{CreateImageOptions, RemoveImageOptions, TagImageOptions},
 };
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -83,6 +83,15 @@ impl Docker {
         let options = TagImageOptions { repo: Some(reference.name()), tag: Some(tag) };
         let tagged = self.client.tag_image(id, Some(options)).await;
         tagged.map_err(|error| failure::of_create(&self.host, id, error))
+    }
+
+    /// Takes a name off an image.
+    pub(super) async fn untag_image(&self, reference: &Reference) -> Result<(), EngineError> {
+        let options = RemoveImageOptions { noprune: true, ..RemoveImageOptions::default() };
+        match self.client.remove_image(&reference.to_string(), Some(options), None).await {
+            Err(error) if failure::is_absent(&error) => Ok(()),
+            removed => removed.map(drop).map_err(|error| self.failed(error)),
+        }
     }
 
     /// Pushes an image; the digest is the manifest's.

@@ -138,6 +138,10 @@ impl Runtime for LocalEngine {
         on_docker!(self.tag(id, reference))
     }
 
+    fn untag<'a>(&'a self, reference: &'a Reference) -> Asked<'a, ()> {
+        on_docker!(self.untag(reference))
+    }
+
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest> {
         on_docker!(self.push(reference, logins, say))
     }

@@ -218,6 +218,10 @@ impl Runtime for Docker {
         self.tag_image(id, reference).boxed()
     }
 
+    fn untag<'a>(&'a self, reference: &'a Reference) -> Asked<'a, ()> {
+        self.untag_image(reference).boxed()
+    }
+
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest> {
         self.push_image(reference, logins, say).boxed()
     }
