@@ -93,6 +93,8 @@ pub(crate) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &
 pub(crate) struct Tokens {
     login: Option<Login>,
     shown: Mutex<Shown>,
+    /// Held while something new is had, so that all who miss it wait for one.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -104,7 +106,7 @@ struct Shown {
 impl Tokens {
     /// Nothing is shown before it is asked for.
     pub(crate) fn new(login: Option<Login>) -> Self {
-        Self { login, shown: Mutex::default() }
+        Self { login, shown: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// What is shown for these scopes.
@@ -113,14 +115,19 @@ impl Tokens {
         shown.basic.clone().or_else(|| shown.bearer.get(scopes).cloned())
     }
 
-    /// Does what a challenge asks for; whether there is something new to show.
+    /// Does what a challenge asks for; whether there is something else to show than what `was` shown.
     pub(crate) async fn authorize(
         &self,
         http: &Client,
         base: &Url,
         challenge: Challenge,
         scopes: &[String],
+        was: Option<&HeaderValue>,
     ) -> Result<bool, String> {
+        let _asking = self.asking.lock().await;
+        if self.get(scopes).is_some_and(|now| Some(&now) != was) {
+            return Ok(true);
+        }
         match challenge {
             Challenge::None => Ok(false),
             Challenge::Basic => {

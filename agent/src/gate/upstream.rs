@@ -9,7 +9,7 @@ use crate::{
 use acre_model::{digest::Digest, reference::Reference, text::clip};
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode, Url,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
     redirect::Policy,
 };
 use std::{sync::LazyLock, time::Duration};
@@ -27,7 +27,14 @@ const SAID: usize = 64 << 10;
 
 /// Connections are kept for the next push: it would pay for them again.
 static HTTP: LazyLock<Result<Client, String>> = LazyLock::new(|| {
-    let client = Client::builder().connect_timeout(CONNECT).redirect(Policy::none()).build();
+    // Of several providers that may be compiled in, this one; that it is there already is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let client = Client::builder()
+        .no_proxy()
+        .connect_timeout(CONNECT)
+        .redirect(Policy::none())
+        .user_agent(concat!("acre/", env!("CARGO_PKG_VERSION")))
+        .build();
     client.map_err(|why| why.to_string())
 });
 
@@ -226,21 +233,20 @@ impl Upstream {
     async fn send(&self, url: &Url, also: &[String], make: impl Fn() -> RequestBuilder) -> Answer<Response> {
         let own = format!("repository:{}:pull,push", self.repository());
         let scopes: Vec<String> = std::iter::once(own).chain(also.iter().cloned()).collect();
-        let once = || async {
-            let request = match self.tokens.get(&scopes) {
-                Some(value) if self.is_own(url) => make().header(reqwest::header::AUTHORIZATION, value),
-                _ => make(),
-            };
-            request.timeout(ANSWER).send().await.map_err(|why| Fault::wire(&why))
+        let once = |shown: Option<HeaderValue>| {
+            let headers = HeaderMap::from_iter(shown.map(|value| (AUTHORIZATION, value)));
+            let sending = make().headers(headers).timeout(ANSWER).send();
+            async move { sending.await.map_err(|why| Fault::wire(&why)) }
         };
-        let response = once().await?;
+        let shown = self.tokens.get(&scopes).filter(|_| self.is_own(url));
+        let response = once(shown.clone()).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         let challenge = Challenge::of(response.headers());
-        let authorized = self.tokens.authorize(&self.http, &self.base, challenge, &scopes).await;
+        let authorized = self.tokens.authorize(&self.http, &self.base, challenge, &scopes, shown.as_ref()).await;
         match authorized {
-            Ok(true) => once().await,
+            Ok(true) => once(self.tokens.get(&scopes)).await,
             Ok(false) => Ok(response),
             Err(text) => Err(Fault { status: Some(StatusCode::UNAUTHORIZED), text, after: None }),
         }
@@ -250,7 +256,7 @@ impl Upstream {
     fn shown(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
         let own = format!("repository:{}:pull,push", self.repository());
         match self.tokens.get(&[own]) {
-            Some(value) if self.is_own(url) => request.header(reqwest::header::AUTHORIZATION, value),
+            Some(value) if self.is_own(url) => request.header(AUTHORIZATION, value),
             _ => request,
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     folder::Folder,
     private::Private,
     runtime::logins,
-    scripted::{Answer, Asked, Scripted},
+    scripted::{Answer, Asked, Scripted, reqwest_client},
 };
 use acre_agent::{
     Tasks,
@@ -39,6 +39,9 @@ impl<'b> Gated<'b> {
         let dockerfile = format!("FROM BASE\nRUN head -c 300000 /dev/urandom >/{}\n", unique("gate"));
         let mut request = request(bed, &dockerfile, Folder::default());
         request.build.no_cache = true;
+        // Untagging takes an image's last name, and so the image.
+        request.build.tags = vec![format!("{}:kept", unique("gate")).parse().unwrap()];
+        bed.forget(&request.build.tags[0]);
         let image = built(bed, &BuildKit::new(bed.docker.clone()), &request).await.image;
         Self { bed, gate, image, _folder: folder }
     }
@@ -84,7 +87,7 @@ fn target(registry: &str, name: &str) -> Reference {
 async fn has(reference: &Reference, name: &str) -> (u16, String, String) {
     let url = format!("http://{}/v2/{}/manifests/{name}", reference.registry().unwrap(), reference.full_repository());
     let accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
-    let answer = reqwest::Client::new().head(url).header("accept", accept).send().await.unwrap();
+    let answer = reqwest_client().head(url).header("accept", accept).send().await.unwrap();
     let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     (answer.status().as_u16(), header("docker-content-digest"), header("content-type"))
 }

@@ -60,7 +60,7 @@ impl Scripted {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let seen = Arc::<Mutex<Vec<String>>>::default();
-        let http = reqwest::Client::new();
+        let http = reqwest_client();
         let registry =
             Arc::new(Registry { behind: behind.to_owned(), script: Box::new(script), seen: seen.clone(), http });
         let serving = tokio::spawn(async move {
@@ -125,6 +125,12 @@ impl Registry {
             broken
         })
     }
+}
+
+/// A client, whose library wants to be told of whom it has its cryptography.
+pub(crate) fn reqwest_client() -> reqwest::Client {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
 }
 
 /// Whether a request is about uploads, blobs or manifests.
