@@ -9,6 +9,7 @@ mod capability;
 mod config;
 mod contact;
 pub mod engine;
+pub mod gate;
 mod labels;
 mod logs;
 mod mask;
@@ -23,6 +24,6 @@ mod session;
 mod source;
 
 pub use config::{Config, Isolation};
-pub use parts::{Clock, Parts, SystemClock};
+pub use parts::{Clock, Parts, SystemClock, Tasks};
 pub use serve::{RunError, run};
 pub use session::connect;

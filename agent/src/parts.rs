@@ -41,14 +41,14 @@ impl Clock for SystemClock {
 
 /// Background work: started here and nowhere else, cancelled and awaited at shutdown.
 #[derive(Clone, Default)]
-pub(crate) struct Tasks {
+pub struct Tasks {
     tracker: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Tasks {
     /// Starts work that is dropped when the agent stops.
-    pub(crate) fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
+    pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
         self.tracker.spawn(async move {
             if stop.run_until_cancelled(work).await.is_none() {
@@ -58,7 +58,7 @@ impl Tasks {
     }
 
     /// Stops all work and waits for its end.
-    pub(crate) async fn stop(&self) {
+    pub async fn stop(&self) {
         self.stop.cancel();
         self.tracker.close();
         self.tracker.wait().await;

@@ -6,6 +6,7 @@ use crate::{
     config::Config,
     contact::Contact,
     engine::EngineError,
+    gate::{Door, Gate},
     labels,
     logs::Spools,
     networks::Networks,
@@ -58,10 +59,14 @@ pub async fn run(
     let place = config.data.join("networks");
     let networks = Networks::open(parts.runtime.clone(), place.clone())
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
+    let place = config.data.join("pushed-blobs");
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
     source::forget_unfinished(&config.data);
     attempt::forget_unfinished(&config.data);
     let (tasks, contact) = (Tasks::default(), Contact::new(config.isolation));
+    let gate = Gate::open(place.clone(), parts.runtime.clone(), tasks.clone())
+        .await
+        .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
     let works = Arc::new(Works {
         config: config.clone(),
         parts: parts.clone(),
@@ -70,6 +75,7 @@ pub async fn run(
         cache,
         contact: contact.clone(),
         networks,
+        gate: Door::new(gate),
         traffic: Traffic::default(),
         names: Names::default(),
     });

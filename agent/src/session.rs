@@ -146,8 +146,8 @@ async fn say(up: &mpsc::Sender<v1::AgentMessage>, kind: agent_message::Kind) -> 
     up.send(message).await.map_err(|_| Status::unavailable("the farm ended the session"))
 }
 
-/// Up to half of `wait`, so that many agents do not come back at one instant.
-fn jitter(wait: u64) -> u64 {
+/// Up to half of `wait`, so that many who wait do not come back at one instant.
+pub(crate) fn jitter(wait: u64) -> u64 {
     let mut bytes = [0; 1];
     match std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes)) {
         Ok(()) => wait * u64::from(bytes[0]) / 512,

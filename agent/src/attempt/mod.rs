@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     contact::Contact,
     engine::{EngineError, Logins, Running},
+    gate::Door,
     logs::{Spool, SpoolError, Spools},
     networks::Networks,
     parts::{Parts, Tasks},
@@ -60,6 +61,8 @@ pub(crate) struct Works {
     pub contact: Contact,
     /// Networks that groups borrow.
     pub(crate) networks: Networks,
+    /// Through which engines push.
+    pub(crate) gate: Door,
     /// Containers on their way in and out.
     pub(crate) traffic: Traffic,
     /// Names on the engine.

@@ -1,7 +1,16 @@
 //! Push units: an image that this run built, or that the engine has, goes to its registry.
+//!
+//! Through the push gate where the engine can come to it: the farm's permit is asked right before the one request that
+//! publishes, the engine sees no login, and the child of an index needs no tag. Else the engine pushes by itself, after
+//! the permit, and the child of an index goes under a tag that belongs to its run alone.
 
 use super::{Done, Failure, Job, build::listening, permit};
-use crate::{engine::EngineError, registry::Manifests, source::web::Web};
+use crate::{
+    engine::EngineError,
+    gate::{self, By, Gate, Pushed, Stopped},
+    registry::Manifests,
+    source::web::Web,
+};
 use acre_model::{
     attempt::UnitResult, digest::Digest, ids::RunId, outcome::Outcome, plan::Push, platform::Platform,
     reference::Reference,
@@ -14,21 +23,18 @@ const TRIES: u32 = 3;
 const WAIT_MS: (u64, u64) = (250, 5_000);
 
 pub(super) async fn run(job: &Job, push: &Push) -> Done {
-    let target = target(job, push)?;
-    let reference = &target.reference;
+    let image = image(job, push)?;
+    let shown = &image.reference;
     let mut wait = WAIT_MS.0;
     for number in 1.. {
-        permit::ask(job).await?;
-        job.started()?;
-        job.notice(&format!("Pushing image: {reference}, attempt {number}"))?;
-        match once(job, &target).await? {
-            Ok(digest) => {
-                job.notice(&format!("Successfully pushed image: {reference}"))?;
-                let media_type = if push.as_child { media_type(job, reference, digest).await } else { None };
-                return Ok(UnitResult { pushed: Some(digest), media_type, ..UnitResult::default() });
+        job.notice(&format!("Pushing image: {shown}, attempt {number}"))?;
+        match once(job, &image).await? {
+            Ok(result) => {
+                job.notice(&format!("Successfully pushed image: {shown}"))?;
+                return Ok(result);
             }
             Err(error) if error.may_pass() && number < TRIES => {
-                job.notice(&format!("Failed to push image: {reference}: {error}; trying again in {wait} ms"))?;
+                job.notice(&format!("Failed to push image: {shown}: {error}; trying again in {wait} ms"))?;
                 tokio::time::sleep(Duration::from_millis(wait)).await;
                 wait = (wait * 2).min(WAIT_MS.1);
             }
@@ -38,60 +44,110 @@ pub(super) async fn run(job: &Job, push: &Push) -> Done {
     unreachable!("the last try returns")
 }
 
-/// What is pushed, and as what.
-struct Target {
-    /// What the registry is to have.
+/// What is pushed, and whereto.
+struct Image {
+    /// What the user wants it to be called.
     reference: Reference,
-    /// The image; `None`: whatever the engine has under the reference.
-    image: Option<Digest>,
+    /// Its id; `None`: whatever the engine has under the reference.
+    id: Option<Digest>,
+    /// An index takes the tag.
+    is_child: bool,
 }
 
-/// The one place that decides how the child of an index goes to its registry: under a tag that belongs to the run alone.
-fn target(job: &Job, push: &Push) -> Result<Target, Failure> {
+fn image(job: &Job, push: &Push) -> Result<Image, Failure> {
     let reference = push.reference.clone().with_default_tag();
-    let (sandbox, platform) = (&job.attempt.sandbox, &job.attempt.unit.platform);
-    let image = sandbox.image(&reference, platform);
-    if !push.as_child {
-        return Ok(Target { reference, image });
-    }
+    let platform = &job.attempt.unit.platform;
+    let id = job.attempt.sandbox.image(&reference, platform);
     // Under the plain name the engine may have another platform's.
-    let Some(image) = image else {
+    if push.as_child && id.is_none() {
         let message = format!("{reference} was not built for {platform}");
         return Err(Outcome::Failed { exit_code: None, message }.into());
+    }
+    Ok(Image { reference, id, is_child: push.as_child })
+}
+
+/// The outer error is the attempt's, the inner one the engine's.
+type Tried = Result<Result<UnitResult, EngineError>, Failure>;
+
+async fn once(job: &Job, image: &Image) -> Tried {
+    if let Some(gate) = job.works.gate.open() {
+        match through(job, gate, image).await? {
+            Ok(Pushed { digest, media_type, .. }) => {
+                let pushed = UnitResult { pushed: Some(digest), media_type: Some(media_type), ..UnitResult::default() };
+                return Ok(Ok(pushed));
+            }
+            Err(Stopped::Denied(failure)) => return Err(failure),
+            Err(Stopped::Failed(error)) => return Ok(Err(error)),
+            Err(Stopped::Unreached(why)) => {
+                tracing::info!(%why, "the engine does not come to the push gate: from now on it pushes by itself");
+                job.works.gate.shut();
+            }
+        }
+    }
+    by_itself(job, image).await
+}
+
+/// The outer error is the log's.
+async fn through(job: &Job, gate: &Gate, image: &Image) -> Result<Result<Pushed, Stopped<Failure>>, Failure> {
+    let name = image.id.map_or_else(|| image.reference.to_string(), |id| id.to_string());
+    let logins = job.logins();
+    let registry = image.reference.registry_or_hub();
+    let push = gate::Push {
+        image: &name,
+        target: &image.reference,
+        by: if image.is_child { By::Digest } else { By::Tag },
+        plain: job.works.config.plain_http.iter().any(|host| host == registry),
+        logins: &logins,
     };
-    let tagged = format!("{}:{}", reference.name(), child_tag(&job.attempt.id.run, platform));
-    let reference: Reference = tagged.parse().map_err(|why: acre_model::reference::BadReference| {
-        Failure::from(Outcome::Failed { exit_code: None, message: why.to_string() })
-    })?;
-    sandbox.note_name(&reference)?;
-    Ok(Target { reference, image: Some(image) })
+    let permit = async || {
+        permit::ask(job).await?;
+        Ok(job.started()?)
+    };
+    listening(job, |say| async move { gate.push(push, permit, &say).await }).await
 }
 
-/// The tag of a child that needs one: the run's own.
-pub(super) fn child_tag(run: &RunId, platform: &Platform) -> String {
-    format!("acre-{run}-{}", platform.dashed())
-}
-
-/// The outer error is the log's, the inner one the engine's.
-async fn once(job: &Job, target: &Target) -> Result<Result<Digest, EngineError>, Failure> {
-    let (runtime, reference) = (&job.works.parts.runtime, &target.reference);
+async fn by_itself(job: &Job, image: &Image) -> Tried {
+    permit::ask(job).await?;
+    job.started()?;
+    let (runtime, platform) = (&job.works.parts.runtime, &job.attempt.unit.platform);
+    let reference = if image.is_child { child(job, image, platform)? } else { image.reference.clone() };
     // Another run on this engine may give the name to its own image: name and push are one.
-    let _held = match target.image {
-        Some(image) => {
-            let held = job.works.names.hold(reference, image).await;
-            if let Err(error) = runtime.tag(&image.to_string(), reference).await {
+    let _held = match image.id {
+        Some(id) => {
+            let held = job.works.names.hold(&reference, id).await;
+            if let Err(error) = runtime.tag(&id.to_string(), &reference).await {
                 return Ok(Err(error));
             }
             Some(held)
         }
         None => None,
     };
-    let logins = job.attempt.sandbox.logins();
-    listening(job, |say| {
-        let logins = &logins;
+    let logins = job.logins();
+    let pushing = listening(job, |say| {
+        let (logins, reference) = (&logins, &reference);
         async move { runtime.push(reference, logins, &say).await }
-    })
-    .await
+    });
+    let digest = match pushing.await? {
+        Ok(digest) => digest,
+        Err(error) => return Ok(Err(error)),
+    };
+    let media_type = if image.is_child { media_type(job, &reference, digest).await } else { None };
+    Ok(Ok(UnitResult { pushed: Some(digest), media_type, ..UnitResult::default() }))
+}
+
+/// What the child of an index is called where it needs a name.
+fn child(job: &Job, image: &Image, platform: &Platform) -> Result<Reference, Failure> {
+    let tagged = format!("{}:{}", image.reference.name(), child_tag(&job.attempt.id.run, platform));
+    let reference: Reference = tagged.parse().map_err(|why: acre_model::reference::BadReference| {
+        Failure::from(Outcome::Failed { exit_code: None, message: why.to_string() })
+    })?;
+    job.attempt.sandbox.note_name(&reference)?;
+    Ok(reference)
+}
+
+/// The tag of a child that needs one: the run's own.
+pub(super) fn child_tag(run: &RunId, platform: &Platform) -> String {
+    format!("acre-{run}-{}", platform.dashed())
 }
 
 /// The media type of what was pushed, as far as the registry tells it.

@@ -5,12 +5,16 @@
 //! be fetched from, what they send is limited, and a login goes nowhere else.
 
 mod auth;
+mod challenge;
 pub(crate) mod index;
 mod manifests;
 mod patience;
+mod tokens;
 
 pub(crate) use auth::{Actions, basic};
+pub(crate) use challenge::Challenge;
 pub(crate) use manifests::{Manifest, Manifests, Removed};
+pub(crate) use tokens::Tokens;
 
 use crate::{
     engine::{Login, Logins},
@@ -125,7 +129,8 @@ fn without_port(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
-fn is_this_machine(host: &str) -> bool {
+/// Whether a host is this machine, and so asked without TLS.
+pub(crate) fn is_this_machine(host: &str) -> bool {
     let name = without_port(host);
     let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())

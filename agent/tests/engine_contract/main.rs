@@ -12,11 +12,13 @@ mod cut;
 mod folder;
 mod given;
 mod memory;
+mod gate;
 mod mounts;
 mod private;
 mod proxy;
 mod runtime;
 mod trial;
+mod scripted;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {
@@ -67,6 +69,13 @@ on_docker! {
     given::privileges_are_given_where_they_are_allowed,
     given::the_engines_socket_is_given_where_it_is_allowed,
     given::a_container_that_ails_is_told,
+    gate::what_goes_through_the_gate_is_what_the_registry_has,
+    gate::a_manifest_is_held_until_it_is_permitted,
+    gate::registries_see_the_login_and_the_engine_does_not,
+    gate::a_token_is_fetched_where_the_registry_says,
+    gate::a_registry_that_fails_once_is_asked_again,
+    gate::a_registry_that_says_no_is_believed,
+    gate::a_push_that_is_given_up_leaves_nothing,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     trial::a_program_tells_who_ran_it,
     trial::what_was_not_run_tells_nothing,

@@ -24,21 +24,24 @@ const PASSWORD: &str = "s3cret/+pass";
 const HTPASSWD: &str = "someone:$2b$05$abcdefghijklmnopqrstuu03CgwjAwRmMYSDVyzfwxjHDTLwx8UeK\n";
 
 /// A registry that knows `someone` and nobody else.
-struct Registry {
-    address: String,
+pub(crate) struct Private {
+    pub(crate) address: String,
     program: Child,
     _folder: TempDir,
 }
 
-impl Drop for Registry {
+impl Drop for Private {
     fn drop(&mut self) {
         self.program.kill().ok();
         self.program.wait().ok();
     }
 }
 
-impl Registry {
-    fn start() -> Self {
+impl Private {
+    /// The password of `someone`.
+    pub(crate) const PASSWORD: &str = PASSWORD;
+
+    pub(crate) fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(at("htpasswd"), HTPASSWD).unwrap();
@@ -87,7 +90,7 @@ fn is_refused(error: &EngineError, reference: &Reference) {
 }
 
 pub(crate) async fn a_registry_with_passwords_takes_and_gives_to_who_has_one(bed: &Bed) {
-    let registry = Registry::start();
+    let registry = Private::start();
     let reference: Reference = format!("{}/acre-test/{}:1", registry.address, unique("private")).parse().unwrap();
     bed.runtime().tag(&bed.base.to_string(), &reference).await.unwrap();
     bed.forget(&reference);

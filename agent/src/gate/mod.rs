@@ -1,0 +1,178 @@
+//! The push gate: a registry on this machine's own loopback address that takes an engine's push on to the real one.
+//!
+//! The engine pushes to it as to any registry (OCI distribution specification, "Push"), with a password made for this
+//! one push. What it sends streams on; what the real registry has already, in any repository that is known, is mounted
+//! there instead. The login to the real registry stays here, and the manifest, which publishes, is held until the farm
+//! has permitted it.
+//!
+//! Where the engine is not on this machine's loopback address (in a virtual machine, far away) no request arrives, which
+//! is told ([`Stopped::Unreached`]), and the engine must push by itself.
+
+mod known;
+mod passage;
+mod serve;
+mod upload;
+mod upstream;
+
+pub use passage::{By, Pushed};
+
+use crate::{
+    engine::{EngineError, Login, Logins, Runtime, Saying},
+    parts::Tasks,
+};
+use acre_model::reference::Reference;
+use known::Known;
+use passage::{Passage, Passages};
+use std::{
+    io,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::{net::TcpListener, sync::mpsc};
+
+/// The gate of an agent.
+pub struct Gate {
+    port: u16,
+    passages: Arc<Passages>,
+    runtime: Arc<dyn Runtime>,
+    tasks: Tasks,
+}
+
+/// The way to the gate, which is shut once the engine was seen not to come to it.
+pub struct Door {
+    gate: Gate,
+    is_shut: AtomicBool,
+}
+
+impl Door {
+    /// Open, as far as known.
+    pub const fn new(gate: Gate) -> Self {
+        Self { gate, is_shut: AtomicBool::new(false) }
+    }
+
+    /// The gate, if the engine comes to it as far as known.
+    pub fn open(&self) -> Option<&Gate> {
+        (!self.is_shut.load(Ordering::Relaxed)).then_some(&self.gate)
+    }
+
+    /// The engine does not come.
+    pub fn shut(&self) {
+        self.is_shut.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What is to be pushed, and whereto.
+pub struct Push<'a> {
+    /// The image's id on the engine, or a name it has there.
+    pub image: &'a str,
+    /// The repository, and the tag unless it goes by digest.
+    pub target: &'a Reference,
+    /// Under what it is published.
+    pub by: By,
+    /// Whether the target is asked without TLS.
+    pub plain: bool,
+    /// Logins of the run.
+    pub logins: &'a Logins,
+}
+
+/// Why nothing was pushed.
+#[derive(Debug)]
+pub enum Stopped<D> {
+    /// The engine did not come to the gate, and said this.
+    Unreached(EngineError),
+    /// It was not permitted.
+    Denied(D),
+    /// Engine or registry.
+    Failed(EngineError),
+}
+
+impl Gate {
+    /// Opens the gate; `memory` is where it keeps which repositories have which blobs.
+    pub async fn open(memory: PathBuf, runtime: Arc<dyn Runtime>, tasks: Tasks) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let passages = Arc::new(Passages::new(Known::open(memory)?, tasks.clone()));
+        tasks.spawn("push gate", serve::accept(listener, passages.clone(), tasks.clone()));
+        Ok(Self { port, passages, runtime, tasks })
+    }
+
+    /// Pushes an image, which keeps its other names on the engine. `permit` is asked once, when everything but the
+    /// manifest is in the registry.
+    pub async fn push<D>(
+        &self,
+        push: Push<'_>,
+        permit: impl AsyncFnOnce() -> Result<(), D>,
+        say: &Saying,
+    ) -> Result<Pushed, Stopped<D>> {
+        let (asking, mut asked) = mpsc::channel(1);
+        let passage = Passage::new(&push, asking).map_err(Stopped::Failed)?;
+        let passing = self.passages.enter(passage);
+        let local = self.local(&push, passing.id()).map_err(Stopped::Failed)?;
+        self.runtime.tag(push.image, &local).await.map_err(Stopped::Failed)?;
+        let _named = Named { reference: local.clone(), runtime: self.runtime.clone(), tasks: self.tasks.clone() };
+        let login = Login { username: passing.id().to_string(), secret: passing.secret().to_owned() };
+        let logins = Logins::from_iter([(format!("127.0.0.1:{}", self.port), login)]);
+
+        let pushing = self.runtime.push(&local, &logins, say);
+        tokio::pin!(pushing);
+        let mut permit = Some(permit);
+        let done = loop {
+            tokio::select! {
+                done = &mut pushing => break done,
+                Some(answer) = asked.recv() => {
+                    let Some(permit) = permit.take() else { continue };
+                    let permitted = permit().await;
+                    let _gone = answer.send(permitted.is_ok());
+                    permitted.map_err(Stopped::Denied)?;
+                }
+            }
+        };
+        self.judge(done.err(), &passing)
+    }
+
+    fn judge<D>(&self, error: Option<EngineError>, passage: &Passage) -> Result<Pushed, Stopped<D>> {
+        match (passage.pushed(), passage.refused(), error) {
+            (Some(pushed), ..) => Ok(pushed),
+            (None, Some(refused), _) => Err(Stopped::Failed(refused)),
+            (None, None, Some(error)) if passage.is_untouched() => Err(Stopped::Unreached(error)),
+            // The engine tells what it was told last; the registry's own words are better.
+            (None, None, Some(error)) => Err(Stopped::Failed(passage.failed().unwrap_or(error))),
+            (None, None, None) => {
+                Err(Stopped::Failed(EngineError::BrokenOff("it pushed without a manifest".to_owned())))
+            }
+        }
+    }
+
+    /// The image's name at the gate. Its repository is the same for each push to one target, so that engines which
+    /// remember where they have seen a layer find it again.
+    fn local(&self, push: &Push<'_>, id: u64) -> Result<Reference, EngineError> {
+        let host = push.target.registry_or_hub().to_ascii_lowercase().replace(':', "__");
+        let host: String =
+            host.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
+        let host = host.trim_matches(['.', '_', '-']);
+        let text = format!("127.0.0.1:{}/acre/{host}/{}:p{id}", self.port, push.target.full_repository());
+        text.parse().map_err(|why| EngineError::Refused(format!("{}: cannot be pushed: {why}", push.target)))
+    }
+}
+
+/// A name that an image has while it is pushed, and that is taken off it again, whatever happens.
+struct Named {
+    reference: Reference,
+    runtime: Arc<dyn Runtime>,
+    tasks: Tasks,
+}
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        let (reference, runtime) = (self.reference.clone(), self.runtime.clone());
+        self.tasks.spawn("take a name off an image", async move {
+            if let Err(why) = runtime.untag(&reference).await {
+                tracing::warn!(%reference, %why, "a name for the push gate is left on the engine");
+            }
+        });
+    }
+}
