@@ -7,6 +7,7 @@ use crate::{
     DEPTH, DIRECTORY, ENTRIES,
     cache::{Cache, CacheError, Pin},
     flatten::{FlattenError, flatten},
+    overlay::{Change, Overlaid, OverlayError, overlay},
     retry::Retry,
 };
 use acre_model::{
@@ -86,6 +87,9 @@ pub enum FetchError {
     /// The directories do not make a tree.
     #[error(transparent)]
     Tree(#[from] FlattenError),
+    /// Changes do not come together.
+    #[error(transparent)]
+    Overlay(OverlayError),
     /// The threads that write were ended.
     #[error("fetching was given up, since the program is ending")]
     Ended,
@@ -153,6 +157,23 @@ impl Fetcher {
             level.extend(below.filter(|digest| !directories.contains_key(digest)));
         }
         Err(FlattenError::TooDeep { root, path: String::new() }.into())
+    }
+
+    /// The tree `base` with changes put over it. Only directories that differ are fetched.
+    pub async fn overlay(&self, base: Option<Digest>, changes: &[Change]) -> Result<Overlaid, FetchError> {
+        let (mut known, mut bytes) = (HashMap::<Digest, Directory>::new(), 0);
+        loop {
+            let missing = match overlay(base, changes, |digest| known.get(digest).cloned()) {
+                Err(OverlayError::Missing(missing)) => missing,
+                done => return done.map_err(FetchError::Overlay),
+            };
+            let pins = self.prefetch(missing.into_iter().collect()).await?;
+            bytes += pins.values().map(Pin::size).sum::<u64>();
+            if bytes > DIRECTORIES {
+                return Err(FetchError::Overlay(OverlayError::TooMany));
+            }
+            known.extend(blocking(move || read_directories(&pins)).await??);
+        }
     }
 
     /// All of the tree `root`, its files too.

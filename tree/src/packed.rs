@@ -161,6 +161,12 @@ impl Packed {
         Ok(packed)
     }
 
+    /// A tree of which the farm has all but these directories, for an upload.
+    pub fn of_new(root: Digest, directories: impl IntoIterator<Item = (Digest, Directory)>) -> Self {
+        let blobs = directories.into_iter().map(|(digest, directory)| (digest, Bytes::from(encode_directory(&directory))));
+        Self { root, directories: blobs.collect(), files: HashMap::new(), totals: Totals::default() }
+    }
+
     fn add(&mut self, branch: &Branch, blobs: &[Blob], path: &str) -> Result<Digest, BadTree> {
         let mut entries = Vec::with_capacity(branch.entries.len());
         for (name, leaf) in &branch.entries {
