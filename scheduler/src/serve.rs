@@ -155,7 +155,7 @@ async fn farm_identity(store: &dyn Store, identity: u64) -> Result<u64, StoreErr
         return Ok(identity);
     }
     let changes = vec![Change::Put(keys::FARM.to_owned(), store::encode(&FarmRecord { identity }))];
-    store.commit(Transaction { compares: Vec::new(), changes }).await?;
+    store.commit(Transaction::of(changes)).await?;
     Ok(identity)
 }
 

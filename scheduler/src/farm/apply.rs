@@ -103,10 +103,11 @@ fn connected(
     now: Now,
     effects: &mut Effects,
 ) {
-    let agent = state.agents.entry(id.clone()).or_insert_with(Agent::unheard);
+    let agent = state.agents.entry(id.clone()).or_insert_with(|| Agent::unheard(now.mono));
     agent.capability = capability;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
     effects.tell.insert(id.clone());
+    effects.agents.insert(id.clone());
     effects.fleet_changed = true;
 }
 
@@ -122,11 +123,20 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     effects.fleet_changed |= agent.capability != told.capability || agent.sandboxes != told.groups.len();
+    if is_news(&agent.capability, &told.capability) {
+        effects.agents.insert(id.clone());
+    }
     agent.capability = told.capability;
     agent.sandboxes = told.groups.len();
     for attempt in told.attempts {
         attempt_told(state, id, attempt, now, effects);
     }
+}
+
+/// Whether the other schedulers should know. The room on a disk changes all the time, and decides nothing there.
+fn is_news(known: &Capability, told: &Capability) -> bool {
+    let disk_free = 0;
+    Capability { disk_free, ..known.clone() } != Capability { disk_free, ..told.clone() }
 }
 
 /// What an agent tells of an attempt counts only if it is the unit's current one, under its current fence.
@@ -258,6 +268,7 @@ fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effe
 fn gone(state: &mut State, id: &AgentId, session: SessionId, now: Mono, effects: &mut Effects) {
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     agent.session = Session::Away { since: now };
+    effects.agents.insert(id.clone());
     effects.fleet_changed = true;
 }
 
@@ -283,6 +294,7 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
         state.agents.iter().filter(|(_, agent)| is_late(agent)).map(|(id, _)| id.clone()).collect();
     for id in lost {
         state.agents.remove(&id);
+        effects.agents.insert(id.clone());
         effects.fleet_changed = true;
         for run in state.runs.values_mut() {
             agent_lost(run, &id, patience.isolation_ms, now, effects);

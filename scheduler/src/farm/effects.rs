@@ -24,6 +24,10 @@ pub struct Effects {
     /// Records beside the farm's own that are to be stored, or removed (`None`), by their place in the store:
     /// idempotency keys, and what is sealed.
     pub beside: BTreeMap<String, Option<Bytes>>,
+    /// Agents whose session has begun, changed or ended: what is announced of them is to be stored anew.
+    pub agents: BTreeSet<AgentId>,
+    /// Whether a commit is wanted even if there is nothing to store.
+    pub to_prove: bool,
     /// Agents that are to be told what they should have.
     pub tell: BTreeSet<AgentId>,
     /// Runs whose source is resolved and whose task is to be compiled.
@@ -46,7 +50,7 @@ pub struct Final {
 impl Effects {
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, shown, ended, assignments, beside, tell, compile, fleet_changed } = later;
+        let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, fleet_changed } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
@@ -55,6 +59,8 @@ impl Effects {
         self.ended.extend(ended);
         self.assignments.extend(assignments);
         self.beside.extend(beside);
+        self.agents.extend(agents);
+        self.to_prove |= to_prove;
         self.tell.extend(tell);
         self.compile.extend(compile);
         self.fleet_changed |= fleet_changed;

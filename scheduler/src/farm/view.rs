@@ -45,7 +45,7 @@ impl State {
             busy: busy.get(id).copied().unwrap_or_default(),
             connected_at: match agent.session {
                 Session::Connected { since, .. } => Some(since),
-                Session::Away { .. } | Session::Unheard => None,
+                Session::Away { .. } | Session::Unheard { .. } => None,
             },
         });
         view.collect()

@@ -1,0 +1,1 @@
+//! etcd behind TLS, with and without a client's certificate.
