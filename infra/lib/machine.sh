@@ -69,4 +69,5 @@ machine_environment() {
   printf 'export ACRE_TEST_BASE=%q\n' "$BASE"
   printf 'export ACRE_TEST_REGISTRY_PROGRAM=%q\n' "$(registry_program)"
   printf 'export ACRE_TEST_ETCD=%q\n' "$(etcd_address 3.4)"
+  printf 'export ACRE_TEST_ETCD_PROGRAM=%q\n' "$(etcd_program 3.4)"
 }

@@ -55,19 +55,21 @@ impl Driver {
         Ok(committed)
     }
 
-    /// An assignment's revision is its fence. One that a crash kept from being stored is stored now.
+    /// An assignment's revision is its fence. One that a crash kept from being stored is stored now, and one that it
+    /// kept from being removed is removed.
     async fn load_fences(&mut self) -> Result<(), LoadError> {
         let mut changes = Vec::new();
         let mut missing = Vec::new();
         let known = self.store.range(keys::all_assignments(), Order::Ascending, usize::MAX).await?;
-        let known: BTreeMap<String, u64> = known.into_iter().map(|stored| (stored.key, stored.revision.0)).collect();
+        let mut known: BTreeMap<String, u64> =
+            known.into_iter().map(|stored| (stored.key, stored.revision.0)).collect();
         for run in self.state.runs.values_mut() {
             for index in 0..run.record.units.len() {
                 let (unit, record) = (UnitId(index as u32), &run.record.units[index]);
                 let UnitState::Active { agent, assigned_at, .. } = &record.state else { continue };
                 let key = keys::assignment(agent, &run.record.id, unit);
-                if let Some(revision) = known.get(&key) {
-                    run.fences.insert(unit, Fence(*revision));
+                if let Some(revision) = known.remove(&key) {
+                    run.fences.insert(unit, Fence(revision));
                     continue;
                 }
                 let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
@@ -84,7 +86,7 @@ impl Driver {
                 self.state.set_fence(&run, unit, Fence(revision.0));
             }
         }
-        Ok(())
+        self.delete(known.into_keys()).await
     }
 
     /// What was announced of sessions that have ended: those who still live come back.

@@ -136,9 +136,7 @@ impl Driver {
         let mut next = Some(first);
         while let Some(request) = next {
             self.take(request, &mut effects, &mut answers).await;
-            let waiting =
-                effects.changed.len() + effects.assignments.len() + effects.beside.len() + effects.agents.len();
-            let has_room = waiting < Transaction::LIMIT / 2;
+            let has_room = effects.changes() < Transaction::LIMIT / 2;
             next = if has_room { self.requests.try_recv().ok() } else { None };
         }
         match self.commit(&mut effects).await {
@@ -156,11 +154,8 @@ impl Driver {
         }
     }
 
-    /// What was applied and could not be stored is forgotten: the store is the truth. Sessions end, so that agents come
-    /// back and tell everything anew.
+    /// What was applied and could not be stored is forgotten: the store is the truth.
     async fn recover(&mut self) -> Result<(), LoadError> {
-        self.sessions.clear();
-        self.state.agents.clear();
         while !self.tasks.stopping().is_cancelled() {
             let refused = match self.lead_and_load().await {
                 Ok(Ok(())) => break,
@@ -174,9 +169,12 @@ impl Driver {
         Ok(())
     }
 
-    /// Nothing is read before it is known what became of the last commit, and that no other scheduler leads.
+    /// Nothing is read before it is known what became of the last commit, and that no other scheduler leads. Sessions end
+    /// once the store answers, so that agents come back and tell everything anew; while it does not, what runs goes on.
     async fn lead_and_load(&mut self) -> Result<Result<(), Refused>, LoadError> {
         self.store.lead().await?;
+        self.sessions.clear();
+        self.state.agents.clear();
         self.load().await
     }
 

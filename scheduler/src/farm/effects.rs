@@ -48,6 +48,11 @@ pub struct Final {
 }
 
 impl Effects {
+    /// How many records change: a run that ends is three of them.
+    pub fn changes(&self) -> usize {
+        self.changed.len() + self.assignments.len() + self.beside.len() + self.agents.len() + 3 * self.ended.len()
+    }
+
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
         let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, fleet_changed } = later;

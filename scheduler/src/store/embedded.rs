@@ -152,6 +152,10 @@ fn failed(place: &str, error: impl std::error::Error + 'static) -> StoreError {
 }
 
 impl Store for Embedded {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>> {
         Box::pin(async move {
             let held = self.leader.load(Ordering::SeqCst);

@@ -10,7 +10,7 @@ mod transaction;
 
 pub use codec::{Undecodable, decode, encode};
 pub use embedded::Embedded;
-pub use etcd::{BadAddress, Etcd, EtcdAddress, Limits, Tls};
+pub use etcd::{BadAddress, Etcd, EtcdAddress, Limits, Tls, node_of};
 pub use transaction::{Change, Compare, Transaction};
 
 use bytes::Bytes;
@@ -88,6 +88,9 @@ impl StoreError {
 
 /// A store of records.
 pub trait Store: Send + Sync + 'static {
+    /// Whether schedulers with other data folders can reach it.
+    fn is_shared(&self) -> bool;
+
     /// Makes this process the leader, unless another one is and lives ([`StoreError::InUse`]). Every later commit through
     /// this store proves that it still is. A process of the same place (one data folder, under one lock) takes over: its
     /// predecessor is dead. Asked again by the leader, it finds out what became of a commit that nobody answered, and

@@ -38,7 +38,7 @@ pub(crate) struct Proxy {
 /// Requests that were kept back.
 #[derive(Default)]
 struct Kept {
-    bytes: watch::Sender<usize>,
+    is_whole: watch::Sender<bool>,
     /// The connection they came on, once it has ended on the client's side.
     late: Mutex<Option<Late>>,
 }
@@ -95,9 +95,9 @@ impl Proxy {
         self.world.send_modify(|(mode, generation)| (*mode, *generation) = (Mode::Open, *generation + 1));
     }
 
-    /// Resolves once a request was kept.
+    /// Resolves once a whole request was kept.
     pub(crate) async fn has_kept(&self) {
-        self.kept.bytes.subscribe().wait_for(|bytes| *bytes > 0).await.unwrap();
+        self.kept.is_whole.subscribe().wait_for(|is_whole| *is_whole).await.unwrap();
     }
 
     /// Passes on what was kept, and waits until it was answered.
@@ -109,7 +109,20 @@ impl Proxy {
     }
 }
 
-/// Reads one frame (RFC 9113 §4.1): whether it is HEADERS with END_STREAM, which are an answer's trailers.
+/// Whether DATA with END_STREAM, the end of a request, is among these frames (RFC 9113 §4.1).
+fn ends_a_request(mut frames: &[u8]) -> bool {
+    while let Some((head, rest)) = frames.split_first_chunk::<9>() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let Some(after) = rest.get(length..) else { return false };
+        if head[3] == 0 && head[4] & 1 == 1 {
+            return true;
+        }
+        frames = after;
+    }
+    false
+}
+
+/// Reads one frame: whether it is HEADERS with END_STREAM, which are an answer's trailers.
 async fn ends_an_answer(read: &mut OwnedReadHalf) -> bool {
     let mut head = [0; 9];
     read.read_exact(&mut head).await.expect("etcd answers");
@@ -136,7 +149,7 @@ async fn carry(client: TcpStream, server: TcpStream, mut world: watch::Receiver<
                 (Ok(0) | Err(_), _) => break,
                 (Ok(count), Mode::KeepRequests) => {
                     requests.extend_from_slice(&asked[..count]);
-                    kept.bytes.send_modify(|bytes| *bytes += count);
+                    kept.is_whole.send_modify(|is_whole| *is_whole |= ends_a_request(&requests));
                 }
                 (Ok(_), Mode::Swallow) => {}
                 (Ok(count), _) => if to_server.write_all(&asked[..count]).await.is_err() { break },

@@ -5,6 +5,7 @@
 //! | `address` | where an etcd is |
 //! | `call` | one call, bounded, and what its failure means |
 //! | `commit` | transactions, and what became of one that nobody answered |
+//! | `node` | who a scheduler is, across its restarts |
 //! | `role` | becoming the leader, staying it, giving it back |
 //! | `wire` | changes and compares as etcd's operations, under the prefix |
 //!
@@ -16,10 +17,12 @@
 mod address;
 mod call;
 mod commit;
+mod node;
 mod role;
 mod wire;
 
 pub use address::{BadAddress, EtcdAddress, Tls};
+pub use node::node_of;
 
 use super::{Order, Revision, Store, StoreError, Stored, Transaction};
 use call::{Trouble, bounded};
@@ -188,6 +191,10 @@ impl Etcd {
 }
 
 impl Store for Etcd {
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>> {
         Box::pin(self.take_role())
     }
