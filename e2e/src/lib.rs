@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`farm`] | a farm of a test's own, and what is asked of it |
+//! | [`etcd`] | a farm whose records are in etcd |
 //! | [`program`] | `acre` at work, and what it said in the end |
 //! | [`source`] | folders of files to build from |
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
@@ -14,6 +15,7 @@
 //! Everything here panics where a test cannot go on, with what was expected and what was there instead.
 
 pub mod engine;
+pub mod etcd;
 pub mod farm;
 pub mod files;
 pub mod git;

@@ -13,6 +13,7 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/emulation.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/etcd.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
 
 machine_up() {
@@ -27,6 +28,12 @@ machine_start() {
   engine_up
   registry_up
   base_up
+}
+
+# What tests need besides.
+machine_up_for_tests() {
+  machine_up
+  state_locked etcd_up
 }
 
 # Keeps the machine up when this script and the ones after it end, until machine_down.
@@ -49,6 +56,7 @@ machine_down() {
 }
 
 machine_stop() {
+  etcd_down
   registry_down
   engine_down
   emulation_down
@@ -60,4 +68,6 @@ machine_environment() {
   printf 'export ACRE_TEST_REGISTRY=%q\n' "$REGISTRY"
   printf 'export ACRE_TEST_BASE=%q\n' "$BASE"
   printf 'export ACRE_TEST_REGISTRY_PROGRAM=%q\n' "$(registry_program)"
+  printf 'export ACRE_TEST_ETCD=%q\n' "$(etcd_address 3.4)"
+  printf 'export ACRE_TEST_ETCD_PROGRAM=%q\n' "$(etcd_program 3.4)"
 }

@@ -5,7 +5,7 @@
 PACKAGES=(
   dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 update-binfmts:binfmt-support
   qemu-aarch64-static:qemu-user-static curl:curl git:git python3:python3
-  gcc:gcc ld:binutils pkg-config:pkg-config flock:util-linux bzip2:bzip2 xz:xz-utils zstd:zstd
+  protoc:protobuf-compiler gcc:gcc ld:binutils pkg-config:pkg-config flock:util-linux bzip2:bzip2 xz:xz-utils zstd:zstd
 )
 
 packages_ensure() {
@@ -14,6 +14,8 @@ packages_ensure() {
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   [[ -e /usr/include/stdio.h ]] || missing+=(libc6-dev)
+  # The types of protobuf's own that the messages of etcd are made of; protoc looks for them there.
+  [[ -e /usr/include/google/protobuf/descriptor.proto ]] || missing+=(libprotobuf-dev)
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
   # Where the kernel confines with AppArmor, the engine needs its parser, which docker.io only recommends.
   if grep -qs Y /sys/module/apparmor/parameters/enabled && ! command -v apparmor_parser >/dev/null; then

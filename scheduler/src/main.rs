@@ -4,7 +4,7 @@ use acre_scheduler::{
     Config, Parts, RunError,
     parts::{Random, SystemClock, SystemRandom},
     secrets::{SecretKey, Vault, VaultConfig},
-    store::{Embedded, Store, StoreError},
+    store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
 };
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -35,6 +35,8 @@ struct Arguments {
     /// Where to listen: unix:PATH (mode 0600)
     #[arg(long, value_name = "ADDRESS")]
     listen: String,
+    #[command(flatten)]
+    store: StoreArguments,
     /// Stop after this long without a run or a request, for example 30m
     #[arg(long, value_name = "DURATION", value_parser = acre_model::duration::parse)]
     idle_stop: Option<u64>,
@@ -56,6 +58,24 @@ struct Arguments {
     /// File descriptor that gets one line `ready` once requests are taken
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
+}
+
+/// Where records are kept.
+#[derive(clap::Args)]
+struct StoreArguments {
+    /// etcd for the farm's records: etcd://HOST[:PORT][,HOST[:PORT]...][/PREFIX], or etcds:// for TLS
+    /// [default: a file in --data]
+    #[arg(long, value_name = "URL")]
+    store: Option<EtcdAddress>,
+    /// Certificates (PEM) of the authorities that etcd's own must come from; needed for etcds://
+    #[arg(long, value_name = "FILE", requires = "store")]
+    store_ca: Option<PathBuf>,
+    /// Certificate (PEM) by which etcd knows this scheduler; needs --store-key
+    #[arg(long, value_name = "FILE", requires_all = ["store_ca", "store_key"])]
+    store_cert: Option<PathBuf>,
+    /// Key (PEM) of that certificate
+    #[arg(long, value_name = "FILE", requires = "store_cert")]
+    store_key: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -111,9 +131,9 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
     fs::set_permissions(&arguments.data, fs::Permissions::from_mode(0o700))?;
     let _lock = lock(&arguments.data)?;
-    let store = Embedded::open(&arguments.data.join("farm.redb"))?;
-    let objects = LocalFileSystem::new_with_prefix(&arguments.data).context("cannot open the blob folder")?;
     let random = Arc::new(SystemRandom::open().context("no randomness to be had")?);
+    let store = store(&arguments.store, &arguments.data, random.as_ref()).await?;
+    let objects = LocalFileSystem::new_with_prefix(&arguments.data).context("cannot open the blob folder")?;
     let key = SecretKey::load_or_make(&arguments.data.join("secret.key"), random.as_ref())?;
     let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
     let identity = identity(random.as_ref());
@@ -124,7 +144,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.keep_ms = arguments.keep;
     config.keep_runs = arguments.keep_runs;
     let parts = Parts {
-        store: Arc::new(store) as Arc<dyn Store>,
+        store,
         objects: Arc::new(objects),
         clock: Arc::new(SystemClock::start()),
         random,
@@ -145,6 +165,27 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Err(RunError::Store(StoreError::InUse { place })) => bail!("{place} is in use by another scheduler"),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The store of the farm's records.
+async fn store(wanted: &StoreArguments, data: &Path, random: &dyn Random) -> anyhow::Result<Arc<dyn Store>> {
+    let Some(address) = &wanted.store else {
+        return Ok(Arc::new(Embedded::open(&data.join("farm.redb"))?));
+    };
+    let identity = wanted.store_cert.as_deref().zip(wanted.store_key.as_deref());
+    let tls = match (address.is_tls(), &wanted.store_ca) {
+        (true, Some(ca)) => Some(store::Tls::read(ca, identity)?),
+        (true, None) => bail!("--store {address}: name the authorities of etcd's certificate with --store-ca FILE"),
+        (false, Some(_)) => bail!("--store {address} speaks no TLS, but --store-ca is given; write etcds://"),
+        (false, None) => None,
+    };
+    if tls.is_none() && !address.is_local() {
+        tracing::warn!(
+            "{address} is reached without TLS: whoever is on the way can read and change the farm's records"
+        );
+    }
+    let node = store::node_of(data, random)?;
+    Ok(Arc::new(Etcd::open(address, tls.as_ref(), &node).await?))
 }
 
 /// One scheduler per data folder. The lock goes with the process, however it ends.

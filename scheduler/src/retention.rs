@@ -77,7 +77,7 @@ impl Retention {
 
     async fn delete(&self, key: String) -> Result<(), StoreError> {
         let changes = vec![Change::Delete(key)];
-        self.store.commit(Transaction { compares: Vec::new(), changes }).await.map(drop)
+        self.store.commit(Transaction::of(changes)).await.map(drop)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 use acre_model::ids::RunId;
 use futures::Stream;
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
@@ -53,6 +53,18 @@ pub enum RunError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The blobs here belong to another farm than the records.
+    #[error(
+        "the state store holds farm {farm}, whose blobs and logs are not in this data folder; start its scheduler with \
+         the --data it had, or give this farm another prefix: etcd://HOST/PREFIX"
+    )]
+    ForeignBlobs {
+        /// The farm.
+        farm: String,
+    },
+    /// The blobs could not be reached.
+    #[error("the blob folder failed: {0}")]
+    Blobs(#[from] object_store::Error),
     /// The listener failed.
     #[error("the listener failed: {0}")]
     Listener(#[from] tonic::transport::Error),
@@ -81,8 +93,25 @@ pub async fn run<I>(
 where
     I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
 {
+    let store = parts.store.clone();
+    let served = serve(config, parts, incoming, ready, shutdown).await;
+    // Whoever comes next need not wait until the role is seen to be free.
+    store.resign().await;
+    served
+}
+
+async fn serve<I>(
+    config: Config,
+    parts: Parts,
+    incoming: impl Stream<Item = io::Result<I>> + Send,
+    ready: impl FnOnce(),
+    shutdown: CancellationToken,
+) -> Result<(), RunError>
+where
+    I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
     let Parts { store, objects, clock, random, key, vault, identity } = parts;
-    let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects));
+    let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
     let secrets = Arc::new(Secrets::new(store.clone(), &key, random, vault));
     let around = Around {
@@ -94,8 +123,12 @@ where
         clock: clock.clone(),
         tasks: tasks.clone(),
     };
+    // Before runs are loaded: those without their plans would be put aside.
+    if let (true, Some(known)) = (store.is_shared(), known_identity(store.as_ref()).await?) {
+        own_blobs(objects.as_ref(), known, true).await?;
+    }
     let (driver, handle) = Driver::start(around, config.patience).await?;
-    let identity = farm_identity(store.as_ref(), identity).await?;
+    let identity = farm_identity(store.as_ref(), objects.as_ref(), identity).await?;
     let farm_stops = watch::Sender::new(false);
     let services = Services {
         driver: handle.clone(),
@@ -116,12 +149,13 @@ where
     if let Some(idle_ms) = config.idle_stop_ms {
         tasks.spawn("idle stop", idle::stop_when_idle(idle_ms, board, handle, farm_stops.clone()));
     }
-    let driving = tokio::spawn(driver.run());
-    let stops = farm_stops.subscribe();
     let stopping = tasks.stopping().clone();
+    let driving = tokio::spawn(drive(driver, stopping.clone()));
+    let stops = farm_stops.subscribe();
     let until = async move {
         tokio::select! {
             () = shutdown.cancelled() => {}
+            () = stopping.cancelled() => {}
             () = told_to_stop(stops) => {
                 // Sessions hold a receiver until they have told their agent.
                 drop(tokio::time::timeout(FAREWELL, farm_stops.closed()).await);
@@ -140,6 +174,13 @@ where
     Ok(served?)
 }
 
+/// Without its driver (another scheduler leads, or stored state cannot be loaded) a scheduler has nothing to serve.
+async fn drive(driver: Driver, stopping: CancellationToken) -> Result<(), LoadError> {
+    let driven = driver.run().await;
+    stopping.cancel();
+    driven
+}
+
 /// Resolves, and lets go of the receiver, once the farm is told to stop.
 async fn told_to_stop(mut stops: watch::Receiver<bool>) {
     if stops.wait_for(|stops| *stops).await.is_err() {
@@ -148,15 +189,41 @@ async fn told_to_stop(mut stops: watch::Receiver<bool>) {
 }
 
 /// The farm's identity: the stored one, else this one, which is stored. Its last bits are the salt of run ids.
-async fn farm_identity(store: &dyn Store, identity: u64) -> Result<u64, StoreError> {
-    if let Some(record) = store.get(keys::FARM).await?
-        && let Ok(FarmRecord { identity }) = store::decode(&record.value)
-    {
+async fn farm_identity(store: &dyn Store, objects: &dyn ObjectStore, identity: u64) -> Result<u64, RunError> {
+    let known = known_identity(store).await?;
+    if store.is_shared() {
+        own_blobs(objects, known.unwrap_or(identity), known.is_some()).await?;
+    }
+    if let Some(identity) = known {
         return Ok(identity);
     }
     let changes = vec![Change::Put(keys::FARM.to_owned(), store::encode(&FarmRecord { identity }))];
-    store.commit(Transaction { compares: Vec::new(), changes }).await?;
+    store.commit(Transaction::of(changes)).await?;
     Ok(identity)
+}
+
+async fn known_identity(store: &dyn Store) -> Result<Option<u64>, StoreError> {
+    let record = store.get(keys::FARM).await?;
+    Ok(record.and_then(|record| store::decode(&record.value).ok()).map(|FarmRecord { identity }| identity))
+}
+
+/// Demands that the blobs here are those of the farm: with others, every run of the shared store would lack its plan.
+/// A new farm makes them its own.
+async fn own_blobs(objects: &dyn ObjectStore, identity: u64, is_known: bool) -> Result<(), RunError> {
+    let (mark, farm) = (Path::from("farm"), format!("{identity:016x}"));
+    let marked = match objects.get(&mark).await {
+        Ok(found) => Some(found.bytes().await?),
+        Err(object_store::Error::NotFound { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    match marked {
+        Some(marked) if marked.as_ref() == farm.as_bytes() => Ok(()),
+        None if !is_known => {
+            objects.put(&mark, PutPayload::from(farm.into_bytes())).await?;
+            Ok(())
+        }
+        Some(_) | None => Err(RunError::ForeignBlobs { farm }),
+    }
 }
 
 /// The second of the newest run that is stored: ids go on after it, whatever the clock says.

@@ -61,13 +61,17 @@ macro_rules! told {
 }
 
 told!(Refused,
-    Refused::Stopping | Refused::Unavailable(_) => Code::Unavailable,
+    Refused::Stopping | Refused::Unavailable(_) | Refused::Unknown(_) => Code::Unavailable,
     Refused::KeyReused(_) => Code::AlreadyExists,
     Refused::Full(_) => DISK_FULL,
 );
 told!(StoreError,
     StoreError::Full { .. } => DISK_FULL,
-    StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => Code::Unavailable,
+    StoreError::Conflict
+        | StoreError::InUse { .. }
+        | StoreError::Unavailable { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::Failed { .. } => Code::Unavailable,
 );
 told!(BlobError,
     BlobError::Missing(_) => Code::NotFound,

@@ -6,13 +6,15 @@ use super::{
 };
 use crate::{
     blobs::BlobError,
-    farm::Effects,
+    farm::{Effects, Session},
     store::{self, Change, Transaction, keys},
 };
 use acre_model::{
     attempt::{Assignment, Fence},
+    capability::Capability,
     digest::Digest,
-    ids::RunId,
+    ids::{AgentId, RunId},
+    time::Timestamp,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,14 @@ use std::collections::BTreeSet;
 pub(super) struct KeyRecord {
     pub(super) run: RunId,
     pub(super) body: Digest,
+}
+
+/// An agent that has a session.
+#[derive(Debug, Serialize, Deserialize)]
+struct AgentRecord {
+    capability: Capability,
+    /// Since when.
+    since: Timestamp,
 }
 
 impl From<BlobError> for Refused {
@@ -69,11 +79,13 @@ impl Driver {
             let report = serde_json::to_vec_pretty(&last.report).expect("a report is serializable");
             last.view.report = Some(self.blobs.put_bytes(Bytes::from(report)).await?);
         }
-        let mut changes = self.changes(effects);
-        while !changes.is_empty() {
-            let rest = changes.split_off(changes.len().min(Transaction::LIMIT));
-            let put: Vec<Change> = std::mem::replace(&mut changes, rest);
-            let revision = self.store.commit(Transaction { compares: Vec::new(), changes: put.clone() }).await?;
+        let mut parts = Transaction::split(self.changes(effects));
+        if parts.is_empty() && effects.to_prove {
+            parts.push(Transaction::default());
+        }
+        for part in parts {
+            let put: BTreeSet<String> = part.changes.iter().map(|change| change.key().to_owned()).collect();
+            let revision = self.store.commit(part).await?;
             self.take_fences(effects, &put, Fence(revision.0));
         }
         Ok(())
@@ -91,6 +103,7 @@ impl Driver {
                 None => Change::Delete(key),
             });
         }
+        changes.extend(effects.agents.iter().map(|agent| self.announcement(agent)));
         let over: BTreeSet<String> = effects.ended.keys().map(keys::confidential).collect();
         for (run, last) in &effects.ended {
             changes.push(Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)));
@@ -106,12 +119,22 @@ impl Driver {
         changes
     }
 
+    /// What the other schedulers see of an agent, for as long as this one has its session.
+    fn announcement(&self, id: &AgentId) -> Change {
+        let key = keys::agent(id);
+        match self.state.agents.get(id).map(|agent| (&agent.capability, agent.session)) {
+            Some((capability, Session::Connected { since, .. })) => {
+                Change::Announce(key, store::encode(&AgentRecord { capability: capability.clone(), since }))
+            }
+            _ => Change::Delete(key),
+        }
+    }
+
     /// Assignments of this commit have its revision as their fence.
-    fn take_fences(&mut self, effects: &Effects, committed: &[Change], fence: Fence) {
+    fn take_fences(&mut self, effects: &Effects, committed: &BTreeSet<String>, fence: Fence) {
         for ((agent, run, unit), assignment) in &effects.assignments {
-            let key = keys::assignment(agent, run, *unit);
-            let is_committed = committed.iter().any(|change| matches!(change, Change::Put(put, _) if *put == key));
-            if assignment.is_some() && is_committed {
+            let is_committed = || committed.contains(&keys::assignment(agent, run, *unit));
+            if assignment.is_some() && is_committed() {
                 self.state.set_fence(run, *unit, fence);
             }
         }

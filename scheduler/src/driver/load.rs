@@ -11,7 +11,10 @@ use acre_model::{
     attempt::{Assignment, AttemptId, Fence},
     ids::UnitId,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Why stored state could not be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +37,10 @@ impl Driver {
                 Err(why) => self.quarantine(stored, &why).await?,
             }
         }
-        self.state = State::restore(runs, self.state.patience);
+        self.state = State::restore(runs, self.state.patience, self.clock.now().mono);
         self.load_fences().await?;
         self.forget_confidential().await?;
+        self.withdraw_agents().await?;
         for id in self.state.runs.keys().cloned().collect::<Vec<_>>() {
             self.board.show(self.state.view(&id).expect("the run is there"));
         }
@@ -51,18 +55,21 @@ impl Driver {
         Ok(committed)
     }
 
-    /// An assignment's revision is its fence. One that a crash kept from being stored is stored now.
+    /// An assignment's revision is its fence. One that a crash kept from being stored is stored now, and one that it
+    /// kept from being removed is removed.
     async fn load_fences(&mut self) -> Result<(), LoadError> {
         let mut changes = Vec::new();
         let mut missing = Vec::new();
         let known = self.store.range(keys::all_assignments(), Order::Ascending, usize::MAX).await?;
+        let mut known: BTreeMap<String, u64> =
+            known.into_iter().map(|stored| (stored.key, stored.revision.0)).collect();
         for run in self.state.runs.values_mut() {
             for index in 0..run.record.units.len() {
                 let (unit, record) = (UnitId(index as u32), &run.record.units[index]);
                 let UnitState::Active { agent, assigned_at, .. } = &record.state else { continue };
                 let key = keys::assignment(agent, &run.record.id, unit);
-                if let Some(stored) = known.iter().find(|stored| stored.key == key) {
-                    run.fences.insert(unit, Fence(stored.revision.0));
+                if let Some(revision) = known.remove(&key) {
+                    run.fences.insert(unit, Fence(revision));
                     continue;
                 }
                 let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
@@ -71,11 +78,26 @@ impl Driver {
                 missing.push((run.record.id.clone(), unit));
             }
         }
-        if !changes.is_empty() {
-            let revision = self.store.commit(Transaction { compares: Vec::new(), changes }).await?;
-            for (run, unit) in missing {
+        let mut missing = missing.into_iter();
+        for part in Transaction::split(changes) {
+            let count = part.changes.len();
+            let revision = self.store.commit(part).await?;
+            for (run, unit) in missing.by_ref().take(count) {
                 self.state.set_fence(&run, unit, Fence(revision.0));
             }
+        }
+        self.delete(known.into_keys()).await
+    }
+
+    /// What was announced of sessions that have ended: those who still live come back.
+    async fn withdraw_agents(&self) -> Result<(), LoadError> {
+        let announced = self.store.range(keys::all_agents(), Order::Ascending, usize::MAX).await?;
+        self.delete(announced.into_iter().map(|stored| stored.key)).await
+    }
+
+    async fn delete(&self, keys: impl Iterator<Item = String>) -> Result<(), LoadError> {
+        for part in Transaction::split(keys.map(Change::Delete).collect()) {
+            self.store.commit(part).await?;
         }
         Ok(())
     }
@@ -85,17 +107,13 @@ impl Driver {
         let known = self.store.range(keys::all_confidential(), Order::Ascending, usize::MAX).await?;
         let live: BTreeSet<String> = self.state.runs.keys().map(keys::confidential).collect();
         let over = known.into_iter().map(|stored| stored.key).filter(|key| !live.contains(key));
-        let changes: Vec<Change> = over.map(Change::Delete).collect();
-        for part in changes.chunks(Transaction::LIMIT) {
-            self.store.commit(Transaction { compares: Vec::new(), changes: part.to_vec() }).await?;
-        }
-        Ok(())
+        self.delete(over).await
     }
 
     async fn quarantine(&self, stored: Stored, why: &str) -> Result<(), LoadError> {
         tracing::error!(key = stored.key, why, "a stored run cannot be read; put aside");
         let changes = vec![Change::Put(keys::quarantine(&stored.key), stored.value), Change::Delete(stored.key)];
-        self.store.commit(Transaction { compares: Vec::new(), changes }).await?;
+        self.store.commit(Transaction::of(changes)).await?;
         Ok(())
     }
 }

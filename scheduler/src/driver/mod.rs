@@ -31,6 +31,17 @@ const RECOVERY_MS: u64 = 1000;
 /// Requests that wait for the driver, at most.
 const QUEUE: usize = 1024;
 
+/// Keeps the leader's role, and has it proven when it seems lost.
+async fn hold_role(store: Arc<dyn Store>, driver: Handle) {
+    loop {
+        store.hold().await;
+        tracing::warn!("the role of the leader seems lost");
+        if !driver.prove().await {
+            return;
+        }
+    }
+}
+
 /// The one owner of the farm's state.
 pub struct Driver {
     state: State,
@@ -91,6 +102,7 @@ impl Driver {
             canceled: 0,
         };
         driver.store.lead().await?;
+        driver.tasks.spawn("leader's role", hold_role(driver.store.clone(), handle.clone()));
         if let Err(refused) = driver.load().await? {
             return Err(LoadError::Refused(refused));
         }
@@ -124,8 +136,7 @@ impl Driver {
         let mut next = Some(first);
         while let Some(request) = next {
             self.take(request, &mut effects, &mut answers).await;
-            let waiting = effects.changed.len() + effects.assignments.len() + effects.beside.len();
-            let has_room = waiting < Transaction::LIMIT / 2;
+            let has_room = effects.changes() < Transaction::LIMIT / 2;
             next = if has_room { self.requests.try_recv().ok() } else { None };
         }
         match self.commit(&mut effects).await {
@@ -143,16 +154,28 @@ impl Driver {
         }
     }
 
-    /// What was applied and could not be stored is forgotten: the store is the truth. Sessions end, so that agents come
-    /// back and tell everything anew.
+    /// What was applied and could not be stored is forgotten: the store is the truth.
     async fn recover(&mut self) -> Result<(), LoadError> {
-        self.sessions.clear();
-        self.state.agents.clear();
-        while let Err(refused) = self.load().await? {
+        while !self.tasks.stopping().is_cancelled() {
+            let refused = match self.lead_and_load().await {
+                Ok(Ok(())) => break,
+                Ok(Err(refused)) => refused,
+                Err(LoadError::Store(error)) if error.may_pass() => error.into(),
+                Err(error) => return Err(error),
+            };
             tracing::error!(%refused, "stored state cannot be taken up again yet");
             self.refuse_for(RECOVERY_MS, &refused).await;
         }
         Ok(())
+    }
+
+    /// Nothing is read before it is known what became of the last commit, and that no other scheduler leads. Sessions end
+    /// once the store answers, so that agents come back and tell everything anew; while it does not, what runs goes on.
+    async fn lead_and_load(&mut self) -> Result<Result<(), Refused>, LoadError> {
+        self.store.lead().await?;
+        self.sessions.clear();
+        self.state.agents.clear();
+        self.load().await
     }
 
     /// Answers everything that is asked with a refusal, for this many milliseconds.
@@ -161,6 +184,7 @@ impl Driver {
         loop {
             tokio::select! {
                 () = self.clock.sleep_until(until) => return,
+                () = self.tasks.stopping().cancelled() => return,
                 request = self.requests.recv() => match request {
                     Some(request) => request.refuse(why),
                     None => return,
@@ -175,7 +199,7 @@ impl Driver {
             Request::Compiled { run, compiled } => self.take_compiled(run, compiled, effects),
             Request::Record { change, reply } => {
                 let (key, record) = match change {
-                    Change::Put(key, record) => (key, Some(record)),
+                    Change::Put(key, record) | Change::Announce(key, record) => (key, Some(record)),
                     Change::Delete(key) => (key, None),
                 };
                 effects.beside.insert(key, record);
@@ -213,6 +237,10 @@ impl Driver {
             Request::Drain { agent, draining, reply } => {
                 self.apply(Event::DrainRequested { agent: agent.clone(), draining }, effects);
                 answers.push(Answer::Agent { agent, reply });
+            }
+            Request::Prove { reply } => {
+                effects.to_prove = true;
+                answers.push(Answer::Proof { reply });
             }
             Request::Stop { how, reply } => self.stop(how, reply, effects),
         }
@@ -307,6 +335,7 @@ impl Driver {
         match answer {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
             Answer::Record { reply } => drop(reply.send(Ok(()))),
+            Answer::Proof { reply } => drop(reply.send(())),
             Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run, self.clock.now().mono))),
             Answer::Permit { agent, attempt, fence, reply } => {
                 drop(reply.send(self.state.permit(&agent, &attempt, fence)));

@@ -88,6 +88,11 @@ pub enum Request {
         /// The agent; `None`: there is none of this name.
         reply: oneshot::Sender<Option<AgentView>>,
     },
+    /// The leader's role may be lost: a commit shall prove that it is not, even if there is nothing to store.
+    Prove {
+        /// Answered once it is proven; dropped where it is not.
+        reply: oneshot::Sender<()>,
+    },
     /// The farm shall stop.
     Stop {
         /// How.
@@ -105,6 +110,7 @@ impl Request {
             Self::Stop { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Record { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Event(_)
+            | Self::Prove { .. }
             | Self::Compiled { .. }
             | Self::Explain { .. }
             | Self::Permit { .. }
@@ -147,12 +153,17 @@ pub enum Refused {
     /// The store does not answer, or the driver is gone.
     #[error("state store unavailable, not accepted: {0}")]
     Unavailable(String),
+    /// The store stopped answering while it was stored.
+    #[error("state store unavailable; whether this was accepted is not known yet: {0}")]
+    Unknown(String),
 }
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full { .. } => Self::Full(error.to_string()),
+            StoreError::Unavailable { place, why } => Self::Unavailable(format!("{place}: {why}")),
+            StoreError::Unknown { place, why } => Self::Unknown(format!("{place}: {why}")),
             StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => {
                 Self::Unavailable(error.to_string())
             }
@@ -164,6 +175,7 @@ impl From<StoreError> for Refused {
 pub(super) enum Answer {
     Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
     Record { reply: oneshot::Sender<Result<(), Refused>> },
+    Proof { reply: oneshot::Sender<()> },
     Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
     Permit { agent: AgentId, attempt: AttemptId, fence: Fence, reply: oneshot::Sender<Result<(), Denied>> },
     Agent { agent: AgentId, reply: oneshot::Sender<Option<AgentView>> },
@@ -178,7 +190,7 @@ impl Answer {
             Self::Explain { reply, .. } => drop(reply.send(None)),
             Self::Agent { reply, .. } => drop(reply.send(None)),
             // Who asked is not answered, and asks again.
-            Self::Permit { .. } => {}
+            Self::Permit { .. } | Self::Proof { .. } => {}
         }
     }
 }
@@ -245,6 +257,16 @@ impl Handle {
     /// Opens an agent's stream.
     pub async fn connect(&self, hello: Hello, desired: watch::Sender<Option<Desired>>) -> Asked<SessionId> {
         self.ask(|reply| Request::Connect { hello, desired, reply }).await
+    }
+
+    /// Wants a proof that the farm is still this scheduler's; answers when there is one, or none is to be had. `false`: the
+    /// driver is gone.
+    pub(super) async fn prove(&self) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let is_there = self.0.send(Request::Prove { reply }).await.is_ok();
+        // Without a proof, all is taken up anew.
+        drop(answer.await);
+        is_there
     }
 
     /// Takes an agent out, or back in. `None`: there is none of this name.

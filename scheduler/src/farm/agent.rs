@@ -42,13 +42,16 @@ pub enum Session {
         /// Since when.
         since: Mono,
     },
-    /// It is known by what was once assigned to it, and has had none since the scheduler started.
-    Unheard,
+    /// It is known by what was once assigned to it, and has had none since the stored state was taken up.
+    Unheard {
+        /// Since when.
+        since: Mono,
+    },
 }
 
 impl Agent {
     /// An agent that is known only by what was once assigned to it.
-    pub fn unheard() -> Self {
+    pub fn unheard(since: Mono) -> Self {
         let capability = Capability {
             platforms: Vec::new(),
             pool: PoolName::default(),
@@ -62,13 +65,13 @@ impl Agent {
             disk_free: 0,
             windows: None,
         };
-        Self { capability, session: Session::Unheard, draining: false, sandboxes: 0 }
+        Self { capability, session: Session::Unheard { since }, draining: false, sandboxes: 0 }
     }
 
     /// Whether work is given to it.
     pub fn readiness(&self) -> Readiness {
         match self.session {
-            Session::Away { .. } | Session::Unheard => Readiness::Disconnected,
+            Session::Away { .. } | Session::Unheard { .. } => Readiness::Disconnected,
             Session::Connected { .. } if self.draining => Readiness::Draining,
             Session::Connected { .. } if !self.capability.is_ready() => Readiness::EngineDown,
             Session::Connected { .. } => Readiness::Ready,
@@ -85,7 +88,7 @@ impl Agent {
         Some(match self.session {
             Session::Connected { heard, .. } => heard.plus_millis(patience.agent_ms),
             Session::Away { since } => since.plus_millis(patience.agent_ms),
-            Session::Unheard => Mono(patience.start_ms),
+            Session::Unheard { since } => since.plus_millis(patience.start_ms),
         })
     }
 }

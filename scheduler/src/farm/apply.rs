@@ -103,11 +103,12 @@ fn connected(
     now: Now,
     effects: &mut Effects,
 ) {
-    let agent = state.agents.entry(id.clone()).or_insert_with(Agent::unheard);
+    let agent = state.agents.entry(id.clone()).or_insert_with(|| Agent::unheard(now.mono));
     agent.capability = capability;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
     state.index.agent_changed(id);
     effects.tell.insert(id.clone());
+    effects.agents.insert(id.clone());
     effects.fleet_changed = true;
 }
 
@@ -123,6 +124,9 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     effects.fleet_changed |= agent.sandboxes != told.groups.len();
+    if is_news(&agent.capability, &told.capability) {
+        effects.agents.insert(id.clone());
+    }
     agent.sandboxes = told.groups.len();
     if agent.capability != told.capability {
         agent.capability = told.capability;
@@ -132,6 +136,12 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     for attempt in told.attempts {
         attempt_told(state, id, attempt, now, effects);
     }
+}
+
+/// Whether the other schedulers should know. The room on a disk changes all the time, and decides nothing there.
+fn is_news(known: &Capability, told: &Capability) -> bool {
+    let disk_free = 0;
+    Capability { disk_free, ..known.clone() } != Capability { disk_free, ..told.clone() }
 }
 
 /// What an agent tells of an attempt counts only if it is the unit's current one, under its current fence.
@@ -270,6 +280,7 @@ fn gone(state: &mut State, id: &AgentId, session: SessionId, now: Mono, effects:
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     agent.session = Session::Away { since: now };
     state.index.agent_changed(id);
+    effects.agents.insert(id.clone());
     effects.fleet_changed = true;
 }
 
@@ -298,6 +309,7 @@ fn tick(state: &mut State, now: Now, effects: &mut Effects) {
     for id in lost {
         state.agents.remove(&id);
         state.index.agent_changed(&id);
+        effects.agents.insert(id.clone());
         effects.fleet_changed = true;
         let runs: BTreeSet<RunId> = state.index.placed_on(&id).map(|(run, _)| run.clone()).collect();
         for run in runs {

@@ -24,6 +24,10 @@ pub struct Effects {
     /// Records beside the farm's own that are to be stored, or removed (`None`), by their place in the store:
     /// idempotency keys, and what is sealed.
     pub beside: BTreeMap<String, Option<Bytes>>,
+    /// Agents whose session has begun, changed or ended: what is announced of them is to be stored anew.
+    pub agents: BTreeSet<AgentId>,
+    /// Whether a commit is wanted even if there is nothing to store.
+    pub to_prove: bool,
     /// Agents that are to be told what they should have.
     pub tell: BTreeSet<AgentId>,
     /// Runs whose source is resolved and whose task is to be compiled.
@@ -44,9 +48,14 @@ pub struct Final {
 }
 
 impl Effects {
+    /// How many records change: a run that ends is three of them.
+    pub fn changes(&self) -> usize {
+        self.changed.len() + self.assignments.len() + self.beside.len() + self.agents.len() + 3 * self.ended.len()
+    }
+
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, shown, ended, assignments, beside, tell, compile, fleet_changed } = later;
+        let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, fleet_changed } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
@@ -55,6 +64,8 @@ impl Effects {
         self.ended.extend(ended);
         self.assignments.extend(assignments);
         self.beside.extend(beside);
+        self.agents.extend(agents);
+        self.to_prove |= to_prove;
         self.tell.extend(tell);
         self.compile.extend(compile);
         self.fleet_changed |= fleet_changed;

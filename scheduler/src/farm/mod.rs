@@ -55,7 +55,7 @@ pub struct Patience {
     pub agent_ms: u64,
     /// How long an agent that is cut off may go on with a command, before it stops it (its `stop_after`).
     pub isolation_ms: u64,
-    /// With agents after a start of the scheduler, when none is declared lost.
+    /// With agents after stored state was taken up, when none is declared lost.
     pub start_ms: u64,
     /// With a unit that no agent of the fleet could take.
     pub placement_ms: u64,
@@ -99,13 +99,13 @@ impl Mono {
 }
 
 impl State {
-    /// The state that stored runs make, before any agent has connected.
-    pub fn restore(runs: Vec<Run>, patience: Patience) -> Self {
+    /// The state that stored runs make, now that they are taken up, and before any agent has connected.
+    pub fn restore(runs: Vec<Run>, patience: Patience, now: Mono) -> Self {
         let mut state = Self { patience, ..Self::default() };
         for run in runs {
             for group in &run.record.groups {
                 if let GroupState::Placed { agent } = &group.state {
-                    state.agents.entry(agent.clone()).or_insert_with(Agent::unheard);
+                    state.agents.entry(agent.clone()).or_insert_with(|| Agent::unheard(now));
                 }
             }
             state.runs.insert(run.record.id.clone(), run);

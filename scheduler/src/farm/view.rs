@@ -65,7 +65,7 @@ impl State {
             busy: self.index.fleet.load(id).groups,
             connected_at: match agent.session {
                 Session::Connected { since, .. } => Some(since),
-                Session::Away { .. } | Session::Unheard => None,
+                Session::Away { .. } | Session::Unheard { .. } => None,
             },
         });
         view.collect()

@@ -3,7 +3,7 @@
 use super::{Change, Compare, Order, Revision, Store, StoreError, Stored, Transaction, keys};
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::{
     fs, io,
     ops::Range,
@@ -16,6 +16,8 @@ use std::{
 
 /// Key → revision of its last write, and value.
 const RECORDS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("records");
+/// Keys that last as long as their leader.
+const ANNOUNCED: TableDefinition<'_, &str, ()> = TableDefinition::new("announced");
 /// One entry: the newest revision.
 const COUNTER: TableDefinition<'_, (), u64> = TableDefinition::new("revision");
 /// Bytes of pages that redb keeps in memory. Records are small; the default of 1 GiB is for databases.
@@ -25,9 +27,14 @@ const CACHE: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Embedded {
     file: Arc<StoreFile>,
-    /// Revision at which this process became the leader; 0: it has not.
+    /// Revision at which this process became the leader; [`NEVER`] or [`NO_MORE`].
     leader: Arc<AtomicU64>,
 }
+
+/// It has not led.
+const NEVER: u64 = 0;
+/// It has given the role back: no revision is this one, so nothing it would commit holds.
+const NO_MORE: u64 = u64::MAX;
 
 /// The file, open while it works: after an I/O error redb wants it closed and opened again.
 struct StoreFile {
@@ -86,7 +93,7 @@ impl Embedded {
         Ok(Self { file: Arc::new(StoreFile { path: path.to_owned(), database }), leader: Arc::default() })
     }
 
-    /// Another user of the same file, who is not the leader.
+    /// Another user of the same file, who has not led.
     pub fn another(&self) -> Self {
         Self { leader: Arc::default(), ..self.clone() }
     }
@@ -145,20 +152,30 @@ fn failed(place: &str, error: impl std::error::Error + 'static) -> StoreError {
 }
 
 impl Store for Embedded {
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>> {
         Box::pin(async move {
-            let revision = self.blocking(|database| {
-                commit(
-                    database,
-                    &Transaction {
-                        compares: Vec::new(),
-                        changes: vec![Change::Put(keys::LEADER.to_owned(), Bytes::from_static(b"embedded"))],
-                    },
-                )
-            });
-            let revision = revision.await?;
+            let held = self.leader.load(Ordering::SeqCst);
+            let revision = self.blocking(move |database| take_over(database, held)).await?;
             self.leader.store(revision.0, Ordering::SeqCst);
             Ok(revision)
+        })
+    }
+
+    /// Nobody can take the role unseen: the file is open in one process only.
+    fn hold(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
+
+    fn resign(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let held = self.leader.swap(NO_MORE, Ordering::SeqCst);
+            if let Err(error) = self.blocking(move |database| give_back(database, held)).await {
+                tracing::warn!(%error, "the role of the leader was not given back");
+            }
         })
     }
 
@@ -205,34 +222,114 @@ impl Store for Embedded {
 
     fn commit(&self, mut transaction: Transaction) -> BoxFuture<'_, Result<Revision, StoreError>> {
         match self.leader.load(Ordering::SeqCst) {
-            0 => {}
+            NEVER if transaction.changes.iter().any(|change| matches!(change, Change::Announce(..))) => {
+                return Box::pin(async { Err(StoreError::Conflict) });
+            }
+            NEVER => {}
             leader => transaction.compares.push(Compare::At(keys::LEADER.to_owned(), Revision(leader))),
         }
         self.blocking(move |database| commit(database, &transaction))
     }
 }
 
+/// All tables, to be written.
+struct Tables<'w> {
+    counter: Table<'w, (), u64>,
+    records: Table<'w, &'static str, (u64, &'static [u8])>,
+    announced: Table<'w, &'static str, ()>,
+}
+
+impl<'w> Tables<'w> {
+    fn open(write: &'w WriteTransaction) -> Result<Self, Broken> {
+        Ok(Self {
+            counter: write.open_table(COUNTER)?,
+            records: write.open_table(RECORDS)?,
+            announced: write.open_table(ANNOUNCED)?,
+        })
+    }
+
+    fn revision_of(&self, key: &str) -> Result<Option<u64>, Broken> {
+        Ok(self.records.get(key)?.map(|entry| entry.value().0))
+    }
+
+    fn next_revision(&mut self) -> Result<u64, Broken> {
+        let revision = self.counter.get(())?.map_or(0, |entry| entry.value()) + 1;
+        self.counter.insert((), revision)?;
+        Ok(revision)
+    }
+
+    fn change(&mut self, change: &Change, revision: u64) -> Result<(), Broken> {
+        let key = change.key();
+        match change {
+            Change::Put(_, value) | Change::Announce(_, value) => {
+                self.records.insert(key, (revision, value.as_ref()))?;
+            }
+            Change::Delete(_) => drop(self.records.remove(key)?),
+        }
+        match change {
+            Change::Announce(..) => drop(self.announced.insert(key, ())?),
+            Change::Put(..) | Change::Delete(_) => drop(self.announced.remove(key)?),
+        }
+        Ok(())
+    }
+
+    fn withdraw_all(&mut self) -> Result<(), Broken> {
+        while let Some(key) = self.announced.pop_first()?.map(|(key, _)| key.value().to_owned()) {
+            self.records.remove(key.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+/// Becomes the leader, unless it still is.
+fn take_over(database: &Database, held: u64) -> Result<Revision, Broken> {
+    let write = database.begin_write()?;
+    let revision = {
+        let mut tables = Tables::open(&write)?;
+        if tables.revision_of(keys::LEADER)? == Some(held) {
+            return Ok(Revision(held));
+        }
+        tables.withdraw_all()?;
+        let revision = tables.next_revision()?;
+        tables.change(&Change::Put(keys::LEADER.to_owned(), Bytes::from_static(b"embedded")), revision)?;
+        revision
+    };
+    write.commit()?;
+    Ok(Revision(revision))
+}
+
+/// Is no longer the leader, if it still was.
+fn give_back(database: &Database, held: u64) -> Result<(), Broken> {
+    let write = database.begin_write()?;
+    {
+        let mut tables = Tables::open(&write)?;
+        if tables.revision_of(keys::LEADER)? != Some(held) {
+            return Ok(());
+        }
+        tables.withdraw_all()?;
+        let revision = tables.next_revision()?;
+        tables.change(&Change::Delete(keys::LEADER.to_owned()), revision)?;
+    }
+    write.commit()?;
+    Ok(())
+}
+
 fn commit(database: &Database, transaction: &Transaction) -> Result<Revision, Broken> {
     let write = database.begin_write()?;
     let revision = {
-        let mut counter = write.open_table(COUNTER)?;
-        let mut records = write.open_table(RECORDS)?;
+        let mut tables = Tables::open(&write)?;
         for compare in &transaction.compares {
             let (key, expected) = match compare {
                 Compare::Absent(key) => (key, None),
                 Compare::At(key, revision) => (key, Some(revision.0)),
             };
-            if records.get(key.as_str())?.map(|entry| entry.value().0) != expected {
+            if tables.revision_of(key)? != expected {
                 return Err(Broken::Conflict);
             }
         }
-        let revision = counter.get(())?.map_or(0, |entry| entry.value()) + 1;
-        counter.insert((), revision)?;
+        let revision = tables.next_revision()?;
         for change in &transaction.changes {
-            match change {
-                Change::Put(key, value) => drop(records.insert(key.as_str(), (revision, value.as_ref()))?),
-                Change::Delete(key) => drop(records.remove(key.as_str())?),
-            }
+            tables.change(change, revision)?;
         }
         revision
     };

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 /// The scheduler that decides.
 pub const LEADER: &str = "leader";
+/// The leader's last commit: each one compares and replaces it, so that what became of one can always be found out.
+pub const COMMIT: &str = "commit";
 /// What the farm is: its identity.
 pub const FARM: &str = "farm";
 
@@ -45,6 +47,16 @@ pub fn assignment(agent: &AgentId, run: &RunId, unit: UnitId) -> String {
 /// All assignments.
 pub fn all_assignments() -> Range<String> {
     prefix("assignments/")
+}
+
+/// An agent that has a session; announced by the scheduler that serves it.
+pub fn agent(agent: &AgentId) -> String {
+    format!("agents/{agent}")
+}
+
+/// All agents that have a session.
+pub fn all_agents() -> Range<String> {
+    prefix("agents/")
 }
 
 /// The run that a project's idempotency key made.

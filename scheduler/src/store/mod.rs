@@ -1,13 +1,17 @@
 //! Where the farm's records are kept: small, versioned values under keys, with revisions and compare-and-commit.
 //!
-//! The embedded store and etcd mean the same by it; one contract suite (`tests/store_contract.rs`) runs on both.
+//! The embedded store and etcd mean the same by it; one contract suite (`tests/store_contract`) runs on both.
 
 mod codec;
 mod embedded;
+mod etcd;
 pub mod keys;
+mod transaction;
 
 pub use codec::{Undecodable, decode, encode};
 pub use embedded::Embedded;
+pub use etcd::{BadAddress, Etcd, EtcdAddress, Limits, Tls, node_of};
+pub use transaction::{Change, Compare, Transaction};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -28,38 +32,6 @@ pub struct Stored {
     pub value: Bytes,
 }
 
-/// What must hold for a transaction to be committed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Compare {
-    /// Nothing is stored under the key.
-    Absent(String),
-    /// The key was written last by this commit.
-    At(String, Revision),
-}
-
-/// One change of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Store a value.
-    Put(String, Bytes),
-    /// Remove a key; one that is absent is removed.
-    Delete(String),
-}
-
-/// All of it is committed, or nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Transaction {
-    /// What must hold.
-    pub compares: Vec<Compare>,
-    /// What changes.
-    pub changes: Vec<Change>,
-}
-
-impl Transaction {
-    /// Changes in one transaction, at most (etcd's default `--max-txn-ops`).
-    pub const LIMIT: usize = 128;
-}
-
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -78,6 +50,22 @@ pub enum StoreError {
         /// The file.
         place: String,
     },
+    /// It does not answer, and nothing was changed.
+    #[error("state store unavailable, not accepted: {place}: {why}")]
+    Unavailable {
+        /// The address.
+        place: String,
+        /// What was seen of it last.
+        why: String,
+    },
+    /// It stopped answering in the middle of a commit. Leading anew finds out; until then nothing else is committed.
+    #[error("state store unavailable; whether this was accepted is not known yet: {place}: {why}")]
+    Unknown {
+        /// The address.
+        place: String,
+        /// What was seen of it last.
+        why: String,
+    },
     /// Anything else.
     #[error("the state store {place} failed: {why}")]
     Failed {
@@ -88,10 +76,37 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether it may be otherwise later, without anybody's doing here.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Conflict | Self::Full { .. } | Self::Unavailable { .. } | Self::Unknown { .. } => true,
+            Self::InUse { .. } | Self::Failed { .. } => false,
+        }
+    }
+}
+
 /// A store of records.
 pub trait Store: Send + Sync + 'static {
-    /// Makes this process the leader: writes the leader key. Every later commit through this store compares it.
+    /// Whether schedulers with other data folders can reach it.
+    fn is_shared(&self) -> bool;
+
+    /// Makes this process the leader, unless another one is and lives ([`StoreError::InUse`]). Every later commit through
+    /// this store proves that it still is. A process of the same place (one data folder, under one lock) takes over: its
+    /// predecessor is dead. Asked again by the leader, it finds out what became of a commit that nobody answered, and
+    /// proves that the role is still held.
+    ///
+    /// The answer is the leader's token: it is greater than those of all leaders before.
     fn lead(&self) -> BoxFuture<'_, Result<Revision, StoreError>>;
+
+    /// Keeps the role that [`Store::lead`] gave, for as long as this is polled. Resolves when the role turns out to be
+    /// lost, which is a hint only: what proves it is a commit.
+    fn hold(&self) -> BoxFuture<'_, ()>;
+
+    /// Gives the role back, so that another process may lead at once, and withdraws what was announced. Best effort:
+    /// a role that is not given back is free once its holder has been silent for some seconds. Nothing can be committed
+    /// through this store after it, unless it leads again.
+    fn resign(&self) -> BoxFuture<'_, ()>;
 
     /// One value.
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Stored>, StoreError>>;

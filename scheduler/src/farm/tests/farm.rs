@@ -240,7 +240,7 @@ impl Farm {
         let runs = std::mem::take(&mut self.state.runs);
         self.sessions.clear();
         self.now = 0;
-        self.state = State::restore(runs.into_values().collect(), self.state.patience);
+        self.state = State::restore(runs.into_values().collect(), self.state.patience, self.now().mono);
         self.event(Event::Loaded);
     }
 

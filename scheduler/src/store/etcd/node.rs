@@ -1,0 +1,66 @@
+//! The name of a node: of all schedulers that ever use one data folder, of which one lives at a time.
+
+use crate::parts::Random;
+use std::{
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+/// Digits of a name.
+const DIGITS: usize = 16;
+
+/// The name of the node whose data is in this folder; a new folder gets one.
+pub fn node_of(data: &Path, random: &dyn Random) -> io::Result<String> {
+    let path = data.join("node");
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    match File::open(&path) {
+        Ok(file) => read(file).map_err(named),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name: String = random.draw()[..DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect();
+            make(&path, &name).map_err(named)?;
+            Ok(name)
+        }
+        Err(error) => Err(named(error)),
+    }
+}
+
+fn read(file: File) -> io::Result<String> {
+    let mut text = String::new();
+    file.take(DIGITS as u64 + 2).read_to_string(&mut text)?;
+    let name = text.trim_end();
+    if name.len() != DIGITS || !name.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let why = "it is not the name of a node; remove it while no scheduler runs, and a new one is drawn";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(name.to_owned())
+}
+
+/// Under its path stands a whole name or none, whenever the machine stops.
+fn make(path: &Path, name: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    writeln!(file, "{name}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts::SystemRandom;
+
+    #[test]
+    fn a_folder_keeps_its_name() {
+        let (one, two, random) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), SystemRandom::open().unwrap());
+        let name = node_of(one.path(), &random).unwrap();
+        assert_eq!(node_of(one.path(), &random).unwrap(), name);
+        assert_ne!(node_of(two.path(), &random).unwrap(), name);
+        for damaged in ["", "x\n", "0123456789abcde", "0123456789abcdefg", "0123456789abcdeg"] {
+            fs::write(one.path().join("node"), damaged).unwrap();
+            let refused = node_of(one.path(), &random).unwrap_err().to_string();
+            assert!(refused.contains("node: it is not the name of a node"), "{damaged:?}: {refused}");
+        }
+    }
+}
