@@ -11,15 +11,19 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/foreign.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/emulation.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/daemon.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/space.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
 
+# machine_up [ENGINE]...: the machine's own engine, and these besides (engines.sh).
 machine_up() {
   state_prepare
   state_use
   packages_ensure
-  state_locked machine_start
+  state_locked machine_start "$@"
 }
 
 machine_start() {
@@ -27,6 +31,7 @@ machine_start() {
   engine_up
   registry_up
   base_up
+  engines_up "$@"
 }
 
 # Keeps the machine up when this script and the ones after it end, until machine_down.
@@ -49,6 +54,7 @@ machine_down() {
 }
 
 machine_stop() {
+  engines_down
   registry_down
   engine_down
   emulation_down
