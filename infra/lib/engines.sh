@@ -61,11 +61,13 @@ engines_fetch() {
   done
 }
 
+# What was on them goes with them: it can all be made again.
 engines_down() {
   local name
   for name in "${ENGINES[@]}"; do
     daemon_stop "$name" engines_up "$name"
     space_remove "$name"
+    as_root rm -rf --one-file-system "${STATE:?}/$name"
   done
 }
 

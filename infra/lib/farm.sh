@@ -1,14 +1,17 @@
 # shellcheck shell=bash
 # The binaries of acre, and what a farm of this user leaves in the user's directories.
 
+# Cargo's name of the profile they are built in: `release`, or `dev`, which is compiled sooner and runs slower.
+PROFILE=${ACRE_INFRA_PROFILE:-release}
 TARGET=${CARGO_TARGET_DIR:-$REPOSITORY/target}
-ACRE=$TARGET/release/acre
+BINARIES=$TARGET/${PROFILE/#dev/debug}
+ACRE=$BINARIES/acre
 export ACRE
 
 farm_build() {
   packages_need_cargo
-  say "building release binaries"
-  (cd "$REPOSITORY" && cargo build --release --workspace)
+  say "building binaries ($PROFILE)"
+  (cd "$REPOSITORY" && cargo build --profile "$PROFILE" --workspace)
 }
 
 # Where acre keeps configuration, state and caches (XDG base directory specification).

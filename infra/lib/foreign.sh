@@ -10,10 +10,21 @@ foreign_fetch() {
   rm -rf "$root/packages" && mkdir -p "$root/packages"
   (cd "$root/packages" && foreign_apt "$root" download "$@" >&2)
   for item in "$@"; do
-    rm -rf "${directory:?}/${item#*:}" && mkdir -p "$directory/${item#*:}"
-    dpkg-deb --extract "$root/packages/${item%%:*}_"*"_${item#*:}.deb" "$directory/${item#*:}"
+    rm -rf "${directory:?}/${item#*:}"
+  done
+  for item in "$@"; do
+    mkdir -p "$directory/${item#*:}"
+    foreign_extract "$root/packages/${item%%:*}_" "${item#*:}" "$directory/${item#*:}"
   done
   rm -rf "$root/packages"
+}
+
+# foreign_extract PREFIX ARCHITECTURE DIRECTORY: a package of that architecture, or of all.
+foreign_extract() {
+  local package
+  for package in "$1"*"_$2.deb" "$1"*_all.deb; do
+    [[ ! -f $package ]] || dpkg-deb --extract "$package" "$3"
+  done
 }
 
 # foreign_prepare RELEASE ROOT ARCHITECTURE...: an apt of its own in ROOT, with the lists of these.

@@ -17,6 +17,7 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/space.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
 # machine_up [ENGINE]...: the machine's own engine, and these besides (engines.sh).
 machine_up() {
