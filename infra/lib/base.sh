@@ -3,6 +3,7 @@
 
 BASE_NAME=base
 BASE_TAG=1
+# shellcheck disable=SC2034 # for the scripts that take this in
 BASE=$REGISTRY/$BASE_NAME:$BASE_TAG
 BASE_ARCHITECTURES=(amd64 i386 arm64 armhf)
 

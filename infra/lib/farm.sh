@@ -9,9 +9,12 @@ ACRE=$BINARIES/acre
 export ACRE
 
 farm_build() {
+  local targets=()
   packages_need_cargo
   say "building binaries ($PROFILE)"
-  (cd "$REPOSITORY" && cargo build --profile "$PROFILE" --workspace)
+  # What tests are built of is taken over; built without them, dependencies would be compiled anew.
+  [[ $PROFILE != dev ]] || targets=(--all-targets)
+  (cd "$REPOSITORY" && cargo build --profile "$PROFILE" --workspace "${targets[@]}")
 }
 
 # Where acre keeps configuration, state and caches (XDG base directory specification).

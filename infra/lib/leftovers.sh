@@ -48,7 +48,7 @@ leftovers_each() {
 leftovers_of_registry() {
   local name tag digest
   registry_answers || return 0
-  for name in "$BASE_NAME" samples/web samples/web-tests; do
+  for name in "$BASE_NAME" "$TOOLCHAIN_NAME" "$CROSS_NAME" samples/{web,web-tests,release,release-cross}; do
     while read -r tag; do
       digest=$(registry_digest "$name" "$tag") || continue
       curl -sf -X DELETE "http://$REGISTRY/v2/$name/manifests/$digest" || warn "$REGISTRY keeps $name:$tag"

@@ -27,7 +27,7 @@ space_run() {
   if ((EUID == 0)); then
     nsenter --net="$file" "$@"
   else
-    as_root nsenter --net="$file" setpriv --reuid "$EUID" --regid "$(id -g)" --init-groups \
+    sudo --preserve-env -- nsenter --net="$file" setpriv --reuid "$EUID" --regid "$(id -g)" --init-groups \
       env HOME="$HOME" PATH="$PATH" "$@"
   fi
 }

@@ -65,9 +65,8 @@ toolchain_image() {
 # Leaves out manuals and link-time optimization, two thirds of it all, and gives the tools their short names.
 toolchain_trim() {
   local tree=$1 name
-  rm -rf "$tree/usr/share"
+  rm -rf "${tree:?}/usr/share"
   find "$tree/usr" '(' -name 'lto*' -o -name '*-lto-dump-*' -o -name '*.pyc' ')' -type f -delete
-
   ln -sf "gcc-$GCC" "$tree/usr/bin/cc"
   for name in as ld ar; do
     ln -sf "$(toolchain_native "$tree")-$name" "$tree/usr/bin/$name"
