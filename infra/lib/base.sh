@@ -3,21 +3,27 @@
 
 BASE_NAME=base
 BASE_TAG=1
+# shellcheck disable=SC2034 # for the scripts that take this in
 BASE=$REGISTRY/$BASE_NAME:$BASE_TAG
 BASE_ARCHITECTURES=(amd64 i386 arm64 armhf)
 
-base_up() {
-  base_in_registry || {
-    [[ -f $STATE/base/digest ]] || base_make
-    say "pushing $BASE"
-    python3 "$INFRA/lib/oci_push.py" "$STATE/base" "$REGISTRY" "$BASE_NAME" "$BASE_TAG"
+base_up() { image_up "$BASE_NAME" base_make; }
+
+# image_up NAME MAKE...: pushes STATE/NAME as NAME:1, unless the registry has it; MAKE makes it, unless it is there.
+image_up() {
+  local name=$1 directory=$STATE/$1
+  shift
+  image_in_registry "$name" || {
+    [[ -f $directory/digest ]] || "$@"
+    say "pushing $REGISTRY/$name:$BASE_TAG"
+    python3 "$INFRA/lib/oci_push.py" "$directory" "$REGISTRY" "$name" "$BASE_TAG"
   }
 }
 
 # Whether the registry's index is the one that was made here.
-base_in_registry() {
-  [[ -f $STATE/base/digest ]] || return 1
-  [[ $(registry_digest "$BASE_NAME" "$BASE_TAG") == "$(<"$STATE/base/digest")" ]]
+image_in_registry() {
+  [[ -f $STATE/$1/digest ]] || return 1
+  [[ $(registry_digest "$1" "$BASE_TAG") == "$(<"$STATE/$1/digest")" ]]
 }
 
 base_make() {

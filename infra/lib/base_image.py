@@ -1,9 +1,10 @@
 """Makes an OCI image index of busybox for several platforms (OCI image spec 1.0).
 
-    base_image.py BUSYBOX APPLETS OUT
+    base_image.py BUSYBOX APPLETS OUT [TREES]
 
-BUSYBOX holds DEBIAN-ARCHITECTURE/bin/busybox, APPLETS one path per line. Into OUT go blobs/sha256/*, and the digest of
-the index as OUT/digest, last. Nothing depends on the time, the place or the compressor (layers are plain tars), so
+BUSYBOX holds DEBIAN-ARCHITECTURE/bin/busybox, APPLETS one path per line. TREES holds DEBIAN-ARCHITECTURE/*, a further
+layer for each; only platforms that have one are made then. Into OUT go blobs/sha256/*, and the digest of the index as
+OUT/digest, last. Nothing depends on the time, the place or the compressor (layers are plain tars), so
 equal binaries make equal digests everywhere.
 """
 
@@ -82,31 +83,48 @@ def layer(busybox: bytes, applets: list[str]) -> bytes:
     return out.getvalue()
 
 
-def image(blobs: Blobs, platform: dict, content: bytes) -> dict:
+def tree_layer(root: pathlib.Path) -> bytes:
+    """Everything below a folder as a tar, all of it root's."""
+
+    def plain(info: tarfile.TarInfo) -> tarfile.TarInfo:
+        info.uid = info.gid = info.mtime = 0
+        info.uname = info.gname = ""
+        return info
+
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path in sorted(root.rglob("*")):
+            tar.add(path, arcname=path.relative_to(root), recursive=False, filter=plain)
+    return out.getvalue()
+
+
+def image(blobs: Blobs, platform: dict, layers: list[bytes]) -> dict:
     """One platform's image; gives the descriptor of its manifest."""
     config = {
         **platform,
         "config": {"Env": ["PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], "Cmd": ["sh"]},
-        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest()]},
-        "history": [{"created_by": "busybox-static of Debian"}],
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(content).hexdigest() for content in layers]},
+        "history": [{"created_by": "packages of Debian"} for _ in layers],
     }
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": blobs.put_json(CONFIG, config),
-        "layers": [blobs.put(LAYER, content)],
+        "layers": [blobs.put(LAYER, content) for content in layers],
     }
     return {**blobs.put_json(MANIFEST, manifest), "platform": platform}
 
 
 def main() -> None:
-    busybox, applets, out = map(pathlib.Path, sys.argv[1:])
+    busybox, applets, out, *trees = map(pathlib.Path, sys.argv[1:])
     names = [line for line in applets.read_text().splitlines() if line]
     blobs = Blobs(out)
-    manifests = [
-        image(blobs, platform, layer((busybox / debian / "bin" / "busybox").read_bytes(), names))
-        for debian, platform in PLATFORMS.items()
-    ]
+    manifests = []
+    for debian, platform in PLATFORMS.items():
+        added = [root / debian for root in trees]
+        if all(tree.is_dir() for tree in added):
+            base = layer((busybox / debian / "bin" / "busybox").read_bytes(), names)
+            manifests.append(image(blobs, platform, [base, *map(tree_layer, added)]))
     index = blobs.put_json(INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
     (out / "digest").write_text(index["digest"])
 

@@ -1,14 +1,20 @@
 # shellcheck shell=bash
 # The binaries of acre, and what a farm of this user leaves in the user's directories.
 
+# Cargo's name of the profile they are built in: `release`, or `dev`, which is compiled sooner and runs slower.
+PROFILE=${ACRE_INFRA_PROFILE:-release}
 TARGET=${CARGO_TARGET_DIR:-$REPOSITORY/target}
-ACRE=$TARGET/release/acre
+BINARIES=$TARGET/${PROFILE/#dev/debug}
+ACRE=$BINARIES/acre
 export ACRE
 
 farm_build() {
+  local targets=()
   packages_need_cargo
-  say "building release binaries"
-  (cd "$REPOSITORY" && cargo build --release --workspace)
+  say "building binaries ($PROFILE)"
+  # What tests are built of is taken over; built without them, dependencies would be compiled anew.
+  [[ $PROFILE != dev ]] || targets=(--all-targets)
+  (cd "$REPOSITORY" && cargo build --profile "$PROFILE" --workspace "${targets[@]}")
 }
 
 # Where acre keeps configuration, state and caches (XDG base directory specification).

@@ -10,10 +10,21 @@ foreign_fetch() {
   rm -rf "$root/packages" && mkdir -p "$root/packages"
   (cd "$root/packages" && foreign_apt "$root" download "$@" >&2)
   for item in "$@"; do
-    rm -rf "${directory:?}/${item#*:}" && mkdir -p "$directory/${item#*:}"
-    dpkg-deb --extract "$root/packages/${item%%:*}_"*"_${item#*:}.deb" "$directory/${item#*:}"
+    rm -rf "${directory:?}/${item#*:}"
+  done
+  for item in "$@"; do
+    mkdir -p "$directory/${item#*:}"
+    foreign_extract "$root/packages/${item%%:*}_" "${item#*:}" "$directory/${item#*:}"
   done
   rm -rf "$root/packages"
+}
+
+# foreign_extract PREFIX ARCHITECTURE DIRECTORY: a package of that architecture, or of all.
+foreign_extract() {
+  local package
+  for package in "$1"*"_$2.deb" "$1"*_all.deb; do
+    [[ ! -f $package ]] || dpkg-deb --extract "$package" "$3"
+  done
 }
 
 # foreign_prepare RELEASE ROOT ARCHITECTURE...: an apt of its own in ROOT, with the lists of these.
@@ -49,4 +60,21 @@ foreign_apt() {
     -o APT::Architectures::=arm64 -o APT::Architectures::=armhf \
     -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
     "$@"
+}
+
+# foreign_root RELEASE DIRECTORY PACKAGE...: a root folder of these and all they depend on, for the machine's own
+# architecture. No script of a package runs: what those would have made is the caller's to make. Takes a tenth of what
+# debootstrap takes. DIRECTORY comes into being whole or not at all.
+foreign_root() {
+  local release=$1 directory=$2 root=$STATE/apt/$1 package
+  shift 2
+  foreign_prepare "$release" "$root" "$(dpkg --print-architecture)"
+  as_root rm -rf "$directory" "$directory.new" "$root/cache/archives"
+  mkdir -p "$root/cache/archives/partial" "$directory.new"
+  foreign_apt "$root" install --yes --download-only --no-install-recommends "$@" >&2
+  for package in "$root/cache/archives"/*.deb; do
+    as_root dpkg-deb --extract "$package" "$directory.new"
+  done
+  rm -rf "$root/cache/archives"
+  mv "$directory.new" "$directory"
 }

@@ -27,7 +27,7 @@ leftovers_remove() {
 # Images whose names lie in the registry here, which nobody else names images after, and what acre labelled.
 leftovers_of_engine() {
   local -x DOCKER_HOST=$1
-  engine_answers "$DOCKER_HOST" || return 0
+  daemon_answers "$DOCKER_HOST" || return 0
   say "removing containers, networks, volumes and images of acre from $DOCKER_HOST"
   leftovers_each "docker container rm -f" docker container ls -aq --filter "label=$LABEL"
   leftovers_each "docker network rm" docker network ls -q --filter "label=$LABEL"
@@ -48,7 +48,7 @@ leftovers_each() {
 leftovers_of_registry() {
   local name tag digest
   registry_answers || return 0
-  for name in "$BASE_NAME" samples/web samples/web-tests; do
+  for name in "$BASE_NAME" "$TOOLCHAIN_NAME" "$CROSS_NAME" samples/{web,web-tests,release,release-cross}; do
     while read -r tag; do
       digest=$(registry_digest "$name" "$tag") || continue
       curl -sf -X DELETE "http://$REGISTRY/v2/$name/manifests/$digest" || warn "$REGISTRY keeps $name:$tag"

@@ -11,16 +11,21 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/foreign.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/emulation.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/daemon.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/etcd.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/space.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
 
+# machine_up [ENGINE]...: the machine's own engine, and these besides (engines.sh).
 machine_up() {
   state_prepare
   state_use
   packages_ensure
-  state_locked machine_start
+  state_locked machine_start "$@"
 }
 
 machine_start() {
@@ -28,11 +33,12 @@ machine_start() {
   engine_up
   registry_up
   base_up
+  engines_up "$@"
 }
 
-# What tests need besides.
+# machine_up_for_tests [ENGINE]...: with what tests need besides.
 machine_up_for_tests() {
-  machine_up
+  machine_up "$@"
   state_locked etcd_up
 }
 
@@ -56,6 +62,7 @@ machine_down() {
 }
 
 machine_stop() {
+  engines_down
   etcd_down
   registry_down
   engine_down

@@ -5,7 +5,7 @@
 PACKAGES=(
   dockerd:docker.io docker:docker.io iptables:iptables ip:iproute2 update-binfmts:binfmt-support
   qemu-aarch64-static:qemu-user-static curl:curl git:git python3:python3
-  protoc:protobuf-compiler gcc:gcc ld:binutils pkg-config:pkg-config flock:util-linux bzip2:bzip2 xz:xz-utils zstd:zstd
+  protoc:protobuf-compiler socat:socat gcc:gcc ld:binutils pkg-config:pkg-config flock:util-linux bzip2:bzip2 xz:xz-utils zstd:zstd
 )
 
 packages_ensure() {

@@ -2,6 +2,7 @@
 
     status STATUS
     pushed STEP DIGEST            for every push that left a digest
+    index STEP DIGEST             for every image index
     tests STEP PASSED FAILED      for every unit with test results
 """
 
@@ -13,6 +14,6 @@ print("status", run["status"])
 for unit in run["units"]:
     result = unit["result"]
     if result.get("pushed"):
-        print("pushed", unit["step"], result["pushed"])
+        print("index" if unit["kind"] == "index" else "pushed", unit["step"], result["pushed"])
     if tests := result.get("tests"):
         print("tests", unit["step"], tests["passed"], tests["failed"])

@@ -69,6 +69,9 @@ def main() -> int:
         for row in ROWS:
             if given.only and row.name not in given.only:
                 continue
+            if not row.fits(tools):
+                print(f"==> {row.name}: not on this engine", file=sys.stderr)
+                continue
             try:
                 results.append(measure(row, tools, given.rounds))
             except Failed as failed:

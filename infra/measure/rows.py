@@ -1,6 +1,7 @@
 """What is measured. A row gives, for each round, one value of acre's and one of the other side's."""
 
 import dataclasses
+import pathlib
 import shutil
 import time
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from collections.abc import Callable
 import samples
 from sides import Tools, bytes_sent, elapsed, until_start
 from stats import Bound, Kind
+
+PLATFORMS = ("linux/amd64", "linux/386", "linux/arm64", "linux/arm/v7")
 
 CHAINED = "version: v1.1.0\nsteps:\n" + 5 * "  - cmd: {base} true\n"
 PARALLEL = "version: v1.1.0\nsteps:\n" + 5 * '  - cmd: {base} true\n    when: ["-"]\n'
@@ -26,6 +29,12 @@ class Row:
     other: str
     bound: Bound
     start: Callable[[Tools], Round]
+    # Set where the row is only for engines that can build for many platforms at once, or only for those that cannot.
+    many_platforms: bool | None = None
+
+    def fits(self, tools: Tools) -> bool:
+        """Whether the row can be measured on this engine."""
+        return self.many_platforms is None or self.many_platforms == tools.builds_many_platforms()
 
 
 def interleaved(acre: Side, other: Side) -> Round:
@@ -95,7 +104,40 @@ def five_parallel_alike(tools: Tools) -> Round:
     return interleaved(lambda _: elapsed(lambda: tools.run_acre("run", "-f", "acb.yaml", source)), docker)
 
 
-def build_and_push(name: str, cold: bool = False, change: bool = False) -> Callable[[Tools], Round]:
+# Builds and pushes a tree under a name of an image.
+Build = Callable[[Tools, str, pathlib.Path], object]
+
+
+def acre_build(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    return tools.run_acre("build", "-t", image, "--registry", tools.registry, str(tree))
+
+
+def acre_build_all(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    arguments = ("--platform", ",".join(PLATFORMS), "--registry", tools.registry, str(tree))
+    return tools.run_acre("build", "-t", image, *arguments)
+
+
+def buildx_push(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    return tools.run_buildx("build", "--builder", "default", "-t", image, "--push", str(tree))
+
+
+def buildx_push_all(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    """All platforms at once, pushed as one index: what an engine with the containerd store can."""
+    arguments = ("--builder", "default", "--platform", ",".join(PLATFORMS), "--provenance=false", "--push", str(tree))
+    return tools.run_buildx("build", "-t", image, *arguments)
+
+
+def buildx_push_each(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    """One platform after the other, and an index of them: all that buildx can have other engines do."""
+    children = [f"{image}-{platform.replace('/', '-')}" for platform in PLATFORMS]
+    for platform, child in zip(PLATFORMS, children):
+        tools.run_buildx("build", "--builder", "default", "--platform", platform, "-t", child, "--push", str(tree))
+    return tools.run_buildx("imagetools", "create", "-t", image, *children)
+
+
+def build_and_push(
+    name: str, cold: bool = False, change: bool = False, acre: Build = acre_build, other: Build = buildx_push
+) -> Callable[[Tools], Round]:
     """Build and push of a tree per side, prepared before each measurement as the row wants it."""
 
     def start(tools: Tools) -> Round:
@@ -104,25 +146,34 @@ def build_and_push(name: str, cold: bool = False, change: bool = False) -> Calla
         for side, tree in trees.items():
             samples.build_tree(tree, f"{name} {side}", tools.base)
 
-        def prepare(side: str) -> None:
-            if cold:
-                tools.forget_builds(*images.values())
-            if change:
-                samples.change_one(trees[side] / "src")
+        def measured(side: str, build: Build) -> Side:
+            def measure(_: int) -> float:
+                if cold:
+                    tools.forget_builds(*images.values())
+                if change:
+                    samples.change_one(trees[side] / "src")
+                return elapsed(lambda: build(tools, images[side], trees[side]))
 
-        def acre(_: int) -> float:
-            prepare("acre")
-            arguments = ("build", "-t", images["acre"], "--registry", tools.registry, str(trees["acre"]))
-            return elapsed(lambda: tools.run_acre(*arguments))
+            return measure
 
-        def buildx(_: int) -> float:
-            prepare("buildx")
-            arguments = ("build", "--builder", "default", "-t", images["buildx"], "--push", str(trees["buildx"]))
-            return elapsed(lambda: tools.run_buildx(*arguments))
-
-        return interleaved(acre, buildx)
+        return interleaved(measured("acre", acre), measured("buildx", other))
 
     return start
+
+
+def four_platforms() -> list[Row]:
+    """Rows of a build for four platforms; what it is measured against depends on what the engine can."""
+    kinds = {"cold": {"cold": True}, "unchanged": {}, "one-file": {"change": True}}
+    limits = {"cold": 1.0, "unchanged": 0.6, "one-file": 1.0}
+    rows = []
+    for kind, how in kinds.items():
+        at_once = build_and_push(f"four-{kind}", acre=acre_build_all, other=buildx_push_all, **how)
+        in_turn = build_and_push(f"four-{kind}-in-turn", acre=acre_build_all, other=buildx_push_each, **how)
+        rows += [
+            Row(f"four-{kind}", "buildx, all at once", Bound(Kind.RATIO, limits[kind]), at_once, many_platforms=True),
+            Row(f"four-{kind}-in-turn", "buildx, in turn", Bound(Kind.RATIO, 0.6), in_turn, many_platforms=False),
+        ]
+    return rows
 
 
 def submit_to_start(tools: Tools) -> Round:
@@ -188,6 +239,7 @@ ROWS = [
     Row("build-cold", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("cold", cold=True)),
     Row("build-unchanged", "buildx --push", Bound(Kind.RATIO, 0.75), build_and_push("unchanged")),
     Row("build-one-file", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("one-file", change=True)),
+    *four_platforms(),
     Row("start", "docker run --rm", Bound(Kind.EXCESS, 0.060), submit_to_start),
     Row("upload-classic", "docker build", Bound(Kind.RATIO), upload("classic", classic)),
     Row("upload-buildx", "buildx", Bound(Kind.RATIO), upload("buildx", buildx)),

@@ -56,6 +56,10 @@ class Tools:
     def run_buildx(self, *arguments: str) -> str:
         return run([self.buildx, *arguments], self.environment)
 
+    def builds_many_platforms(self) -> bool:
+        """Whether the engine's image store can hold what a build for several platforms makes."""
+        return "io.containerd.snapshotter" in self.run_docker("info", "--format", "{{.DriverStatus}}")
+
     def run_together(self, command: list[str], count: int) -> None:
         """Starts a command several times at once and waits for all."""
         processes = [

@@ -3,6 +3,7 @@
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import samples
 from rows import ROWS, interleaved
@@ -71,6 +72,15 @@ class Rounds(unittest.TestCase):
         measure = interleaved(lambda n: order.append(("acre", n)) or 1.0, lambda n: order.append(("other", n)) or 2.0)
         self.assertEqual([measure(0), measure(1)], [(1.0, 2.0), (1.0, 2.0)])
         self.assertEqual(order, [("acre", 0), ("other", 0), ("other", 1), ("acre", 1)])
+
+    def test_every_engine_has_rows_of_four_platforms(self) -> None:
+        for many in (True, False):
+            tools = unittest.mock.Mock()
+            tools.builds_many_platforms.return_value = many
+            fitting = [row for row in ROWS if row.name.startswith("four-") and row.fits(tools)]
+            with self.subTest(many=many):
+                self.assertEqual(len(fitting), 3)
+                self.assertTrue(all(row.name.endswith("-in-turn") != many for row in fitting), fitting)
 
     def test_rows_have_names_of_their_own(self) -> None:
         self.assertEqual(len({row.name for row in ROWS}), len(ROWS))

@@ -8,6 +8,7 @@ use crate::{
 };
 use acre_agent::engine::{
     BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Said,
+    docker::buildkit::BuildKit,
 };
 use acre_model::{
     plan::{Build, Dependency, Role},
@@ -41,6 +42,16 @@ pub(crate) async fn built(bed: &Bed, builder: &dyn Builder, request: &BuildReque
     let built = built.unwrap_or_else(|error| panic!("{error}\n{}", output(&heard)));
     bed.forget(built.image);
     built
+}
+
+/// Has an image of the test's own under this name. A pulled one would not do to be pushed: an engine with the containerd
+/// store keeps the whole index of it and the content of one platform, and before Docker 27 it can push nothing less.
+pub(crate) async fn make(bed: &Bed, reference: &Reference) {
+    let dockerfile = format!("FROM BASE\nLABEL acre.test={}\n", bed.sandbox.name);
+    let mut request = request(bed, &dockerfile, Folder::default());
+    request.build.tags = vec![reference.clone()];
+    bed.forget(reference);
+    built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
 }
 
 /// What a build says as output.
@@ -88,8 +99,7 @@ pub(crate) async fn a_build_makes_an_image_and_tells_what_it_used(bed: &Bed, bui
 /// Also those that are only copied from, and by whatever name the Dockerfile gives them.
 pub(crate) async fn all_images_that_were_used_are_told(bed: &Bed, builder: &dyn Builder) {
     let other: Reference = format!("{}/acre-test/{}:1", bed.registry, unique("other")).parse().unwrap();
-    bed.runtime().tag(&bed.base.to_string(), &other).await.unwrap();
-    bed.forget(&other);
+    make(bed, &other).await;
     let digest = bed.runtime().push(&other, &Logins::default(), &deaf()).await.unwrap();
     let dockerfile = format!(
         "FROM BASE AS first\nRUN echo one > /one\nFROM BASE\nCOPY --from=first /one /\nCOPY --from={other} /bin/busybox /other\n"

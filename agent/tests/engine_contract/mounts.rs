@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, deaf, failed, listener, unique},
-    builder::{built, output, request, said_in},
+    builder::{built, make, output, request, said_in},
     folder::Folder,
 };
 use acre_agent::engine::{Builder as _, EngineError, Logins, Said, docker::buildkit::BuildKit};
@@ -106,8 +106,7 @@ pub(crate) async fn a_key_that_is_not_there_fails_the_build_that_mounts_it(bed: 
 
 pub(crate) async fn an_image_that_is_only_mounted_is_told(bed: &Bed) {
     let other: Reference = format!("{}/acre-test/{}:1", bed.registry, unique("mounted")).parse().unwrap();
-    bed.runtime().tag(&bed.base.to_string(), &other).await.unwrap();
-    bed.forget(&other);
+    make(bed, &other).await;
     let digest = bed.runtime().push(&other, &Logins::default(), &deaf()).await.unwrap();
     let dockerfile = format!("FROM BASE\nRUN --mount=from={other},target=/other test -x /other/bin/busybox\n");
     let mut request = request(bed, &dockerfile, Folder::default());
@@ -165,7 +164,8 @@ pub(crate) async fn what_a_hostile_dockerfile_asks_for_is_refused(bed: &Bed) {
     for (dockerfile, expected) in table {
         let request = request(bed, &dockerfile, Folder::default());
         let error = failed(BuildKit::new(bed.docker.clone()).build(&request, &deaf()).await);
-        assert!(matches!(error, EngineError::Refused(_) | EngineError::BuildFailed { .. }), "{error:?}");
+        let start: String = dockerfile.chars().take(80).collect();
+        assert!(matches!(error, EngineError::Refused(_) | EngineError::BuildFailed { .. }), "{start}: {error:?}");
         let text = error.to_string();
         assert!(text.contains(expected) && text.len() < 2000, "{expected}: {text}");
     }

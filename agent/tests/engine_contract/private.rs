@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, deaf, failed, unique},
-    builder::{built, request},
+    builder::{built, make, request},
     folder::Folder,
     runtime::logins,
 };
@@ -92,8 +92,7 @@ fn is_refused(error: &EngineError, reference: &Reference) {
 pub(crate) async fn a_registry_with_passwords_takes_and_gives_to_who_has_one(bed: &Bed) {
     let registry = Private::start();
     let reference: Reference = format!("{}/acre-test/{}:1", registry.address, unique("private")).parse().unwrap();
-    bed.runtime().tag(&bed.base.to_string(), &reference).await.unwrap();
-    bed.forget(&reference);
+    make(bed, &reference).await;
     let right = logins(&registry.address, PASSWORD);
     let wrong = [Logins::default(), logins(&registry.address, "wrong")];
 

@@ -103,6 +103,13 @@ pub(super) fn of_push(host: &str, reference: &Reference, error: Error) -> Engine
     if text.contains("does not exist locally") || text.contains("tag does not exist") {
         return EngineError::NoImage(reference.to_string());
     }
+    // Docker Engine 25 and 26 with the containerd store: an index of which only some platforms were pulled.
+    if text.contains("missing content") {
+        return EngineError::Refused(format!(
+            "the engine has {reference} for some of its platforms only, and before Docker 27 it can push nothing less than \
+             all of them; build the image (`FROM {reference}`) and push that, or use a newer engine"
+        ));
+    }
     of_registry(host, reference, error, |why| EngineError::RegistryRefused {
         registry: reference.registry_or_hub().to_owned(),
         repository: reference.full_repository(),
@@ -152,8 +159,9 @@ fn with_remedy(reference: &Reference, text: String) -> String {
     if !OF_LOGINS.iter().any(|part| lower.contains(part)) {
         return text;
     }
-    // Which of the texts has the status differs from engine to engine.
-    let status = if lower.contains("denied") || lower.contains("401") { "" } else { " (401 Unauthorized)" };
+    // Which of the texts has the status differs from engine to engine; current ones say `denied` to who has no login too.
+    let is_401 = !lower.contains("denied") || lower.contains("no basic auth credentials");
+    let status = if !is_401 || lower.contains("401") { "" } else { " (401 Unauthorized)" };
     let registry = reference.registry().unwrap_or("docker.io");
     format!(
         "{text}{status}; the run has no login for {registry} that may do this: `acre login {registry}` gives it one"
@@ -323,6 +331,9 @@ mod tests {
             push("denied: requested access to the resource is denied"),
             format!("registry 127.0.0.1:5000 refuses a/b: denied: requested access to the resource is denied{remedy}")
         );
+        let current = "pull access denied, repository does not exist or may require authorization: authorization failed: no basic \
+                       auth credentials";
+        assert!(push(current).ends_with(&format!("credentials (401 Unauthorized){remedy}")), "{}", push(current));
         assert_eq!(push("name unknown: 404"), "registry 127.0.0.1:5000 refuses a/b: name unknown: 404");
     }
 
@@ -339,6 +350,9 @@ mod tests {
             EngineError::RegistryFailed { .. }
         ));
         assert!(matches!(of("write /var/lib/docker/tmp/x: no space left on device"), EngineError::DiskFull(_)));
+        let partial = "missing content: content digest sha256:dce0: not found; Note: You're trying to push a manifest list/index \
+                       which references multiple platform specific manifests, but not all of them are available locally";
+        assert!(matches!(of(partial), EngineError::Refused(text) if text.contains("for some of its platforms only")));
     }
 
     #[test]

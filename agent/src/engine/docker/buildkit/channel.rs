@@ -20,6 +20,10 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
+/// Bytes of the largest head of an answer. Why a build failed comes as a header, several times: current engines put the
+/// whole command into it, the operation and the Dockerfile, of which each may have a MiB.
+const LARGEST_HEAD: u32 = 32 << 20;
+
 /// Opens a connection of its own to the engine's gRPC endpoint. When the channel is dropped, the engine cancels all that
 /// was begun over it.
 pub(super) async fn dial(host: &str) -> Result<Channel, EngineError> {
@@ -32,7 +36,8 @@ pub(super) async fn dial(host: &str) -> Result<Channel, EngineError> {
     });
     let endpoint = Endpoint::from_static("http://engine")
         .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW);
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .http2_max_header_list_size(LARGEST_HEAD);
     let connected = endpoint.connect_with_connector(connector).await;
     connected.map_err(|error| EngineError::BrokenOff(super::super::failure::chain(&error)))
 }
