@@ -9,9 +9,12 @@ use acre_model::{
     submission::{NamedText, Source, Submission, TaskSource},
     text::clip,
     time::Timestamp,
-    tree::{Directory, Node},
+    tree::Directory,
 };
-use acre_task::{Class, Diagnostics, Files, Input, RunFacts};
+use acre_task::{
+    Class, Diagnostics, Files, Input, RunFacts,
+    find::{Found, find},
+};
 use bytes::Bytes;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -101,13 +104,14 @@ fn compile_with(
 ) -> Result<Compiled, NotCompiled> {
     let task = task_text(submission, files)?;
     let fetch = fetch(submission)?;
+    let (branch, git_tag) = resolved.and_then(|source| source.reference.as_deref()).map_or((None, None), branch_or_tag);
     let facts = RunFacts {
         id: known.run,
         now: known.submitted_at,
         commit: resolved.and_then(|source| source.commit.clone()),
-        branch: resolved.and_then(|source| source.reference.clone()),
+        branch,
         repository: fetch.as_ref().and_then(repository),
-        git_tag: None,
+        git_tag,
         triggered_by: "Manual".to_owned(),
         task_name: None,
         nonce: known.nonce,
@@ -130,6 +134,21 @@ fn compile_with(
         acre_task::plan::allow_partial(&mut plan);
     }
     Ok(Compiled { plan, task_shown: task.name })
+}
+
+/// What a ref that was asked for is to a template: a branch or a tag. One that says neither of itself is taken for a
+/// branch, as in ACR; a pull request or a commit is neither.
+fn branch_or_tag(reference: &str) -> (Option<String>, Option<String>) {
+    let commit = reference.len() == 40 && reference.bytes().all(|b| b.is_ascii_hexdigit());
+    let (name, is_tag) = match reference.strip_prefix("refs/tags/") {
+        Some(name) => (name, true),
+        None => (reference.strip_prefix("refs/heads/").unwrap_or(reference), false),
+    };
+    match name {
+        _ if commit || name.starts_with("pull/") || name.starts_with("refs/") => (None, None),
+        name if is_tag => (None, Some(name.to_owned())),
+        name => (Some(name.to_owned()), None),
+    }
 }
 
 /// The repository of a source, without its secrets.
@@ -217,26 +236,16 @@ impl TreeFiles {
         acre_proto::tree::decode_directory(&bytes).map_err(|why| farm(why.to_string()))
     }
 
-    /// The directory at a path; `None` if there is none. Links are not followed.
-    fn walk<'a>(&self, folders: impl Iterator<Item = &'a str>) -> Result<Option<Directory>, NotCompiled> {
+    /// What is at a path.
+    fn find(&self, path: &str) -> Result<Option<Found>, NotCompiled> {
         let Some(root) = self.root else { return Ok(None) };
-        let mut directory = self.directory(&root)?;
-        for folder in folders {
-            match directory.get(folder) {
-                Some(Node::Directory { digest, .. }) => directory = self.directory(digest)?,
-                _ => return Ok(None),
-            }
-        }
-        Ok(Some(directory))
+        find(self.directory(&root)?, path, |digest| self.directory(digest).map(Some))
     }
 
     /// The bytes at a path; `None` if there is no file.
     fn load(&self, path: &str, limit: u64) -> Result<Option<Bytes>, NotCompiled> {
-        let names: Vec<&str> = names_in(path).collect();
-        let Some((file, folders)) = names.split_last() else { return Ok(None) };
-        let Some(directory) = self.walk(folders.iter().copied())? else { return Ok(None) };
-        match directory.get(file) {
-            Some(Node::File { size, .. }) if *size > limit => {
+        match self.find(path)? {
+            Some(Found::File { size, .. }) if size > limit => {
                 let shown = size.div_ceil(1024 * 1024);
                 Err(NotCompiled::TooLarge(format!(
                     "{} has {shown} MiB; limit {} MiB",
@@ -244,11 +253,11 @@ impl TreeFiles {
                     limit / (1024 * 1024)
                 )))
             }
-            Some(Node::File { digest, .. }) => {
-                let bytes = self.runtime.block_on(self.blobs.get_bytes(digest));
+            Some(Found::File { digest, .. }) => {
+                let bytes = self.runtime.block_on(self.blobs.get_bytes(&digest));
                 bytes.map(Some).map_err(|why| NotCompiled::Farm(why.to_string()))
             }
-            _ => Ok(None),
+            Some(Found::Directory(_)) | None => Ok(None),
         }
     }
 
@@ -265,18 +274,37 @@ impl TreeFiles {
     }
 }
 
-/// The names that a path is made of.
-fn names_in(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|name| !matches!(*name, "" | "."))
-}
-
 impl Files for TreeFiles {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         self.load(path, FILE_LIMIT).ok().flatten().map(Into::into)
     }
 
     fn list(&self, folder: &str) -> Option<Vec<String>> {
-        let directory = self.walk(names_in(folder)).ok().flatten()?;
-        Some(directory.entries().iter().map(|entry| entry.name.clone()).collect())
+        Some(match self.find(folder).ok()? {
+            Some(Found::Directory(directory)) => directory.entries().iter().map(|entry| entry.name.clone()).collect(),
+            Some(Found::File { .. }) | None => Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ref_is_a_branch_or_a_tag() {
+        let commit = "c".repeat(40);
+        let table = [
+            ("main", Some("main"), None),
+            ("refs/heads/a/b", Some("a/b"), None),
+            ("refs/tags/v1", None, Some("v1")),
+            ("pull/7/head", None, None),
+            ("refs/pull/7/head", None, None),
+            (commit.as_str(), None, None),
+        ];
+        for (reference, branch, tag) in table {
+            let found = branch_or_tag(reference);
+            assert_eq!((found.0.as_deref(), found.1.as_deref()), (branch, tag), "{reference}");
+        }
     }
 }

@@ -316,7 +316,7 @@ mod tests {
             ("alias: {src: [https://h/x]}", "not fetched from an address"),
             ("alias: {src: [../x]}", "leaves the source tree"),
             ("alias: {src: [no.yaml]}", "no such file"),
-            ("alias: {values: {a: '{{\n.Run.ID }}'}}", "must stand on one line"),
+            ("alias:\n  values:\n    a: '{{\n      .Run.ID }}'", "must stand on one line"),
             ("alias: [a]", "must be a map"),
         ];
         for (text, expected) in table {

@@ -24,6 +24,7 @@ mod alias;
 mod check;
 mod diagnostic;
 pub mod dockerfile;
+pub mod find;
 mod flags;
 mod inert;
 mod names;

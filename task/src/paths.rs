@@ -61,8 +61,7 @@ pub(crate) fn working_directory(path: &str) -> Result<String, BadPath> {
 
 /// Whether a path is an absolute one of Windows: `c:\x`, `c:/x`.
 fn is_windows(path: &str) -> bool {
-    let (drive, rest) = path.split_at(path.len().min(1));
-    drive.bytes().all(|b| b.is_ascii_alphabetic()) && (rest.starts_with(":\\") || rest.starts_with(":/"))
+    matches!(path.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic())
 }
 
 /// Where every container has something of its own.

@@ -47,7 +47,8 @@ impl Files for Tree {
     }
 
     fn list(&self, folder: &str) -> Option<Vec<String>> {
-        let entries = fs::read_dir(self.0.join(folder)).ok()?;
+        // A folder that is not there has nothing in it.
+        let Ok(entries) = fs::read_dir(self.0.join(folder)) else { return Some(Vec::new()) };
         let mut names: Vec<String> =
             entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
         names.sort();

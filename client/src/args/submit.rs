@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// What every run may be told.
 #[derive(Clone, Debug, Args)]
 pub struct Shared {
-    /// Registry that image names without one get in front, `HOST[:PORT][/PATH]`
+    /// Registry of the run, `HOST[:PORT][/PATH]`: `.Run.Registry` of a task; `build` puts it in front of names without one
     #[arg(short, long, value_name = "REGISTRY")]
     pub registry: Option<String>,
     /// Platforms, separated by commas, as `OS/ARCH[/VARIANT]` [default: the task's, else linux/amd64]

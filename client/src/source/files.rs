@@ -42,10 +42,36 @@ impl FolderFiles {
     }
 }
 
+impl FolderFiles {
+    /// Whether a file would be sent.
+    fn is_sent(&self, path: &str) -> bool {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.folders.get(folder).is_some_and(|names| names.contains(name)) && !self.folders.contains_key(path)
+    }
+
+    /// Where a path leads once its links are followed, as the compiler writes it; `None` out of the source.
+    fn behind_links(&self, path: &str) -> Option<String> {
+        let root = self.root.canonicalize().ok()?;
+        let target = self.root.join(path).canonicalize().ok()?;
+        let parts: Option<Vec<&str>> =
+            target.strip_prefix(root).ok()?.components().map(|part| part.as_os_str().to_str()).collect();
+        Some(parts?.join("/"))
+    }
+
+    /// The symbolic links in a folder, which are sent as they are.
+    fn links(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+        let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+        links.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+    }
+}
+
 impl Files for FolderFiles {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        self.folders.get(folder)?.get(name)?;
+        let path = match self.is_sent(path) {
+            true => path.to_owned(),
+            false => self.behind_links(path).filter(|behind| self.is_sent(behind))?,
+        };
         let file = self.root.join(path);
         // The walk saw a regular file; a link that has taken its place is not followed out of the source.
         fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file)?;
@@ -55,7 +81,24 @@ impl Files for FolderFiles {
     }
 
     fn list(&self, folder: &str) -> Option<Vec<String>> {
-        Some(self.folders.get(folder)?.iter().cloned().collect())
+        let known = |folder: &str| self.folders.get(folder).cloned();
+        let mut names = known(folder).or_else(|| known(&self.behind_links(folder)?)).unwrap_or_default();
+        if self.behind_links(folder).is_some() {
+            names.extend(self.links(folder));
+        }
+        Some(names.into_iter().collect())
+    }
+
+    fn left_out(&self, path: &str) -> Option<String> {
+        let file = self.root.join(path);
+        let data = fs::symlink_metadata(&file).ok()?;
+        match self.behind_links(path) {
+            None if data.is_symlink() => Some("it is a link that leads nowhere, or out of the source".to_owned()),
+            Some(_) if file.is_file() => {
+                Some("a rule of .dockerignore matches it; add `!` and its path there".to_owned())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -71,12 +114,32 @@ mod tests {
             fs::write(root.path().join(path), text).unwrap();
         }
         let files = FolderFiles::new(root.path(), "Dockerfile").unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::symlink;
+            symlink("a/b/c", root.path().join("linked")).unwrap();
+            symlink("/etc/passwd", root.path().join("away")).unwrap();
+            symlink("a/b", root.path().join("folder")).unwrap();
+            symlink("secret", root.path().join("hidden")).unwrap();
+            let files = FolderFiles::new(root.path(), "Dockerfile").unwrap();
+            assert_eq!(files.read("linked").as_deref(), Some(&b"1"[..]));
+            assert_eq!(files.read("folder/c").as_deref(), Some(&b"1"[..]));
+            assert_eq!(files.list("folder").unwrap(), ["c"]);
+            assert_eq!((files.read("away"), files.read("hidden")), (None, None));
+            assert!(files.left_out("away").unwrap().contains("out of the source"));
+            assert!(files.list("").unwrap().contains(&"linked".to_owned()));
+            for name in ["linked", "away", "folder", "hidden"] {
+                fs::remove_file(root.path().join(name)).unwrap();
+            }
+        }
         assert_eq!(files.list("").unwrap(), [".dockerignore", "Dockerfile", "a"]);
         assert_eq!(files.list("a").unwrap(), ["b"]);
         assert_eq!(files.read("a/b/c").as_deref(), Some(&b"1"[..]));
         for missing in ["secret", "a/b", "../x", "/etc/passwd", ""] {
             assert_eq!(files.read(missing), None, "{missing}");
         }
-        assert_eq!(files.list("nowhere"), None);
+        assert_eq!(files.list("nowhere"), Some(Vec::new()));
+        assert!(files.left_out("secret").unwrap().contains(".dockerignore"));
+        assert_eq!(files.left_out("nowhere"), None);
     }
 }

@@ -1,42 +1,40 @@
 //! The files of a packed tree as the compiler of a task sees them: exactly those that are sent.
 
 use super::files::LARGEST;
-use acre_model::tree::{Directory, Node};
-use acre_task::Files;
+use acre_model::digest::Digest;
+use acre_task::{
+    Files,
+    find::{Found, find},
+};
 use acre_tree::Packed;
-use std::{fs::File, io::Read};
+use std::{convert::Infallible, fs::File, io::Read};
 
 /// A packed tree.
 #[derive(Debug)]
 pub struct PackedFiles<'a>(pub &'a Packed);
 
 impl PackedFiles<'_> {
-    /// The directory of a path as the compiler writes it; links are not followed.
-    fn directory(&self, path: &str) -> Option<Directory> {
-        let mut directory = self.0.directory(&self.0.root())?;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            directory = match directory.get(name) {
-                Some(Node::Directory { digest, .. }) => self.0.directory(digest)?,
-                _ => return None,
-            };
-        }
-        Some(directory)
+    /// What is at a path as the compiler writes it.
+    fn find(&self, path: &str) -> Option<Found> {
+        let open = |digest: &Digest| Ok::<_, Infallible>(self.0.directory(digest));
+        let Ok(found) = find(self.0.directory(&self.0.root())?, path, open);
+        found
     }
 }
 
 impl Files for PackedFiles<'_> {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let directory = self.directory(folder)?;
-        let Some(Node::File { digest, .. }) = directory.get(name) else { return None };
+        let Some(Found::File { digest, .. }) = self.find(path) else { return None };
         let mut bytes = Vec::new();
-        File::open(self.0.file(digest)?.place.path()).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+        File::open(self.0.file(&digest)?.place.path()).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 
     fn list(&self, folder: &str) -> Option<Vec<String>> {
-        let directory = self.directory(folder)?;
-        Some(directory.entries().iter().map(|entry| entry.name.clone()).collect())
+        Some(match self.find(folder) {
+            Some(Found::Directory(directory)) => directory.entries().iter().map(|entry| entry.name.clone()).collect(),
+            Some(Found::File { .. }) | None => Vec::new(),
+        })
     }
 }
 
@@ -62,6 +60,6 @@ mod tests {
         for missing in ["secret", "a/b", "../x", "/etc/passwd", ""] {
             assert_eq!(files.read(missing), None, "{missing}");
         }
-        assert_eq!(files.list("nowhere"), None);
+        assert_eq!(files.list("nowhere"), Some(Vec::new()));
     }
 }

@@ -211,7 +211,7 @@ fn warn_of_docker(fields: &mut Fields<'_, '_>, at: At, cmd: &Cmd) {
     let is_docker = hints::is_docker(&cmd.image);
     let words = is_docker.then_some("docker").into_iter().chain(cmd.arguments.iter().map(String::as_str));
     let joined = words.collect::<Vec<_>>().join(" ");
-    let used = std::iter::once(&joined).chain(&cmd.arguments).find_map(|text| hints::docker(text));
+    let used = cmd.arguments.iter().chain([&joined]).find_map(|text| hints::docker(text));
     let policy = "only where the agent's configuration says `engine-socket = \"allow\"`";
     let (message, help) = match (used, cmd.engine_socket) {
         (Some((name, instead)), false) => {

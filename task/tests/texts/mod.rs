@@ -65,6 +65,7 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
     let builds = numbered(255, &|n| format!("  - build: {} .\n", format!("-t a{n} ").repeat(300)));
     let pushes = numbered(200, &|n| format!("a{n},"));
     let aliases = format!("version: v1.1.0\nalias:\n  values: {{a: {}}}\nsteps: []\nx: ", "y".repeat(MIB / 2));
+    let variables = numbered(28, &|n| format!("V{n}={},", "x".repeat(32_000)));
     vec![
         ("brackets", full("", "[")),
         ("dashes", full("", "- ")),
@@ -142,6 +143,37 @@ pub(crate) fn hostile() -> Vec<(&'static str, String)> {
         (
             "deep JSON",
             "{{ $l := until 200000 }}{{ range until 120 }}{{ $l = list $l }}{{ end }}{{ toPrettyJson $l | len }}".to_owned(),
+        ),
+        ("variables of many steps", format!("env: [{variables}]\nsteps:\n{}", "  - cmd: x\n".repeat(256))),
+        (
+            "variables on many platforms",
+            format!(
+                "env: [A={}]\nsteps:\n{}",
+                "x".repeat(30_000),
+                "  - {cmd: x, platforms: [linux/amd64, linux/arm64, linux/386, linux/s390x]}\n".repeat(256)
+            ),
+        ),
+        (
+            "one platform many times",
+            format!("steps:\n  - cmd: --platform {} x {}\n", "linux/386,linux/i386,".repeat(1_500) + "linux/386", "y".repeat(20_000)),
+        ),
+        (
+            "aliases that count",
+            format!(
+                "version: v1.1.0\nalias:\n  values:\n{}steps:\n  - cmd: a1 x\n  - cmd: a2 x\n",
+                numbered(12_000, &|n| format!("    a{n}: '{{{{range until 1000}}}}{{{{range until 900}}}}{{{{end}}}}{{{{end}}}}'\n"))
+            ),
+        ),
+        (
+            "mounts",
+            format!(
+                "steps:\n{}",
+                numbered(4, &|_| format!("  - cmd: {} x\n", numbered(5_000, &|n| format!("-v d:/{n} "))))
+            ),
+        ),
+        (
+            "files of a volume",
+            format!("volumes:\n  - name: v\n    secret: {{{}}}\nsteps: []\n", numbered(24_000, &|n| format!("f{n}: YQ==, "))),
         ),
         ("facts", full("version: v1.1.0\nsteps:\n  - cmd: i ", "$ID")),
         ("aliases", full(&aliases, "$a")),
