@@ -1,36 +1,43 @@
-//! What a registry wants to see: a login, or a token of its token service (RFC 7235; distribution's "Token Authentication
-//! Specification").
+//! What registries want to see before they give or take anything (distribution's "Token Authentication Specification",
+//! RFC 7235, RFC 7617).
 
-use super::Repository;
-use crate::source::{error::Unfetched, web::shown};
+use crate::engine::Login;
+use data_encoding::BASE64;
 use reqwest::{
     Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE},
+    header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE},
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The longest answer of a token service, in bytes.
-const ANSWER: u64 = 1 << 20;
+/// The largest answer of a token service, in bytes.
+pub(crate) const TOKEN: usize = 1 << 20;
 
-/// What is asked of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Actions {
-    /// To read.
-    Pull,
-    /// To write, too.
-    Push,
-    /// To remove.
-    Delete,
+/// What a registry asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// User name and password.
+    Basic,
+    /// A token, to be had at its realm.
+    Bearer(BTreeMap<String, String>),
+    /// Nothing that is known.
+    None,
 }
 
-impl Actions {
-    const fn scope(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "pull,push",
-            Self::Delete => "delete",
+impl Challenge {
+    /// The first challenge of an answer that can be met.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        for challenge in challenges {
+            match challenge.split_once(' ') {
+                Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    return Self::Bearer(parameters(rest));
+                }
+                Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => return Self::Basic,
+                _ => {}
+            }
         }
+        Self::None
     }
 }
 
@@ -41,66 +48,45 @@ struct Token {
     access_token: Option<String>,
 }
 
-impl Repository<'_> {
-    /// What the challenges of the registry ask to be shown; `None` where there is nothing to show.
-    pub(super) async fn authorize(
-        &self,
-        headers: &HeaderMap,
-        actions: Actions,
-    ) -> Result<Option<HeaderValue>, Unfetched> {
-        let login = self.login.map(|login| basic(&format!("{}:{}", login.username, login.secret))).transpose()?;
-        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        for challenge in challenges {
-            match challenge.split_once(' ') {
-                Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-                    return self.token(&parameters(rest), login, actions).await.map(Some);
-                }
-                Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => return Ok(login),
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    async fn token(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        login: Option<HeaderValue>,
-        actions: Actions,
-    ) -> Result<HeaderValue, Unfetched> {
-        let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
-        let mut realm = realm.ok_or_else(|| self.unfit("its registry names no place for tokens".to_owned()))?;
-        if !is_of_registry(realm.host_str().unwrap_or_default(), self.base.host_str().unwrap_or_default()) {
-            let why = format!("its registry sends for tokens to another place, {}, where no login goes", shown(&realm));
-            return Err(Unfetched::Refused(format!("{}: {why}", self.reference)));
-        }
-        let scope = format!("repository:{}:{}", self.reference.full_repository(), actions.scope());
-        realm.query_pairs_mut().append_pair("scope", &scope);
-        if let Some(service) = parameters.get("service") {
-            realm.query_pairs_mut().append_pair("service", service);
-        }
-        let headers = HeaderMap::from_iter(login.map(|login| (AUTHORIZATION, login)));
-        let (response, _) = self.web.get(&realm, &headers, Some(self.line.zone)).await?;
-        if !response.status().is_success() {
-            return Err(Unfetched::NotFound(self.answered("gives no token", response.status())));
-        }
-        let mut answer = Vec::new();
-        self.web.save(response, ANSWER, &mut answer, |_| {}).await?;
-        let token: Option<Token> = serde_json::from_slice(&answer).ok();
-        let token = token.and_then(|token| token.token.or(token.access_token));
-        let value = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok());
-        let mut value = value.ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
+/// What a header says that shows the token in an answer of a token service; `None`: it has none.
+pub(crate) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
+    let token: Token = serde_json::from_slice(answer).ok()?;
+    let token = token.token.or(token.access_token)?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
-/// A user and a password, as a header.
-pub(crate) fn basic(login: &str) -> Result<HeaderValue, Unfetched> {
-    let text = format!("Basic {}", data_encoding::BASE64.encode(login.as_bytes()));
-    let mut value = HeaderValue::from_str(&text).map_err(|why| Unfetched::Refused(why.to_string()))?;
+/// What a header says that shows this login.
+pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
+    let pair = BASE64.encode(format!("{}:{}", login.username, login.secret).as_bytes());
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
+}
+
+/// Where tokens for these scopes are to be had, by what a registry at `base` said. No login goes to another place.
+pub(crate) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &[String]) -> Result<Url, String> {
+    let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
+    let mut realm = realm.ok_or("its registry names no place for tokens")?;
+    if !is_of_registry(realm.host_str().unwrap_or_default(), base.host_str().unwrap_or_default()) {
+        let mut shown = realm;
+        shown.set_query(None);
+        return Err(format!("its registry sends for tokens to another place, {shown}, where no login goes"));
+    }
+    let mut query = realm.query_pairs_mut();
+    query.extend_pairs(scopes.iter().map(|scope| ("scope", scope)));
+    if let Some(service) = parameters.get("service") {
+        query.append_pair("service", service);
+    }
+    drop(query);
+    Ok(realm)
+}
+
+/// Whether a registry is asked without TLS.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Whether a token service is its registry's: the same host, or one of the same domain.

@@ -8,8 +8,8 @@ use acre_model::{
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
     plan::{
-        Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Plan, Push, Reports, ResolvedSource, Rules,
-        Unit,
+        Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Index, Plan, Push, Reports, ResolvedSource,
+        Rules, Unit,
     },
     secret::Nonce,
     session::{AgentState, AttemptState, Intent},
@@ -197,7 +197,8 @@ impl Farm {
 
     pub(super) fn end(&self, outcome: Outcome) -> Ended {
         let source = ResolvedSource { tree: Some(digest()), commit: Some("c".repeat(40)), reference: None };
-        let result = UnitResult { source: Some(source), image: Some(digest()), ..UnitResult::default() };
+        let (image, pushed) = (Some(digest()), Some(digest()));
+        let result = UnitResult { source: Some(source), image, pushed, ..UnitResult::default() };
         Ended { started_at: Some(self.now().wall), at: self.now().wall, outcome, result, log_bytes: 0 }
     }
 
@@ -235,7 +236,12 @@ impl Farm {
             let groups = desired.groups.iter().map(|group| {
                 let attempts = group.attempts.iter().map(|attempt| {
                     let stop = if matches!(attempt.intent, Intent::Stop { .. }) { " stop" } else { "" };
-                    format!("{}#{}{stop}", attempt.unit.step, attempt.attempt.number)
+                    let children = attempt.unit.children.iter().map(|child| match child.digest {
+                        Some(_) => format!(" +{}", child.platform),
+                        None => format!(" -{}", child.platform),
+                    });
+                    let children: String = children.collect();
+                    format!("{}#{}{children}{stop}", attempt.unit.step, attempt.attempt.number)
                 });
                 let key = &group.key;
                 let name = format!("{}/{}", self.name(&key.run), key.group.0);
@@ -297,8 +303,8 @@ fn capability(options: &[&str]) -> Capability {
 }
 
 /// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
-/// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket]`, of a build `[uses=SOURCE]`; `fetched`: the
-/// source unit comes first.
+/// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket]`, of a build `[uses=SOURCE]`, of an index, whose
+/// children are what it comes after, `[partial]`; `fetched`: the source unit comes first.
 pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
     let mut plan = Plan::default();
     let source = fetched.then_some("source source");
@@ -324,6 +330,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
     let codes = |name: &str| {
         option(name).into_iter().flat_map(|codes| codes.split(',')).map(|code| code.parse().unwrap()).collect()
     };
+    let action = action(kind, &words, option("uses").map(place), &after);
     plan.units.push(Unit {
         id,
         name: format!("{}@{platform}", words[0]),
@@ -332,7 +339,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
         platform,
         group,
         after,
-        action: action(kind, &words, option("uses").map(place)),
+        action,
         rules: Rules {
             timeout_ms: 600_000,
             start_delay_ms: 0,
@@ -356,7 +363,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
     plan.groups[group.index()].units.push(id);
 }
 
-fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
+fn action(kind: &str, words: &[&str], uses: Option<UnitId>, after: &[UnitId]) -> Action {
     let name = words[0];
     match kind {
         "source" => {
@@ -374,6 +381,11 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
             ..Build::default()
         }),
         "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
+        "index" => Action::Index(Index {
+            reference: format!("{name}:1").parse().unwrap(),
+            children: after.to_vec(),
+            allow_partial: words.contains(&"partial"),
+        }),
         "cmd" => Action::Cmd(Cmd {
             image: "base".into(),
             detach: words.contains(&"detach"),
