@@ -1,7 +1,7 @@
 //! Putting the agent together, and working until it is told to stop.
 
 use crate::{
-    attempt::{self, Names, Traffic, Works},
+    attempt::{self, Traffic, Works},
     capability::{self, Watcher},
     config::Config,
     contact::Contact,
@@ -77,7 +77,7 @@ pub async fn run(
         networks,
         gate: Door::new(gate),
         traffic: Traffic::default(),
-        names: Names::default(),
+        names: Arc::default(),
     });
     let (roster, handle) = Roster::new(works.clone());
     tasks.spawn("roster", roster.run());

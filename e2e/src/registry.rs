@@ -6,7 +6,7 @@ use crate::{
 };
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     process::Command,
     thread,
@@ -33,13 +33,7 @@ pub fn digest(repository: &str, reference: &str) -> Option<String> {
     let host = address();
     let mut stream =
         TcpStream::connect(&host).unwrap_or_else(|why| panic!("these tests need a registry at {host}: {why}"));
-    let accept = [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ];
-    let accept = accept.join(", ");
+    let accept = MANIFESTS.join(", ");
     write!(
         stream,
         "HEAD /v2/{repository}/manifests/{reference} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
@@ -50,6 +44,32 @@ pub fn digest(repository: &str, reference: &str) -> Option<String> {
         lines.filter_map(|line| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned())));
     headers.filter(|(name, _)| name == "docker-content-digest").map(|(_, value)| value).next()
 }
+
+/// What the registry of the tests has under a path of a repository: `manifests/…`, `blobs/…`, `tags/list`.
+pub fn content(repository: &str, path: &str) -> Vec<u8> {
+    let host = address();
+    let mut stream =
+        TcpStream::connect(&host).unwrap_or_else(|why| panic!("these tests need a registry at {host}: {why}"));
+    write!(
+        stream,
+        "GET /v2/{repository}/{path} HTTP/1.0\r\nHost: {host}\r\nAccept: {}\r\nConnection: close\r\n\r\n",
+        MANIFESTS.join(", ")
+    )
+    .expect("the registry takes a request");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the registry answers");
+    let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("an answer has a head") + 4;
+    assert!(answer.starts_with(b"HTTP/1.0 200"), "{path}: {}", String::from_utf8_lossy(&answer));
+    answer.split_off(head)
+}
+
+/// Media types of manifests.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
 
 /// Puts an artifact of one layer, a tar compressed with gzip, into the registry of the tests (OCI distribution
 /// specification, "Push"; OCI image specification, "Guidelines for Artifact Usage").
@@ -95,7 +115,7 @@ fn request(method: &str, path: &str, kind: &str, body: &[u8]) -> (u16, Vec<(Stri
 }
 
 /// The digest of some bytes, as OCI writes it.
-fn sha256(content: &[u8]) -> String {
+pub fn sha256(content: &[u8]) -> String {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(content);
     format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())

@@ -56,7 +56,7 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
         async move { builder.build(request, &say).await }
     });
     let built = built.await;
-    bases.give_back().await?;
+    bases.give_back().await;
     let built = built??;
     naming.give(job, built.image).await?;
     job.notice(&format!("Successfully executed container: {step}"))?;

@@ -109,7 +109,7 @@ async fn tidy_up(job: &Job, manifests: &mut Manifests<'_>, children: &[Verified]
             Err(why) => why.to_string(),
         };
         // Said once: what it does with one tag it does with all.
-        job.notice(&format!("The registry keeps the tags of the single platforms, {tag} and so on: {why}"))?;
+        job.notice(&format!("The registry does not remove tags ({why}): {tag} and the like stay"))?;
         return Ok(());
     }
     Ok(())

@@ -17,7 +17,6 @@ mod traffic;
 mod tries;
 
 pub(crate) use artifacts::forget_unfinished;
-pub(crate) use names::Names;
 pub(crate) use traffic::Traffic;
 
 use crate::{
@@ -41,6 +40,7 @@ use acre_model::{
     time::Timestamp,
 };
 use acre_tree::Cache;
+use names::Names;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tries::{Deadline, Interrupted};
@@ -66,7 +66,7 @@ pub(crate) struct Works {
     /// Containers on their way in and out.
     pub(crate) traffic: Traffic,
     /// Names on the engine.
-    pub(crate) names: Names,
+    pub(crate) names: Arc<Names>,
 }
 
 /// An attempt to carry out.

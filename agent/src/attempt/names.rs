@@ -4,7 +4,7 @@
 use acre_model::{digest::Digest, reference::Reference};
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Notify;
 
@@ -17,20 +17,20 @@ pub(crate) struct Names {
 }
 
 /// A name that means one image for as long as this lives.
-pub(super) struct HeldName<'a> {
-    names: &'a Names,
+pub(super) struct HeldName {
+    names: Arc<Names>,
     name: Reference,
 }
 
 impl Names {
     /// Resolves once the name is held for nothing but this image. Whoever holds several takes them in their order, so
     /// that two cannot wait for each other.
-    pub(super) async fn hold(&self, name: &Reference, image: Digest) -> HeldName<'_> {
+    pub(super) async fn hold(self: &Arc<Self>, name: &Reference, image: Digest) -> HeldName {
         loop {
             // Before looking, so that no release in between is missed.
             let released = self.released.notified();
             if self.take(name, image) {
-                return HeldName { names: self, name: name.clone() };
+                return HeldName { names: self.clone(), name: name.clone() };
             }
             released.await;
         }
@@ -45,7 +45,7 @@ impl Names {
     }
 }
 
-impl Drop for HeldName<'_> {
+impl Drop for HeldName {
     fn drop(&mut self) {
         let mut held = self.names.held.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, holders)) = held.get_mut(&self.name) {
@@ -70,7 +70,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_means_one_image_at_a_time() {
-        let names = Names::default();
+        let names = Arc::new(Names::default());
         let (one, other): (Reference, Reference) = ("a:1".parse().unwrap(), "b:1".parse().unwrap());
         let first = names.hold(&one, image(1)).await;
         let second = names.hold(&one, image(1)).now_or_never().expect("one image may be held twice");

@@ -2,12 +2,13 @@
 //! all give the same: there the name goes to the image of the engine's own platform, and the others are known to the run
 //! by their ids.
 
-use super::{Job, names::HeldName};
+use super::{Job, Works, names::HeldName};
 use crate::{
     engine::{EngineError, Runtime},
     sandbox,
 };
 use acre_model::{digest::Digest, plan::Build, reference::Reference};
+use std::sync::Arc;
 
 /// What a build's image is called.
 pub(super) struct Naming {
@@ -41,52 +42,83 @@ impl Naming {
     }
 }
 
-/// Images of the run that a build is made from, under the names by which its Dockerfile knows them.
-pub(super) struct Bases<'a> {
-    runtime: &'a dyn Runtime,
-    lent: Vec<Lent<'a>>,
+/// Images of the run that a build is made from, under the names by which its Dockerfile knows them. The names get back
+/// what they meant before, also where the build is broken off.
+pub(super) struct Bases {
+    works: Arc<Works>,
+    lent: Vec<Lent>,
 }
 
-struct Lent<'a> {
+struct Lent {
     name: Reference,
-    image: Digest,
-    /// What had the name before.
-    before: Option<Digest>,
-    /// Whether it has the name back afterwards.
-    returns: bool,
-    _held: HeldName<'a>,
+    afterwards: Afterwards,
+    _held: HeldName,
 }
 
-impl<'a> Bases<'a> {
+/// What a name means once the build is over.
+enum Afterwards {
+    /// What it means then.
+    Same,
+    /// This image again.
+    Again(Digest),
+    /// Nothing again.
+    Nothing,
+}
+
+impl Bases {
     /// Has the names mean the images of the build's platform, for as long as it takes.
-    pub(super) async fn lend(job: &'a Job, build: &Build) -> Result<Self, EngineError> {
-        let runtime = &*job.works.parts.runtime;
-        let mut bases = Self { runtime, lent: Vec::new() };
+    pub(super) async fn lend(job: &Job, build: &Build) -> Result<Self, EngineError> {
+        let mut bases = Self { works: job.works.clone(), lent: Vec::new() };
         for (name, image) in job.attempt.sandbox.images_for(&job.attempt.unit.platform) {
-            if !is_used(build, &name) {
-                continue;
+            if is_used(build, &name) {
+                bases.lend_one(build, name, image).await?;
             }
-            let held = job.works.names.hold(&name, image).await;
-            let before = runtime.image(&name.to_string()).await?.map(|local| local.id);
-            if before != Some(image) {
-                runtime.tag(&image.to_string(), &name).await?;
-            }
-            let returns = !build.tags.iter().any(|tag| tag.clone().with_default_tag() == name);
-            bases.lent.push(Lent { name, image, before, returns, _held: held });
         }
         Ok(bases)
     }
 
-    /// The names mean again what they meant before.
-    pub(super) async fn give_back(self) -> Result<(), EngineError> {
-        for Lent { name, image, before, .. } in self.lent.iter().filter(|lent| lent.returns) {
-            match before {
-                Some(before) if before == image => {}
-                Some(before) => self.runtime.tag(&before.to_string(), name).await?,
-                None => self.runtime.untag(name).await?,
-            }
+    async fn lend_one(&mut self, build: &Build, name: Reference, image: Digest) -> Result<(), EngineError> {
+        let runtime = self.works.parts.runtime.clone();
+        let held = self.works.names.hold(&name, image).await;
+        let before = runtime.image(&name.to_string()).await?.map(|local| local.id);
+        let is_own = build.tags.iter().any(|tag| tag.clone().with_default_tag() == name);
+        let afterwards = match before {
+            _ if is_own || before == Some(image) => Afterwards::Same,
+            Some(before) => Afterwards::Again(before),
+            None => Afterwards::Nothing,
+        };
+        if before != Some(image) {
+            runtime.tag(&image.to_string(), &name).await?;
         }
+        self.lent.push(Lent { name, afterwards, _held: held });
         Ok(())
+    }
+
+    /// The names mean again what they meant before.
+    pub(super) async fn give_back(mut self) {
+        give_back(&*self.works.parts.runtime, std::mem::take(&mut self.lent)).await;
+    }
+}
+
+impl Drop for Bases {
+    fn drop(&mut self) {
+        let (runtime, lent) = (self.works.parts.runtime.clone(), std::mem::take(&mut self.lent));
+        if !lent.is_empty() {
+            self.works.tasks.spawn("give back names", async move { give_back(&*runtime, lent).await });
+        }
+    }
+}
+
+async fn give_back(runtime: &dyn Runtime, lent: Vec<Lent>) {
+    for Lent { name, afterwards, _held } in lent {
+        let done = match afterwards {
+            Afterwards::Same => Ok(()),
+            Afterwards::Again(image) => runtime.tag(&image.to_string(), &name).await,
+            Afterwards::Nothing => runtime.untag(&name).await,
+        };
+        if let Err(why) = done {
+            tracing::warn!(%name, %why, "a name on the engine does not mean again what it meant before");
+        }
     }
 }
 

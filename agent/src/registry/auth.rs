@@ -1,72 +1,139 @@
-//! What the repository is shown that is asked by [`Web`](crate::source::web::Web): a login, or a token.
+//! What registries want to see before they give or take anything (distribution's "Token Authentication Specification",
+//! RFC 7235, RFC 7617).
 
-use super::{
-    Repository,
-    challenge::{self, Challenge},
+use crate::engine::Login;
+use data_encoding::BASE64;
+use reqwest::{
+    Url,
+    header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE},
 };
-use crate::source::error::Unfetched;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// What is asked of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Actions {
-    /// To read.
-    Pull,
-    /// To write, too.
-    Push,
-    /// To remove.
-    Delete,
+/// The largest answer of a token service, in bytes.
+pub(crate) const TOKEN: usize = 1 << 20;
+
+/// What a registry asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// User name and password.
+    Basic,
+    /// A token, to be had at its realm.
+    Bearer(BTreeMap<String, String>),
+    /// Nothing that is known.
+    None,
 }
 
-impl Actions {
-    const fn scope(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "pull,push",
-            Self::Delete => "delete",
+impl Challenge {
+    /// The first challenge of an answer that can be met.
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        for challenge in challenges {
+            match challenge.split_once(' ') {
+                Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
+                    return Self::Bearer(parameters(rest));
+                }
+                Some((scheme, _)) if scheme.eq_ignore_ascii_case("basic") => return Self::Basic,
+                _ => {}
+            }
         }
-    }
-}
-
-impl Repository<'_> {
-    /// What the challenges of the registry ask to be shown; `None` where there is nothing to show.
-    pub(super) async fn authorize(
-        &self,
-        headers: &HeaderMap,
-        actions: Actions,
-    ) -> Result<Option<HeaderValue>, Unfetched> {
-        match Challenge::of(headers) {
-            Challenge::Bearer(parameters) => self.token(&parameters, actions).await.map(Some),
-            Challenge::Basic => self.login_shown(),
-            Challenge::None => Ok(None),
-        }
-    }
-
-    fn login_shown(&self) -> Result<Option<HeaderValue>, Unfetched> {
-        self.login.map(|login| basic(&format!("{}:{}", login.username, login.secret))).transpose()
-    }
-
-    async fn token(
-        &self,
-        parameters: &BTreeMap<String, String>,
-        actions: Actions,
-    ) -> Result<HeaderValue, Unfetched> {
-        let scope = format!("repository:{}:{}", self.reference.full_repository(), actions.scope());
-        let realm = challenge::realm(parameters, &self.base, &[scope]);
-        let realm = realm.map_err(|why| Unfetched::Refused(format!("{}: {why}", self.reference)))?;
-        let headers = HeaderMap::from_iter(self.login_shown()?.map(|login| (AUTHORIZATION, login)));
-        let (response, _) = self.web.get(&realm, &headers, Some(self.line.zone)).await?;
-        if !response.status().is_success() {
-            return Err(Unfetched::NotFound(self.answered("gives no token", response.status())));
-        }
-        let mut answer = Vec::new();
-        self.web.save(response, challenge::TOKEN as u64, &mut answer, |_| {}).await?;
-        challenge::bearer(&answer).ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))
+        Self::None
     }
 }
 
-/// A user and a password, as a header.
-pub(crate) fn basic(login: &str) -> Result<HeaderValue, Unfetched> {
-    challenge::basic(login).ok_or_else(|| Unfetched::Refused("a login has characters that no header has".to_owned()))
+/// A token of a registry's token service; which of the two names it has differs.
+#[derive(Deserialize)]
+struct Token {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// What a header says that shows the token in an answer of a token service; `None`: it has none.
+pub(crate) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
+    let token: Token = serde_json::from_slice(answer).ok()?;
+    let token = token.token.or(token.access_token)?;
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What a header says that shows this login.
+pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
+    let pair = BASE64.encode(format!("{}:{}", login.username, login.secret).as_bytes());
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Where tokens for these scopes are to be had, by what a registry at `base` said. No login goes to another place.
+pub(crate) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &[String]) -> Result<Url, String> {
+    let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
+    let mut realm = realm.ok_or("its registry names no place for tokens")?;
+    if !is_of_registry(realm.host_str().unwrap_or_default(), base.host_str().unwrap_or_default()) {
+        let mut shown = realm;
+        shown.set_query(None);
+        return Err(format!("its registry sends for tokens to another place, {shown}, where no login goes"));
+    }
+    let mut query = realm.query_pairs_mut();
+    query.extend_pairs(scopes.iter().map(|scope| ("scope", scope)));
+    if let Some(service) = parameters.get("service") {
+        query.append_pair("service", service);
+    }
+    drop(query);
+    Ok(realm)
+}
+
+/// Whether a registry is asked without TLS.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether a token service is its registry's: the same host, or one of the same domain.
+fn is_of_registry(realm: &str, registry: &str) -> bool {
+    fn domain(host: &str) -> Option<&str> {
+        let is_address = host.parse::<std::net::IpAddr>().is_ok();
+        host.split_once('.').map(|(_, domain)| domain).filter(|domain| !is_address && domain.contains('.'))
+    }
+    let above = domain(registry);
+    realm == registry || above.is_some() && (above == Some(realm) || above == domain(realm))
+}
+
+/// `key="value"` pairs of a challenge.
+fn parameters(text: &str) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut rest = text;
+    while let Some((key, after)) = rest.split_once('=') {
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => after.split_once(',').unwrap_or((after, "")),
+        };
+        let key = key.trim_matches([',', ' ']).to_ascii_lowercase();
+        found.insert(key, value.to_owned());
+        rest = after;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_service_is_its_registrys() {
+        let table = [
+            ("auth.docker.io", "registry-1.docker.io", true),
+            ("h.example", "h.example", true),
+            ("gitlab.example.com", "registry.gitlab.example.com", true),
+            ("gitlab.com", "registry.gitlab.com", true),
+            ("auth.r.example", "index.r.example", true),
+            ("a.example", "b.example", false),
+            ("com", "h.com", false),
+            ("10.0.0.2", "10.0.0.1", false),
+            ("127.0.0.1", "127.0.0.1", true),
+        ];
+        for (realm, registry, is_its_own) in table {
+            assert_eq!(is_of_registry(realm, registry), is_its_own, "{realm} {registry}");
+        }
+    }
 }

@@ -88,7 +88,8 @@ impl<'a> Manifests<'a> {
         Ok(match answer.status {
             status if status.is_success() => Removed::Gone,
             StatusCode::NOT_FOUND => Removed::Absent,
-            _ => Removed::No(told(&answer)),
+            // What they say besides is about what they do not do.
+            status => Removed::No(status.to_string()),
         })
     }
 
@@ -178,4 +179,103 @@ fn retry_after(headers: &HeaderMap) -> Option<u64> {
 fn random() -> u64 {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).map_or(0, |()| u64::from_le_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine::Login,
+        source::served::{Served, response},
+    };
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const KIND: &str = "application/vnd.oci.image.index.v1+json";
+
+    /// What a registry answers, one after the other; its last answer for good.
+    type Answers = &'static [(&'static str, &'static str, &'static str)];
+
+    async fn served(answers: Answers) -> Served {
+        let asked = AtomicUsize::new(0);
+        Served::answering(move |_, own| {
+            let number = asked.fetch_add(1, Ordering::SeqCst).min(answers.len() - 1);
+            let (status, headers, body) = answers[number];
+            response(status, &headers.replace("ADDRESS", own), body.as_bytes())
+        })
+        .await
+    }
+
+    fn logins(served: &Served) -> Logins {
+        let login = Login { username: "me".to_owned(), secret: "secret".to_owned() };
+        [(served.address.clone(), login)].into_iter().collect()
+    }
+
+    async fn put(answers: Answers) -> (Result<(), EngineError>, String) {
+        let served = served(answers).await;
+        let (web, logins) = (Web::default(), logins(&served));
+        let reference: Reference = format!("{}/a/b:1", served.address).parse().unwrap();
+        let mut manifests = Manifests::open(&web, &reference, &logins).await.unwrap();
+        let done = manifests.put("1", KIND, b"{}").await;
+        (done, served.heard())
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_tried_again_and_what_is_final_is_told() {
+        const DENIED: &str = r#"{"errors":[{"code":"DENIED","message":"not yours"}]}"#;
+        let table: [(Answers, usize, &str); 6] = [
+            (&[("201 Created", "", "")], 1, ""),
+            (&[("500 Internal Server Error", "", ""), ("201 Created", "", "")], 2, ""),
+            (&[("429 Too Many Requests", "Retry-After: 0\r\n", ""), ("201 Created", "", "")], 2, ""),
+            (&[("503 Service Unavailable", "", "")], 3, "failed for a/b: 503 Service Unavailable"),
+            (&[("403 Forbidden", "", DENIED)], 1, "refuses a/b: 403 Forbidden: not yours"),
+            (&[("404 Not Found", "", "")], 1, "refuses a/b: 404 Not Found"),
+        ];
+        for (answers, requests, expected) in table {
+            let (done, heard) = put(answers).await;
+            let said = done.err().map(|why| why.to_string()).unwrap_or_default();
+            assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{answers:?}: {said}");
+            assert_eq!(heard.matches("PUT /v2/a/b/manifests/1 ").count(), requests, "{answers:?}: {heard}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_asked_for_what_is_done() {
+        let (done, heard) = put(&[
+            ("401 Unauthorized", "WWW-Authenticate: Bearer realm=\"http://ADDRESS/token\",service=\"s\"\r\n", ""),
+            ("200 OK", "", r#"{"token":"t0k"}"#),
+            ("201 Created", "", ""),
+        ])
+        .await;
+        done.unwrap();
+        assert!(heard.contains("GET /token?scope=repository%3Aa%2Fb%3Apull%2Cpush&service=s "), "{heard}");
+        assert!(heard.contains("authorization: Bearer t0k"), "{heard}");
+        let (refused, heard) = put(&[("401 Unauthorized", "WWW-Authenticate: Basic realm=\"x\"\r\n", "")]).await;
+        let why = refused.unwrap_err().to_string();
+        assert!(why.contains("refuses a/b: 401 Unauthorized") && !why.contains("secret"), "{why}");
+        assert_eq!(heard.matches("PUT ").count(), 2, "it is asked once more, with the login: {heard}");
+    }
+
+    #[tokio::test]
+    async fn content_has_its_digest_and_tags_go_where_they_may() {
+        let digest = |bytes: &[u8]| Digest::from_bytes(Sha256::digest(bytes).into());
+        let served = served(&[
+            ("200 OK", "Content-Type: application/vnd.oci.image.manifest.v1+json; charset=utf-8\r\n", "{}"),
+            ("200 OK", "", "{}"),
+            ("202 Accepted", "", ""),
+            ("404 Not Found", "", ""),
+            ("405 Method Not Allowed", "", ""),
+        ])
+        .await;
+        let (web, logins) = (Web::default(), logins(&served));
+        let reference: Reference = format!("{}/a/b:1", served.address).parse().unwrap();
+        let mut manifests = Manifests::open(&web, &reference, &logins).await.unwrap();
+        let manifest = manifests.get(digest(b"{}")).await.unwrap();
+        assert_eq!(manifest.media_type, "application/vnd.oci.image.manifest.v1+json");
+        let why = manifests.blob(digest(b"other")).await.unwrap_err().to_string();
+        assert!(why.contains(&format!("what it has as {} is {}", digest(b"other"), digest(b"{}"))), "{why}");
+        let gone = [Removed::Gone, Removed::Absent, Removed::No("405 Method Not Allowed".to_owned())];
+        for expected in gone {
+            assert_eq!(manifests.remove_tag("t").await.unwrap(), expected);
+        }
+    }
 }

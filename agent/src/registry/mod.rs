@@ -5,14 +5,12 @@
 //! be fetched from, what they send is limited, and a login goes nowhere else.
 
 mod auth;
-mod challenge;
 pub(crate) mod index;
 mod manifests;
 mod patience;
 mod tokens;
 
-pub(crate) use auth::{Actions, basic};
-pub(crate) use challenge::Challenge;
+pub(crate) use auth::{Challenge, is_this_machine};
 pub(crate) use manifests::{Manifest, Manifests, Removed};
 pub(crate) use tokens::Tokens;
 
@@ -24,6 +22,7 @@ use crate::{
     },
 };
 use acre_model::reference::Reference;
+use auth::{TOKEN, basic, bearer, realm};
 use reqwest::{
     Method, Response, StatusCode, Url,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
@@ -38,6 +37,28 @@ pub(crate) struct Repository<'a> {
     login: Option<&'a Login>,
     actions: Actions,
     authorization: Option<HeaderValue>,
+}
+
+/// What is asked of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Actions {
+    /// To read.
+    Pull,
+    /// To write, too.
+    Push,
+    /// To remove.
+    Delete,
+}
+
+impl Actions {
+    /// As a token service calls them.
+    const fn scope(self) -> &'static str {
+        match self {
+            Self::Pull => "pull",
+            Self::Push => "pull,push",
+            Self::Delete => "delete",
+        }
+    }
 }
 
 /// A request to a repository.
@@ -115,6 +136,28 @@ impl<'a> Repository<'a> {
         self.line.send(request.method.clone(), &url, headers, request.body.to_vec()).await
     }
 
+    /// What the challenges of the registry ask to be shown; `None` where there is nothing to show.
+    async fn authorize(&self, headers: &HeaderMap, actions: Actions) -> Result<Option<HeaderValue>, Unfetched> {
+        let login = self.login.and_then(basic);
+        let parameters = match Challenge::of(headers) {
+            Challenge::Bearer(parameters) => parameters,
+            Challenge::Basic => return Ok(login),
+            Challenge::None => return Ok(None),
+        };
+        let scope = format!("repository:{}:{}", self.reference.full_repository(), actions.scope());
+        let realm = realm(&parameters, &self.base, &[scope]);
+        let realm = realm.map_err(|why| Unfetched::Refused(format!("{}: {why}", self.reference)))?;
+        let headers = HeaderMap::from_iter(login.map(|login| (AUTHORIZATION, login)));
+        let (response, _) = self.web.get(&realm, &headers, Some(self.line.zone)).await?;
+        if !response.status().is_success() {
+            return Err(Unfetched::NotFound(self.answered("gives no token", response.status())));
+        }
+        let mut answer = Vec::new();
+        self.web.save(response, TOKEN as u64, &mut answer, |_| {}).await?;
+        let token = bearer(&answer);
+        token.map(Some).ok_or_else(|| self.unfit("its registry gave a token that is none".to_owned()))
+    }
+
     /// What the registry said, for people.
     pub(crate) fn answered(&self, what: &str, status: StatusCode) -> String {
         format!("{}: registry {} {what}: {status}", self.reference, self.reference.registry_or_hub())
@@ -127,11 +170,4 @@ impl<'a> Repository<'a> {
 
 fn without_port(host: &str) -> &str {
     host.rsplit_once(':').map_or(host, |(name, _)| name)
-}
-
-/// Whether a host is this machine, and so asked without TLS.
-pub(crate) fn is_this_machine(host: &str) -> bool {
-    let name = without_port(host);
-    let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }

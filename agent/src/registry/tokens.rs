@@ -1,6 +1,6 @@
 //! What one registry is shown, by many requests at once.
 
-use super::challenge::{Challenge, TOKEN, basic, bearer, realm};
+use super::auth::{Challenge, TOKEN, basic, bearer, realm};
 use crate::engine::Login;
 use reqwest::{
     Client, StatusCode, Url,
@@ -59,7 +59,7 @@ impl Tokens {
             Challenge::Basic => {
                 let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_new = shown.basic.is_none();
-                shown.basic = self.basic();
+                shown.basic = self.login.as_ref().and_then(basic);
                 Ok(is_new && shown.basic.is_some())
             }
             Challenge::Bearer(parameters) => {
@@ -71,13 +71,8 @@ impl Tokens {
         }
     }
 
-    fn basic(&self) -> Option<HeaderValue> {
-        let login = self.login.as_ref()?;
-        basic(&format!("{}:{}", login.username, login.secret))
-    }
-
     async fn token(&self, http: &Client, realm: &Url) -> Result<HeaderValue, String> {
-        let login = self.basic();
+        let login = self.login.as_ref().and_then(basic);
         let headers = HeaderMap::from_iter(login.map(|login| (AUTHORIZATION, login)));
         let asked = http.get(realm.clone()).headers(headers).timeout(PATIENCE).send().await;
         let mut response = asked.map_err(|why| format!("its token service: {}", why.without_url()))?;

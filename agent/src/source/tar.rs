@@ -11,7 +11,7 @@ use acre_tree::{
 };
 use reqwest::{
     StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use std::{
     fs::File,
@@ -95,12 +95,20 @@ fn taken_apart(address: &str) -> Result<(Url, HeaderMap), Unfetched> {
     let mut headers = HeaderMap::new();
     if !url.username().is_empty() || url.password().is_some() {
         let login = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
-        headers.insert(AUTHORIZATION, crate::registry::basic(&login)?);
+        headers.insert(AUTHORIZATION, basic(&login)?);
         if url.set_username("").and_then(|()| url.set_password(None)).is_err() {
             return Err(refused("has a user and no host"));
         }
     }
     Ok((url, headers))
+}
+
+/// The header of a login, `user:password`.
+pub(super) fn basic(login: &str) -> Result<HeaderValue, Unfetched> {
+    let text = format!("Basic {}", data_encoding::BASE64.encode(login.as_bytes()));
+    let mut value = HeaderValue::from_str(&text).map_err(|why| Unfetched::Refused(why.to_string()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn decoded(text: &str) -> String {

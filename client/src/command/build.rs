@@ -39,8 +39,12 @@ fn left_on_engine(run: &RunView, kept: &[String], load: bool) -> Vec<String> {
     }
     let built = run.units.iter().filter(|unit| unit.kind == "build").find_map(|unit| unit.agent.as_ref());
     let agent = built.map(|agent| format!(" of agent {agent}")).unwrap_or_default();
+    let platforms = run.units.iter().filter(|unit| unit.kind == "build").count();
     let names = kept.iter().map(|name| format!("`{}`", clip(name))).collect::<Vec<_>>().join(", ");
     match (kept.is_empty(), load) {
+        (false, _) if platforms > 1 => vec![format!(
+            "{names} is not pushed, and an engine keeps the image of its own platform alone: no registry is known; name one with --registry"
+        )],
         (false, true) => vec![format!("{names} is on the engine{agent}")],
         (false, false) => vec![format!(
             "{names} stays on the engine{agent}: no registry is known; name one with --registry to push it"

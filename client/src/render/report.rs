@@ -2,7 +2,8 @@
 
 use super::{plain, yaml};
 use acre_model::{
-    report::{Image, Report},
+    capability::Way,
+    report::{Image, ImageName, Report},
     run::RunView,
 };
 use serde_json::{Value, json};
@@ -18,10 +19,10 @@ pub fn dependencies(images: &[Image]) -> String {
 /// What `acre show` says after the table of units: pushed references, dependencies, tests, coverage, artifacts.
 pub fn show(report: &Report) -> String {
     let mut text = String::new();
-    let pushed: Vec<&String> = report.units.iter().filter_map(|unit| unit.pushed.as_ref()).collect();
+    let pushed = pushed(report);
     if !pushed.is_empty() {
         text.push_str("\nPushed:\n");
-        pushed.iter().for_each(|reference| text.push_str(&format!("  {reference}\n")));
+        pushed.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
     }
     if !report.images.is_empty() {
         text.push_str(&format!("\n{FOUND}\n{}", dependencies(&report.images)));
@@ -31,6 +32,59 @@ pub fn show(report: &Report) -> String {
         text.push_str(&format!("\n{}\n", left.join("\n")));
     }
     text
+}
+
+/// What was pushed: references by their digests. Below that of an index, its platforms, and what each is made from.
+fn pushed(report: &Report) -> Vec<String> {
+    let published = |image: &&Image| !image.children.is_empty() && image.image.digest.is_some();
+    let indexes: Vec<&Image> = report.images.iter().filter(published).collect();
+    let ends_with =
+        |pushed: &str, image: &Image| image.image.digest.is_some_and(|digest| pushed.ends_with(&digest.to_string()));
+    let mut lines = Vec::new();
+    for unit in &report.units {
+        let Some(pushed) = &unit.pushed else { continue };
+        let is_child = indexes.iter().flat_map(|index| &index.children).any(|child| ends_with(pushed, child));
+        if is_child && unit.kind == "push" {
+            continue;
+        }
+        lines.push(pushed.clone());
+        if unit.kind == "index" {
+            let own = indexes.iter().find(|index| ends_with(pushed, index));
+            lines.extend(own.into_iter().flat_map(|index| children(index)));
+        }
+    }
+    lines
+}
+
+/// The images of an index, each with its dependencies below it.
+fn children(index: &Image) -> Vec<String> {
+    let platform = |child: &Image| child.image.platform.as_ref().map(ToString::to_string).unwrap_or_default();
+    let width = index.children.iter().map(|child| platform(child).len()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for child in &index.children {
+        let digest = child.image.digest.map_or_else(|| "not pushed".to_owned(), |digest| digest.to_string());
+        let agent = child.agent.iter().map(|agent| format!("  on {agent}")).collect::<String>();
+        let way = child.way.map(|way| format!(", {}", word(way))).unwrap_or_default();
+        lines.push(format!("  {:width$}  {digest}{agent}{way}", platform(child)));
+        lines.extend(child.runtime_dependency.iter().map(|base| format!("    from {}", full(base))));
+        lines.extend(child.buildtime_dependency.iter().map(|used| format!("    with {}", full(used))));
+    }
+    lines
+}
+
+const fn word(way: Way) -> &'static str {
+    match way {
+        Way::Native => "native",
+        Way::Cross => "cross",
+        Way::Emulated => "emulated",
+    }
+}
+
+/// An image in one line.
+fn full(image: &ImageName) -> String {
+    let tag = image.tag.iter().map(|tag| format!(":{tag}")).collect::<String>();
+    let digest = image.digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+    format!("{}/{}{tag}{digest}", image.registry, image.repository)
 }
 
 /// What `acre show` gives programs: the run, with its report itself in the place of the report's digest; `null` until

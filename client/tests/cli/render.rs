@@ -65,6 +65,14 @@ fn a_report() {
 }
 
 #[test]
+fn a_report_of_several_platforms() {
+    let report = views::report_of_platforms();
+    assert_snapshot!("platforms_in_words", report::show(&report));
+    assert_snapshot!("platforms_as_yaml", render::yaml(&report.images));
+    assert_eq!(report::metadata(&report)["containerimage.digest"], views::digest(0x11).to_string());
+}
+
+#[test]
 fn the_end_of_a_log() {
     for status in ENDS {
         let mut run = views::run(status);

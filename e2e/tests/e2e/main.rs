@@ -14,6 +14,7 @@ mod git_source;
 mod language;
 mod log_resume;
 mod on_etcd;
+mod platforms;
 mod private_registry;
 mod report;
 mod secrets;

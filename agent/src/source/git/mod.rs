@@ -7,8 +7,7 @@ mod submodules;
 
 pub(super) use configuration::{percent_decoded, shown};
 
-use super::{error::Unfetched, web::Web};
-use crate::registry::basic;
+use super::{error::Unfetched, tar::basic, web::Web};
 use acre_model::{plan::GitAddress, text::clip};
 use configuration::{OF_HOME, of_repository, split_login, ssh_host};
 use program::{Fault, git};

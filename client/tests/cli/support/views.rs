@@ -2,6 +2,7 @@
 
 use acre_model::{
     attempt::UnitResult,
+    capability::Way,
     digest::Digest,
     ids::{RunId, UnitId},
     log::{Followed, Frame, Stream},
@@ -161,6 +162,32 @@ pub fn report(run: &RunView) -> Report {
             })
             .to_vec(),
     }
+}
+
+/// A report of an index of two platforms, and of a third one that failed.
+pub fn report_of_platforms() -> Report {
+    let mut report = report(&run(RunStatus::Failed));
+    let image = report.images.remove(0);
+    let child = |platform: &str, byte: u8, way| {
+        let mut child = Image { agent: Some("laptop".parse().unwrap()), way: Some(way), git: None, ..image.clone() };
+        child.image.tag = None;
+        child.image.digest = Some(digest(byte));
+        child.image.platform = Some(platform.parse().unwrap());
+        child
+    };
+    let children = vec![child("linux/amd64", 0x21, Way::Native), child("linux/arm/v7", 0x22, Way::Emulated)];
+    let mut index = Image { runtime_dependency: None, buildtime_dependency: Vec::new(), children, ..image };
+    index.image.digest = Some(digest(0x11));
+    index.image.platform = None;
+    let unit = |kind: &str, byte: u8| UnitReport {
+        name: format!("push@{kind}"),
+        kind: kind.to_owned(),
+        pushed: Some(format!("myregistry.example/hello-world@{}", digest(byte))),
+        ..report.units[1].clone()
+    };
+    report.units = vec![unit("push", 0x21), unit("push", 0x22), unit("index", 0x11), unit("push", 0x33)];
+    report.images = vec![index];
+    report
 }
 
 /// The pieces of one unit's log, of whole frames that follow one another.

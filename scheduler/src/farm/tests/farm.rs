@@ -8,8 +8,8 @@ use acre_model::{
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
     plan::{
-        Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Plan, Push, Reports, ResolvedSource, Rules,
-        Unit,
+        Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Index, Plan, Push, Reports, ResolvedSource,
+        Rules, Unit,
     },
     run::UnitPhase,
     secret::Nonce,
@@ -223,7 +223,8 @@ impl Farm {
 
     pub(super) fn end(&self, outcome: Outcome) -> Ended {
         let source = ResolvedSource { tree: Some(digest()), commit: Some("c".repeat(40)), reference: None };
-        let result = UnitResult { source: Some(source), image: Some(digest()), ..UnitResult::default() };
+        let (image, pushed) = (Some(digest()), Some(digest()));
+        let result = UnitResult { source: Some(source), image, pushed, ..UnitResult::default() };
         Ended { started_at: Some(self.now().wall), at: self.now().wall, outcome, result, log_bytes: 0 }
     }
 
@@ -264,7 +265,12 @@ impl Farm {
             let groups = desired.groups.iter().map(|group| {
                 let attempts = group.attempts.iter().map(|attempt| {
                     let stop = if matches!(attempt.intent, Intent::Stop { .. }) { " stop" } else { "" };
-                    format!("{}#{}{stop}", attempt.unit.step, attempt.attempt.number)
+                    let children = attempt.unit.children.iter().map(|child| match child.digest {
+                        Some(_) => format!(" +{}", child.platform),
+                        None => format!(" -{}", child.platform),
+                    });
+                    let children: String = children.collect();
+                    format!("{}#{}{children}{stop}", attempt.unit.step, attempt.attempt.number)
                 });
                 let key = &group.key;
                 let name = format!("{}/{}", self.name(&key.run), key.group.0);
@@ -338,7 +344,7 @@ fn capability(options: &[&str]) -> Capability {
 
 /// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
 /// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket] [cpus=N] [memory=GIB]`, of a build `[uses=SOURCE]
-/// [cross]`; `fetched`: the source unit comes first.
+/// [cross]`, of an index, whose children are what it comes after, `[partial]`; `fetched`: the source unit comes first.
 pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
     let mut plan = Plan::default();
     let source = fetched.then_some("source source");
@@ -364,6 +370,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
     let codes = |name: &str| {
         option(name).into_iter().flat_map(|codes| codes.split(',')).map(|code| code.parse().unwrap()).collect()
     };
+    let action = action(kind, &words, option("uses").map(place), &after);
     plan.units.push(Unit {
         id,
         name: format!("{}@{platform}", words[0]),
@@ -372,7 +379,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
         platform,
         group,
         after,
-        action: action(kind, &words, option("uses").map(place)),
+        action,
         rules: Rules {
             timeout_ms: 600_000,
             start_delay_ms: 0,
@@ -397,7 +404,7 @@ fn add_unit(plan: &mut Plan, line: &str) {
     plan.groups[group.index()].cross |= words.contains(&"cross");
 }
 
-fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
+fn action(kind: &str, words: &[&str], uses: Option<UnitId>, after: &[UnitId]) -> Action {
     let name = words[0];
     let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     match kind {
@@ -416,6 +423,11 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>) -> Action {
             ..Build::default()
         }),
         "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
+        "index" => Action::Index(Index {
+            reference: format!("{name}:1").parse().unwrap(),
+            children: after.to_vec(),
+            allow_partial: words.contains(&"partial"),
+        }),
         "cmd" => Action::Cmd(Cmd {
             image: "base".into(),
             detach: words.contains(&"detach"),
