@@ -22,6 +22,6 @@ mod session;
 mod source;
 
 pub use config::{Config, Isolation};
-pub use parts::{Clock, Parts, SystemClock};
+pub use parts::{Clock, Ending, Parts, SystemClock};
 pub use serve::{RunError, run};
 pub use session::connect;

@@ -7,12 +7,14 @@ use super::{
 use crate::{
     blobs::BlobError,
     farm::Effects,
+    join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},
 };
 use acre_model::{
     attempt::{Assignment, Fence},
     digest::Digest,
     ids::RunId,
+    joining::Identity,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,26 @@ impl Driver {
             }
             Some(KeyRecord { run, .. }) => Err(Refused::KeyReused(run)),
         }
+    }
+
+    /// Takes a token out of those that are good: two who show it in one turn do not both have it. What the store says is
+    /// the truth, since nobody else writes there.
+    pub(super) async fn taken_token(
+        &self,
+        shown: Shown,
+        effects: &mut Effects,
+    ) -> Result<Result<Identity, TokenRefused>, Refused> {
+        let key = keys::token(&shown.id);
+        let stored = match effects.beside.get(&key) {
+            Some(changed) => changed.clone(),
+            None => self.store.get(&key).await?.map(|stored| stored.value),
+        };
+        let record = stored.and_then(|bytes| store::decode::<TokenRecord>(&bytes).ok());
+        let taken = record.ok_or(TokenRefused::Unknown).and_then(|record| record.take(shown, self.clock.now().wall));
+        Ok(taken.map(|(record, identity)| {
+            effects.beside.insert(key, Some(store::encode(&record)));
+            identity
+        }))
     }
 
     /// Stores what has changed. Reports first: a record never names a blob that is not there.

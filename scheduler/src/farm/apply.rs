@@ -105,6 +105,7 @@ fn connected(
 ) {
     let agent = state.agents.entry(id.clone()).or_insert_with(Agent::unheard);
     agent.capability = capability;
+    agent.leaving = false;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
     effects.tell.insert(id.clone());
     effects.fleet_changed = true;
@@ -122,6 +123,8 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     effects.fleet_changed |= agent.capability != told.capability || agent.sandboxes != told.groups.len();
+    effects.fleet_changed |= agent.leaving != told.leaving;
+    agent.leaving = told.leaving;
     agent.capability = told.capability;
     agent.sandboxes = told.groups.len();
     for attempt in told.attempts {
