@@ -13,6 +13,7 @@ mod first_run;
 mod git_source;
 mod language;
 mod log_resume;
+mod network;
 mod private_registry;
 mod report;
 mod secrets;
