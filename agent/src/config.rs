@@ -27,6 +27,8 @@ pub struct Config {
     pub allows: Privileges,
     /// Hosts that sources are fetched from without TLS, besides this machine.
     pub plain_http: Vec<String>,
+    /// How long what it has may take when it is told to finish, in milliseconds.
+    pub drain_timeout_ms: u64,
     /// How it behaves when it does not hear its farm.
     pub isolation: Isolation,
 }
@@ -61,6 +63,7 @@ impl Config {
             cache: 4 * 1024 * 1024 * 1024,
             allows: Privileges::default(),
             plain_http: Vec::new(),
+            drain_timeout_ms: 10 * 60_000,
             isolation: Isolation::default(),
         }
     }

@@ -24,6 +24,6 @@ mod session;
 mod source;
 
 pub use config::{Config, Isolation};
-pub use parts::{Clock, Parts, SystemClock, Tasks};
+pub use parts::{Clock, Ending, Parts, SystemClock, Tasks};
 pub use serve::{RunError, run};
 pub use session::connect;

@@ -1,12 +1,15 @@
 //! `acre-agent`: carries out on one engine what a scheduler assigns.
 
-use acre_agent::{Config, Parts, SystemClock, connect, engine::docker::LocalEngine};
+mod place;
+
+use acre_agent::{Clock, Config, Ending, Parts, SystemClock, engine::docker::LocalEngine};
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
 };
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Parser;
+use place::{Place, Wish, place};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
@@ -20,24 +23,26 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// The agent of an acre farm
 #[derive(Parser)]
 #[command(version, about, after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage.")]
 struct Arguments {
-    /// The farm's address: unix:PATH
+    /// The farm's address: https://HOST:PORT, or unix:PATH on its own machine
     #[arg(long, value_name = "ADDRESS")]
     farm: String,
+    /// File with a token of `acre agents token`, or - for standard input; needed once, to join a farm on the network
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Folder for logs on their way and source files; made if it is missing
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// Name of this agent, unique in its farm [default: the machine's name]
+    /// Name of this agent, unique in its farm [default: the name that it has joined by, else the machine's]
     #[arg(long, value_name = "NAME")]
     id: Option<AgentId>,
-    /// Pool it belongs to
-    #[arg(long, value_name = "POOL", default_value = "default")]
-    pool: PoolName,
+    /// Pool it belongs to; on the network the token says it [default: default]
+    #[arg(long, value_name = "POOL")]
+    pool: Option<PoolName>,
     /// The engine's socket: unix:///PATH
     #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
     engine: String,
@@ -50,6 +55,9 @@ struct Arguments {
     /// Stop what runs after this long without a word from the farm
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = acre_model::duration::parse)]
     stop_after: u64,
+    /// How long what runs may take after the first SIGTERM; nothing new is taken then, and a second one stops at once
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = acre_model::duration::parse)]
+    drain_timeout: u64,
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
@@ -113,29 +121,33 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
     fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
     let _lock = lock(data)?;
-    let id = match arguments.id {
-        Some(id) => id,
-        None => machine_name().context("the machine's name cannot name an agent; give --id")?,
-    };
+    let ending = ending()?;
+    let wish = Wish { farm: arguments.farm, token_file: arguments.token_file, id: arguments.id, pool: arguments.pool };
+    let Place { id, pool, channel, membership } = place(wish, data).await?;
     let mut config = Config::new(id, arguments.data);
-    config.pool = arguments.pool;
+    config.pool = pool;
+    // Of a farm of one machine the farm itself has waited for what runs, before it lets its agent go.
+    config.drain_timeout_ms = if arguments.exit_with_farm { 0 } else { arguments.drain_timeout };
     config.slots = arguments.slots;
     config.exit_with_farm = arguments.exit_with_farm;
     config.allows =
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.isolation.stop_after_ms = arguments.stop_after;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
-    let parts = Parts {
-        builder: engine.clone(),
-        runtime: engine,
-        farm: connect(&arguments.farm).map_err(|why| anyhow!(why))?,
-        clock: Arc::new(SystemClock),
-    };
+    let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {
         tracing::info!("ready");
         starter.tell("ready");
     };
-    Ok(acre_agent::run(config, parts, ready, stop_signal()?).await?)
+    let work = acre_agent::run(config, parts, ready, ending);
+    match membership {
+        None => work.await?,
+        Some(membership) => tokio::select! {
+            worked = work => worked?,
+            () = membership.keep(|| SystemClock.now()) => {}
+        },
+    }
+    Ok(())
 }
 
 /// One agent per data folder. The lock goes with the process, however it ends.
@@ -149,23 +161,19 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-fn machine_name() -> anyhow::Result<AgentId> {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy().into_owned();
-    Ok(name.parse()?)
-}
-
-/// Cancelled at the first SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<CancellationToken> {
+/// The first SIGTERM or SIGINT asks the agent to finish, the second tells it to stop.
+fn ending() -> anyhow::Result<Ending> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let told = stop.clone();
+    let ending = Ending::default();
+    let told = ending.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        for next in [told.drain, told.at_once] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            next.cancel();
         }
-        told.cancel();
     });
-    Ok(stop)
+    Ok(ending)
 }

@@ -23,6 +23,15 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
 }
 
+/// How an agent is told to go.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// It takes nothing new, finishes what it has, and goes.
+    pub drain: CancellationToken,
+    /// It goes, whatever it has.
+    pub at_once: CancellationToken,
+}
+
 /// Tells wall time, for what people read. Deadlines are measured on tokio's clock.
 pub trait Clock: Send + Sync + 'static {
     /// Now.

@@ -10,7 +10,7 @@ use crate::{
     labels,
     logs::Spools,
     networks::Networks,
-    parts::{Parts, Tasks},
+    parts::{Ending, Parts, Tasks},
     roster::{Roster, RosterHandle, Told},
     session::Session,
     source,
@@ -45,13 +45,13 @@ pub enum RunError {
     Cache(#[from] acre_tree::cache::CacheError),
 }
 
-/// Works until `shutdown` is cancelled, or the farm stops and the agent is to go with it. `ready` is called once the
-/// farm has welcomed it.
+/// Works until it is told to go, or the farm stops and the agent is to go with it. `ready` is called once the farm has
+/// welcomed it.
 pub async fn run(
     config: Config,
     parts: Parts,
     ready: impl FnOnce() + Send + 'static,
-    shutdown: CancellationToken,
+    ending: Ending,
 ) -> Result<(), RunError> {
     let place = config.data.join("attempts");
     let spools = Spools::open(&place, config.log_cap)
@@ -83,24 +83,47 @@ pub async fn run(
     tasks.spawn("roster", roster.run());
     let capability = look_at_engine(&config, &parts, &tasks, &handle).await;
     tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
+    let (leave, leaving) = watch::channel(false);
+    let drain_timeout = Duration::from_millis(config.drain_timeout_ms);
     let session = Session {
         epoch: parts.clock.now().as_millis(),
         config,
         parts,
-        contact,
+        contact: contact.clone(),
         capability,
         roster: handle.clone(),
+        leaving,
         spools,
         ready: Some(Box::new(ready)),
     };
     tokio::select! {
-        () = shutdown.cancelled() => {}
+        () = ending.at_once.cancelled() => {}
+        () = drained(&ending.drain, drain_timeout, (&leave, &contact, &handle)) => {}
         () = session.run() => clean_up(&handle).await,
     }
     forget_spare(&works, &handle).await;
     tasks.stop().await;
     forget_trials(&works, &handle).await;
     Ok(())
+}
+
+/// Resolves once the agent was told to finish, and has finished, or may take no longer. Meanwhile the farm gives it
+/// nothing new.
+async fn drained(told: &CancellationToken, limit: Duration, agent: (&watch::Sender<bool>, &Contact, &RosterHandle)) {
+    let (leave, contact, roster) = agent;
+    told.cancelled().await;
+    if limit.is_zero() {
+        return;
+    }
+    leave.send_replace(true);
+    let mut level = roster.state();
+    let attempts = level.borrow().0.len();
+    tracing::info!(attempts, "finishing what runs; a second signal stops it at once");
+    tokio::select! {
+        _ = level.wait_for(|(attempts, groups)| attempts.is_empty() && groups.is_empty()) => {}
+        () = contact.lost() => tracing::warn!("the farm is not heard any more"),
+        () = tokio::time::sleep(limit) => tracing::warn!("not everything has finished in time; what runs is given up"),
+    }
 }
 
 /// Watches the engine from now on; waits a moment for its first answer.

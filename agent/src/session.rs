@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub capability: watch::Receiver<Capability>,
     /// What it does.
     pub roster: RosterHandle,
+    /// Whether it finishes what it has and then goes.
+    pub leaving: watch::Receiver<bool>,
     /// Its logs.
     pub spools: Arc<Spools>,
     /// Called once the farm has welcomed the agent.
@@ -58,7 +60,7 @@ impl Session {
             match self.once().await {
                 End::FarmStops if self.config.exit_with_farm => return,
                 End::FarmStops => tracing::info!("the farm stops; waiting for it to come back"),
-                End::Lost(why) => tracing::info!(why = why.message(), "no session with the farm"),
+                End::Lost(why) => tracing::info!(why = deepest(&why), "no session with the farm"),
             }
             if began.elapsed() > Duration::from_secs(5) {
                 wait = RETRY_MS.0;
@@ -89,6 +91,10 @@ impl Session {
         state.mark_changed();
         loop {
             tokio::select! {
+                _ = self.leaving.changed() => {
+                    self.leaving.borrow_and_update();
+                    say(&up, agent_message::Kind::State(self.state().into())).await?;
+                }
                 message = down.message() => match message? {
                     Some(message) => if let Some(end) = self.take(message)? { return Ok(end) },
                     None => return Err(Status::unavailable("the farm ended the session")),
@@ -125,7 +131,7 @@ impl Session {
 
     fn state(&self) -> AgentState {
         let (attempts, groups) = self.roster.state().borrow().clone();
-        AgentState { capability: self.capability.borrow().clone(), attempts, groups }
+        AgentState { capability: self.capability.borrow().clone(), attempts, groups, leaving: *self.leaving.borrow() }
     }
 }
 
@@ -146,6 +152,16 @@ async fn say(up: &mpsc::Sender<v1::AgentMessage>, kind: agent_message::Kind) -> 
     up.send(message).await.map_err(|_| Status::unavailable("the farm ended the session"))
 }
 
+/// The text of the last cause: of a connection that is not to be had, the one that a person can do something about.
+fn deepest(status: &Status) -> String {
+    use std::error::Error;
+    let Some(mut deepest) = status.source() else { return status.message().to_owned() };
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
+
 /// Up to half of `wait`, so that many who wait do not come back at one instant.
 pub(crate) fn jitter(wait: u64) -> u64 {
     let mut bytes = [0; 1];
@@ -155,11 +171,8 @@ pub(crate) fn jitter(wait: u64) -> u64 {
     }
 }
 
-/// A connection to the farm that opens itself when it is first used, and again after it broke.
-pub fn connect(address: &str) -> Result<Channel, String> {
-    let Some(path) = address.strip_prefix("unix:") else {
-        return Err(format!("--farm {address}: only unix:PATH is spoken; TCP comes with mTLS"));
-    };
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("unix:{path}")).map_err(|why| why.to_string())?;
+/// A connection to the farm at this socket, which opens itself when it is first used, and again after it broke.
+pub fn connect(socket: &str) -> Result<Channel, String> {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("unix:{socket}")).map_err(|why| why.to_string())?;
     Ok(endpoint.connect_lazy())
 }

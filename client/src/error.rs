@@ -2,7 +2,7 @@
 
 use crate::{
     exit_code::ExitCode,
-    farm::{BadAddress, BadConfig, local::LocalError},
+    farm::{BadAddress, BadConfig, NotJoined, local::LocalError},
 };
 use acre_model::ids::BadName;
 use std::io;
@@ -25,6 +25,9 @@ pub enum Error {
     /// The list of farms cannot be read.
     #[error(transparent)]
     Config(#[from] BadConfig),
+    /// This machine is not a member of the farm.
+    #[error(transparent)]
+    NotJoined(#[from] NotJoined),
     /// The farm of this machine could not be started, found or stopped.
     #[error(transparent)]
     Local(#[from] LocalError),
@@ -72,6 +75,7 @@ impl Error {
             | Self::Name(_)
             | Self::Address(_)
             | Self::Config(_)
+            | Self::NotJoined(_)
             | Self::File { .. }
             | Self::Refused(_)
             | Self::Output(_) => ExitCode::Usage,

@@ -9,6 +9,7 @@
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
 //! | [`registry`] | the test registry, and registries that refuse |
 //! | [`git`] | repositories and a server for them |
+//! | [`network`] | farms on the network: agents and people that join |
 //! | [`files`] | files over HTTP |
 //! | [`wait`] | waiting, the one way it is done here |
 //!
@@ -19,6 +20,7 @@ pub mod etcd;
 pub mod farm;
 pub mod files;
 pub mod git;
+pub mod network;
 pub mod program;
 pub mod registry;
 pub mod source;

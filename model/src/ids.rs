@@ -103,6 +103,15 @@ name! {
 }
 
 name! {
+    /// The name of a person who uses a farm over the network.
+    PersonName, "a person's name", "1 to 63 of A-Z, a-z, 0-9, _ . and -, beginning with a letter or digit", |text| {
+        (1..=63).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    }
+}
+
+name! {
     /// A pool: agents that an operator set apart by name; `default` unless said.
     PoolName, "a pool name", "1 to 63 of a-z, 0-9 and -, beginning with a letter", |text| {
         (1..=63).contains(&text.len())

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod duration;
 pub mod fleet;
 pub mod ids;
+pub mod joining;
 pub mod log;
 pub mod outcome;
 pub mod plan;

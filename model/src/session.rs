@@ -32,6 +32,8 @@ pub struct AgentState {
     pub attempts: Vec<AttemptState>,
     /// Groups that have a sandbox on its engine.
     pub groups: Vec<GroupKey>,
+    /// It finishes what it has and then goes: it takes nothing new.
+    pub leaving: bool,
 }
 
 /// Where an attempt stands.

@@ -5,8 +5,8 @@ use std::{fs, path::Path};
 #[test]
 fn generated_code_is_that_of_the_proto_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files =
-        ["common", "runs", "logs", "blobs", "agents", "fleet", "projects"].map(|name| format!("acre/v1/{name}.proto"));
+    let files = ["common", "runs", "logs", "blobs", "agents", "fleet", "projects", "joining"];
+    let files = files.map(|name| format!("acre/v1/{name}.proto"));
     let descriptors = protox::compile(&files, [root]).expect("the proto files compile");
     let out = tempfile::tempdir().expect("a folder for the generated code");
     let set = out.path().join("acre.v1.bin");

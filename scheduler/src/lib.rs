@@ -1,16 +1,21 @@
 //! The scheduler of an acre farm: turns submissions into units, places them on agents, and remembers how it went.
 //!
 //! `farm` and `placement` decide and are pure; the `driver` owns the state and commits what they decide; `api` speaks
-//! the wire; `store`, `blobs` and `logs` keep things, and `secrets` what is nobody else's business. [`run`] puts them together out of parts given from outside.
+//! the wire; `store`, `blobs` and `logs` keep things, and `secrets` what is nobody else's business; `ca`, `listen` and
+//! `join` let in who belongs to the farm. [`run`] puts them together out of parts given from outside.
 
 pub mod api;
 pub mod blobs;
 pub mod board;
+pub mod ca;
+pub mod caller;
 pub mod compile;
 pub mod config;
 pub mod driver;
 pub mod farm;
 pub mod idle;
+pub mod join;
+pub mod listen;
 pub mod logs;
 pub mod parts;
 pub mod placement;

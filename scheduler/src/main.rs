@@ -2,39 +2,49 @@
 
 use acre_scheduler::{
     Config, Parts, RunError,
-    parts::{Random, SystemClock, SystemRandom},
+    ca::Authority,
+    listen::{self, Incoming},
+    parts::{Clock, Random, SystemClock, SystemRandom},
     secrets::{SecretKey, Vault, VaultConfig},
     store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
 };
 use anyhow::{Context, bail};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use object_store::local::LocalFileSystem;
 use rustix::fs::{FlockOperation, Mode, flock};
+use rustls::ServerConfig;
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
+    net::IpAddr,
     os::{fd::FromRawFd, unix::fs::OpenOptionsExt, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
-    net::UnixListener,
+    net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
 };
-use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
 
 /// The scheduler of an acre farm
 #[derive(Parser)]
 #[command(version, about, after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage.")]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, disable_help_subcommand = true)]
 struct Arguments {
-    /// Folder for records, blobs and logs; made if it is missing
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Where to listen: unix:PATH (mode 0600)
-    #[arg(long, value_name = "ADDRESS")]
-    listen: String,
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Folder for records, blobs, logs and the farm's CA; made if it is missing
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Option<PathBuf>,
+    /// Where to listen, several times if wanted: unix:PATH (mode 0600), or HOST:PORT (needs the CA that `init` makes)
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    listen: Vec<String>,
+    /// Name or IP address by which agents and people reach this scheduler, several times if wanted; its certificate is
+    /// for these [default: the HOST of --listen]
+    #[arg(long, value_name = "NAME")]
+    name: Vec<String>,
     #[command(flatten)]
     store: StoreArguments,
     /// Stop after this long without a run or a request, for example 30m
@@ -78,6 +88,16 @@ struct StoreArguments {
     store_key: Option<PathBuf>,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Make the CA of a farm that is reached over the network, once; whoever has its key can join
+    Init {
+        /// Folder of the scheduler's data; the CA is in its folder `ca`
+        #[arg(long, alias = "state", value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
@@ -86,7 +106,11 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .init();
     let starter = Starter::new(arguments.ready_fd);
-    match serve(arguments, starter.clone()) {
+    let done = match arguments.command {
+        Some(Command::Init { data }) => init(&data),
+        None => serve(arguments, starter.clone()),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -94,6 +118,24 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where the farm's CA is.
+fn ca_folder(data: &Path) -> PathBuf {
+    data.join("ca")
+}
+
+fn init(data: &Path) -> anyhow::Result<()> {
+    make_data(data)?;
+    let folder = ca_folder(data);
+    Authority::init(&folder, &SystemClock::start())?;
+    tracing::info!(folder = %folder.display(), "made the farm's CA; start the scheduler with --listen HOST:PORT");
+    Ok(())
+}
+
+fn make_data(data: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
+    Ok(fs::set_permissions(data, fs::Permissions::from_mode(0o700))?)
 }
 
 /// Who started this program and waits to hear, in one line, that it is ready or why it is not.
@@ -125,20 +167,32 @@ fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
 }
 
 async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
-    let Some(socket) = arguments.listen.strip_prefix("unix:").map(PathBuf::from) else {
-        bail!("--listen {}: only unix:PATH is served; TCP comes with mTLS", arguments.listen);
-    };
-    fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
-    fs::set_permissions(&arguments.data, fs::Permissions::from_mode(0o700))?;
-    let _lock = lock(&arguments.data)?;
+    let data = arguments.data.context("--data is missing")?;
+    let (sockets, addresses): (Vec<String>, Vec<String>) =
+        arguments.listen.into_iter().partition(|address| address.starts_with("unix:"));
+    make_data(&data)?;
+    let _lock = lock(&data)?;
     let random = Arc::new(SystemRandom::open().context("no randomness to be had")?);
-    let store = store(&arguments.store, &arguments.data, random.as_ref()).await?;
-    let objects = LocalFileSystem::new_with_prefix(&arguments.data).context("cannot open the blob folder")?;
-    let key = SecretKey::load_or_make(&arguments.data.join("secret.key"), random.as_ref())?;
+    let store = store(&arguments.store, &data, random.as_ref()).await?;
+    let objects = LocalFileSystem::new_with_prefix(&data).context("cannot open the blob folder")?;
+    let key = SecretKey::load_or_make(&data.join("secret.key"), random.as_ref())?;
     let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
     let identity = identity(random.as_ref());
-    let listener = listen(&socket)?;
-    let mut config = Config::new(arguments.data);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let mut places = Places::default();
+    sockets.iter().try_for_each(|socket| places.add_socket(Path::new(socket.trim_start_matches("unix:"))))?;
+    let authority = match addresses.is_empty() {
+        true => None,
+        false => Some(Arc::new(Authority::load(&ca_folder(&data))?)),
+    };
+    if let Some(authority) = &authority {
+        let names = names(arguments.name, &addresses)?;
+        let tls = Arc::new(listen::tls(authority.clone(), names, clock.clone())?);
+        for address in &addresses {
+            places.add_address(address, tls.clone(), clock.clone()).await?;
+        }
+    }
+    let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
     config.keep_ms = arguments.keep;
@@ -146,20 +200,20 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let parts = Parts {
         store,
         objects: Arc::new(objects),
-        clock: Arc::new(SystemClock::start()),
+        clock,
         random,
         key,
+        authority,
         vault,
         identity,
     };
     let shutdown = stop_signal()?;
-    let shown = socket.clone();
     let ready = move || {
-        tracing::info!(socket = %shown.display(), "ready");
+        tracing::info!("ready");
         starter.tell("ready");
     };
-    let served = acre_scheduler::run(config, parts, UnixListenerStream::new(listener), ready, shutdown).await;
-    drop(fs::remove_file(&socket));
+    let served = acre_scheduler::run(config, parts, listen::all(places.incoming), ready, shutdown).await;
+    places.sockets.iter().for_each(|socket| drop(fs::remove_file(socket)));
     match served {
         Ok(()) => Ok(()),
         Err(RunError::Store(StoreError::InUse { place })) => bail!("{place} is in use by another scheduler"),
@@ -199,8 +253,58 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// Where the farm is asked.
+#[derive(Default)]
+struct Places {
+    incoming: Vec<Incoming>,
+    sockets: Vec<PathBuf>,
+}
+
+impl Places {
+    fn add_socket(&mut self, socket: &Path) -> anyhow::Result<()> {
+        self.incoming.push(listen::here(bind(socket)?));
+        self.sockets.push(socket.to_owned());
+        tracing::info!(socket = %socket.display(), "listening");
+        Ok(())
+    }
+
+    async fn add_address(
+        &mut self,
+        address: &str,
+        tls: Arc<ServerConfig>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<()> {
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.with_context(|| format!("--listen {address}: cannot listen there"))?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        self.incoming.push(listen::network(listener, tls, clock));
+        Ok(())
+    }
+}
+
+/// The names that the server's certificate is for: those that were given, else the hosts that are listened on.
+fn names(given: Vec<String>, addresses: &[String]) -> anyhow::Result<Vec<String>> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let mut names = Vec::new();
+    for address in addresses {
+        let Some((host, _)) = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else {
+            bail!("--listen {address}: write unix:PATH or HOST:PORT");
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
+            bail!(
+                "--listen {address} is every address of this machine; say with --name what agents and people call it"
+            );
+        }
+        names.push(host.to_owned());
+    }
+    Ok(names)
+}
+
 /// Listens on a socket that only this user may open. A socket that nobody answers at is a dead one's, and replaced.
-fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+fn bind(socket: &Path) -> anyhow::Result<UnixListener> {
     if let Some(folder) = socket.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }

@@ -5,6 +5,8 @@ use crate::{
     api::{self, Services},
     blobs::Blobs,
     board::Board,
+    ca::Authority,
+    caller::Caller,
     driver::{Around, Driver, LoadError},
     idle,
     logs::Logs,
@@ -24,7 +26,7 @@ use tokio::{
     sync::watch,
 };
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::Connected;
+use tonic::transport::{Server, server::Connected};
 
 /// What a scheduler is made of.
 pub struct Parts {
@@ -38,6 +40,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// The key under which secrets are sealed.
     pub key: SecretKey,
+    /// Who signs certificates, in a farm that is asked over the network.
+    pub authority: Option<Arc<Authority>>,
     /// The Vault that runs may name secrets of.
     pub vault: Option<Vault>,
     /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
@@ -76,6 +80,9 @@ pub enum RunError {
 /// How long a stopping farm waits for its sessions to say good-bye.
 const FAREWELL: Duration = Duration::from_secs(5);
 
+/// How often a silent connection is tried.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// What a farm is.
 #[derive(Serialize, Deserialize)]
 struct FarmRecord {
@@ -91,7 +98,7 @@ pub async fn run<I>(
     shutdown: CancellationToken,
 ) -> Result<(), RunError>
 where
-    I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
     let store = parts.store.clone();
     let served = serve(config, parts, incoming, ready, shutdown).await;
@@ -108,12 +115,12 @@ async fn serve<I>(
     shutdown: CancellationToken,
 ) -> Result<(), RunError>
 where
-    I: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, random, key, vault, identity } = parts;
+    let Parts { store, objects, clock, random, key, authority, vault, identity } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
-    let secrets = Arc::new(Secrets::new(store.clone(), &key, random, vault));
+    let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), vault));
     let around = Around {
         store: store.clone(),
         blobs: blobs.clone(),
@@ -137,6 +144,8 @@ where
         blobs: blobs.clone(),
         secrets,
         logs: logs.clone(),
+        authority,
+        random,
         ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),
         tasks: tasks.clone(),
@@ -165,7 +174,9 @@ where
         stopping.cancel();
     };
     ready();
-    let server = tonic::transport::Server::builder().add_routes(api::routes(services).await?);
+    let server = Server::builder().layer(api::Access).http2_keepalive_interval(Some(KEEP_ALIVE));
+    let mut server = server;
+    let server = server.add_routes(api::routes(services).await?);
     let served = server.serve_with_incoming_shutdown(incoming, until).await;
     tasks.stop().await;
     if let Ok(result) = driving.await {

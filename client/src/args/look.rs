@@ -1,7 +1,7 @@
 //! Command lines of the commands that look at runs and agents, or end a run.
 
-use acre_model::ids::{BadName, RunId};
-use clap::{Args, ValueEnum};
+use acre_model::ids::{BadName, PoolName, RunId};
+use clap::{Args, Subcommand, ValueEnum};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// How something is printed.
@@ -113,6 +113,7 @@ pub struct CancelArgs {
 
 /// `acre agents`
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AgentsArgs {
     /// How to print them; a star in the table marks an emulated platform
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -123,4 +124,21 @@ pub struct AgentsArgs {
     /// Give this agent work again
     #[arg(long, value_name = "AGENT")]
     pub undrain: Option<String>,
+    /// What else to do about agents
+    #[command(subcommand)]
+    pub command: Option<AgentsCommand>,
+}
+
+/// `acre agents` and a word
+#[derive(Clone, Debug, Subcommand)]
+pub enum AgentsCommand {
+    /// Make a token by which an agent joins the farm, once
+    Token {
+        /// The pool it joins
+        #[arg(long, value_name = "POOL", default_value_t)]
+        pool: PoolName,
+        /// How long it is good, 1s to 7d
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = acre_model::duration::parse)]
+        ttl: u64,
+    },
 }

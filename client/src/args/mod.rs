@@ -7,7 +7,7 @@ mod operate;
 mod project;
 mod submit;
 
-pub use look::{AgentsArgs, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
+pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
 pub use project::{LoginArgs, LogoutArgs, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
@@ -20,7 +20,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "acre", version, after_long_help = ExitCode::help(), max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
-    /// The farm: a name of the configuration (`acre farm list`), an address `unix:/PATH`, or `local` for this
+    /// The farm: a name of the configuration (`acre farm list`), an address `https://HOST:PORT` or `unix:/PATH`, or `local` for this
     /// machine's [default: the configuration's default-farm, else local]
     #[arg(
         long,

@@ -1,6 +1,7 @@
 //! Command lines of the commands about the farm itself and about `acre`.
 
 use super::Format;
+use acre_model::ids::PersonName;
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -43,6 +44,42 @@ pub enum FarmCommand {
         /// How to print them; a star in the table marks the default
         #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
         format: Format,
+    },
+    /// Join a farm on the network by a token, or name one at a socket
+    Add {
+        /// The name it shall have here
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where it is: `https://HOST:PORT`, or `unix:/PATH`
+        #[arg(value_name = "ADDRESS")]
+        address: String,
+        /// File with a token of `acre farm token`, or - for standard input
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+        /// Who you are to the farm, unless the token says it [default: the name you are logged in by]
+        #[arg(long = "as", value_name = "PERSON")]
+        person: Option<PersonName>,
+    },
+    /// Make a farm the one of commands that name none; `local` is this machine's
+    Use {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Forget a farm, and what lets this machine in
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Make a token by which a person joins the farm, once
+    Token {
+        /// Whom it is for [default: as is said at joining]
+        #[arg(long, value_name = "PERSON")]
+        name: Option<PersonName>,
+        /// How long it is good, 1s to 7d
+        #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = acre_model::duration::parse)]
+        ttl: u64,
     },
 }
 

@@ -51,7 +51,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Up(args) => up::up(args).await,
         Command::Down(args) => down::down(args).await,
         Command::Doctor(args) => doctor::doctor(&wish, args).await,
-        Command::Farm(command) => farm::farm(command),
+        Command::Farm(command) => farm::farm(&wish, command).await,
         Command::Completion(args) => completion::completion(&args),
         Command::Man(args) => man::man(&args),
     }

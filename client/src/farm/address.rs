@@ -1,5 +1,6 @@
 //! Where a farm listens.
 
+use acre_link::{BadFarmAddress, FarmAddress};
 use acre_model::text::clip;
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -8,16 +9,18 @@ use std::{fmt, path::PathBuf, str::FromStr};
 pub enum Address {
     /// A Unix socket, absolute.
     Unix(PathBuf),
+    /// A host of the network, under TLS.
+    Network(FarmAddress),
 }
 
 /// Why a text is not an address of a farm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
-    /// Farms on other machines.
-    #[error("`{0}`: this version of acre reaches farms by unix:/path only, not over the network")]
-    Network(String),
+    /// Of a farm on another machine.
+    #[error(transparent)]
+    Network(#[from] BadFarmAddress),
     /// Neither known form.
-    #[error("`{0}` is not the address of a farm; write unix:/path/to/farm.sock")]
+    #[error("`{0}` is not the address of a farm; write https://HOST:PORT or unix:/path/to/farm.sock")]
     Form(String),
     /// A path that depends on the working directory.
     #[error("`{0}`: the path of a farm's socket must be absolute")]
@@ -62,15 +65,19 @@ impl FromStr for Address {
         if let Some(path) = text.strip_prefix("unix:") {
             return Self::unix(path.strip_prefix("//").unwrap_or(path).into());
         }
-        let network = ["https://", "http://", "tcp://"].iter().any(|scheme| text.starts_with(scheme));
-        Err(if network { BadAddress::Network(clip(text)) } else { BadAddress::Form(clip(text)) })
+        if text.contains("://") {
+            return Ok(Self::Network(text.parse()?));
+        }
+        Err(BadAddress::Form(clip(text)))
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Unix(path) = self;
-        write!(f, "unix:{}", path.display())
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Network(address) => address.fmt(f),
+        }
     }
 }
 
@@ -79,14 +86,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_sockets_by_absolute_paths() {
+    fn addresses_are_hosts_under_tls_or_sockets_by_absolute_paths() {
+        let network = "https://farm.example:7443".parse().map(|address: Address| address.to_string());
+        assert_eq!(network, Ok("https://farm.example:7443".to_owned()));
         for text in ["unix:/run/farm.sock", "unix:///run/farm.sock"] {
             assert_eq!(text.parse(), Ok(Address::Unix("/run/farm.sock".into())), "{text}");
         }
         let long = format!("unix:/{}", "x".repeat(107));
         let table = [
-            ("https://farm.example", "not over the network"),
-            ("farm.sock", "write unix:"),
+            ("http://farm.example", "not reached in plain text"),
+            ("farm.sock", "or unix:"),
             ("unix:farm.sock", "must be absolute"),
             ("unix:", "must be absolute"),
             (&long, "may have 107 bytes, not 108"),

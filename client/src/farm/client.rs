@@ -1,11 +1,13 @@
 //! A connection to a farm in the model's words: protobuf types and gRPC's status codes end here.
 
+mod joining;
 mod projects;
 
+pub use joining::NewToken;
 pub use projects::{StoredLogin, StoredSecret};
 
 use super::{
-    Address,
+    Address, both, deepest,
     local::{IdleStop, LocalFarm},
 };
 use crate::error::Error;
@@ -28,7 +30,7 @@ use acre_proto::{
 };
 use futures::{Stream, StreamExt, future, stream::BoxStream};
 use hyper_util::rt::TokioIo;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use tokio::net::UnixStream;
 use tonic::{
     Code, Request, Response, Status, Streaming,
@@ -68,15 +70,20 @@ pub struct Fleet {
 }
 
 impl FarmClient {
-    /// Connects to the farm at `address`, which the user knows as `name`; `local` is the farm of this machine, if it is
+    /// A farm over this connection, which the user knows as `name`.
+    pub const fn over(channel: Channel, name: String, project: ProjectName) -> Self {
+        Self { name, project, channel, local: None }
+    }
+
+    /// Connects to the farm at this socket, which the user knows as `name`; `local` is the farm of this machine, if it is
     /// that one and may be brought up again when it dies.
     pub async fn connect(
         name: String,
-        address: &Address,
+        socket: &Path,
         project: ProjectName,
         local: Option<LocalFarm>,
     ) -> Result<Self, Error> {
-        let Address::Unix(socket) = address.clone();
+        let (address, socket) = (Address::Unix(socket.to_owned()), socket.to_owned());
         let connector = tower::service_fn(move |_: Uri| {
             let socket = socket.clone();
             async move { UnixStream::connect(socket).await.map(TokioIo::new) }
@@ -256,11 +263,6 @@ impl FarmClient {
     }
 }
 
-/// Name and address of a farm; once where they are the same.
-fn both(name: &str, address: &str) -> String {
-    if name == address { name.to_owned() } else { format!("{name} ({address})") }
-}
-
 /// The items of a stream up to and including its first error.
 fn until_error<T, E>(stream: impl Stream<Item = Result<T, E>>) -> impl Stream<Item = Result<T, E>> {
     stream.scan(false, |over, item| {
@@ -307,15 +309,6 @@ fn error_of(farm: &str, status: &Status) -> Error {
         Code::Unimplemented => Error::Refused(format!("farm {farm} is too old for this: {}", status.message())),
         Code::Ok | Code::Internal | Code::DataLoss => Error::Farm(message()),
     }
-}
-
-/// The text of the last cause, which is the one that a person can do something about.
-fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }
 
 #[cfg(test)]

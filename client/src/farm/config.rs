@@ -3,10 +3,18 @@
 //! ```toml
 //! default-farm = "ci"
 //! [farms]
-//! ci = "unix:/run/acre/farm.sock"
+//! ci = "https://farm.example:7443"
+//! here = "unix:/run/acre/farm.sock"
 //! ```
+//!
+//! What a machine needs to be let in by a farm on the network is beside it, in `farms/NAME.json`.
+
+mod edit;
+
+pub use edit::{Edit, check_name};
 
 use super::{Address, BadAddress, LOCAL, absolute};
+use acre_link::FarmAddress;
 use acre_model::text::{clip, nearest};
 use serde::Deserialize;
 use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
@@ -34,7 +42,9 @@ pub enum BadConfig {
         why: io::Error,
     },
     /// It is not what a list of farms looks like.
-    #[error("{path}: {why}; it should hold `default-farm = \"NAME\"` and, under [farms], `NAME = \"unix:/PATH\"`")]
+    #[error(
+        "{path}: {why}; it should hold `default-farm = \"NAME\"` and, under [farms], `NAME = \"https://HOST:PORT\"` or `NAME = \"unix:/PATH\"`"
+    )]
     Form {
         /// The file.
         path: String,
@@ -42,13 +52,31 @@ pub enum BadConfig {
         why: String,
     },
     /// A name that is not in it.
-    #[error("no farm is named `{name}`{hint}; `acre farm list` shows the names, an address begins with unix:")]
+    #[error(
+        "no farm is named `{name}`{hint}; `acre farm list` shows the names, an address begins with https: or unix:"
+    )]
     Unknown {
         /// The name, clipped.
         name: String,
         /// `; did you mean …?`, or nothing.
         hint: String,
     },
+    /// It cannot be written.
+    #[error("cannot write {path}: {why}")]
+    Write {
+        /// The file.
+        path: String,
+        /// What the system says.
+        why: io::Error,
+    },
+    /// There is no place for it.
+    #[error("neither HOME nor XDG_CONFIG_HOME is set to an absolute path, so there is no list of farms")]
+    NoHome,
+    /// A text that cannot name a farm.
+    #[error(
+        "`{0}` cannot name a farm: a name has 1 to 63 of A-Z, a-z, 0-9, _ . and -, begins with a letter or digit, and is not `local`"
+    )]
+    Name(String),
     /// An entry whose address is none.
     #[error("farm `{name}`: {why}")]
     Entry {
@@ -88,6 +116,18 @@ impl Config {
             let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
             format!("{place}{}", clip(fault.message()))
         })
+    }
+
+    /// Where the membership of a farm is kept.
+    pub fn membership(name: &str) -> Result<PathBuf, BadConfig> {
+        let path = Self::path().ok_or(BadConfig::NoHome)?;
+        Ok(path.with_file_name("farms").join(format!("{name}.json")))
+    }
+
+    /// The name under which a farm of this address is known.
+    pub fn name_of(&self, address: &FarmAddress) -> Option<&str> {
+        let is_it = |written: &&String| written.parse::<FarmAddress>().is_ok_and(|known| known == *address);
+        self.farms.iter().find(|(_, written)| is_it(written)).map(|(name, _)| name.as_str())
     }
 
     /// The farm of commands that name none.
@@ -131,8 +171,8 @@ mod tests {
 
     #[test]
     fn an_entry_that_is_no_address_is_named() {
-        let config = Config::parse("[farms]\nfar = \"https://far\"").unwrap();
+        let config = Config::parse("[farms]\nfar = \"http://far\"").unwrap();
         let found = config.address("far").unwrap_err().to_string();
-        assert!(found.starts_with("farm `far`: ") && found.contains("unix:/path"), "{found}");
+        assert!(found.starts_with("farm `far`: ") && found.contains("https://HOST:PORT"), "{found}");
     }
 }

@@ -3,11 +3,13 @@
 mod address;
 mod client;
 mod config;
+mod joined;
 pub mod local;
 
 pub use address::{Address, BadAddress};
-pub use client::{FarmClient, Fleet, LogStream, RunStream, StoredLogin, StoredSecret};
-pub use config::{BadConfig, Config};
+pub use client::{FarmClient, Fleet, LogStream, NewToken, RunStream, StoredLogin, StoredSecret};
+pub use config::{BadConfig, Config, Edit, check_name};
+pub use joined::{NotJoined, join};
 
 use crate::{error::Error, follow::Patience};
 use acre_model::ids::ProjectName;
@@ -66,7 +68,17 @@ pub async fn connect(wish: &Wish) -> Result<FarmClient, Error> {
             up.iter().for_each(|line| crate::tell(line));
             connect_started(farm, &wish.project).await
         }
-        Choice::Remote { name, address } => FarmClient::connect(name, &address, wish.project.clone(), None).await,
+        Choice::Remote { name, address } => connect_remote(name, &address, wish).await,
+    }
+}
+
+async fn connect_remote(name: String, address: &Address, wish: &Wish) -> Result<FarmClient, Error> {
+    match address {
+        Address::Unix(socket) => FarmClient::connect(name, socket, wish.project.clone(), None).await,
+        Address::Network(farm) => {
+            let channel = joined::connect(&name, farm).await?;
+            Ok(FarmClient::over(channel, name, wish.project.clone()))
+        }
     }
 }
 
@@ -76,7 +88,7 @@ async fn connect_started(farm: LocalFarm, project: &ProjectName) -> Result<FarmC
     let mut patience = Patience::of(LISTENS);
     loop {
         let connected =
-            FarmClient::connect(LOCAL.to_owned(), &farm.address(), project.clone(), Some(farm.clone())).await;
+            FarmClient::connect(LOCAL.to_owned(), &farm.socket(), project.clone(), Some(farm.clone())).await;
         let Err(why) = connected else { return connected };
         let Some(wait) = patience.failed(Instant::now()) else {
             let pid = farm.pid(Part::Scheduler).unwrap_or_default();
@@ -93,12 +105,25 @@ pub async fn connect_running(wish: &Wish) -> Result<FarmClient, Error> {
             let farm = LocalFarm::new(Home::from_env()?);
             let socket = farm.running_socket().unwrap_or_else(|| farm.home().socket().to_owned());
             let why = format!("nothing listens on {}; start a farm on this machine with `acre up`", socket.display());
-            let connected =
-                FarmClient::connect(LOCAL.to_owned(), &Address::Unix(socket), wish.project.clone(), None).await;
+            let connected = FarmClient::connect(LOCAL.to_owned(), &socket, wish.project.clone(), None).await;
             connected.map_err(|_| Error::Unreachable { farm: LOCAL.to_owned(), why })
         }
-        Choice::Remote { name, address } => FarmClient::connect(name, &address, wish.project.clone(), None).await,
+        Choice::Remote { name, address } => connect_remote(name, &address, wish).await,
     }
+}
+
+/// Name and address of a farm; once where they are the same.
+fn both(name: &str, address: &str) -> String {
+    if name == address { name.to_owned() } else { format!("{name} ({address})") }
+}
+
+/// The text of the last cause, which is the one that a person can do something about.
+fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut deepest = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
 }
 
 /// The value of an environment variable that must be an absolute path; as the XDG base directory specification says,

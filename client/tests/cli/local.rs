@@ -188,7 +188,8 @@ async fn environments_that_do_not_do_are_refused_in_one_line() {
         (with("ACRE_HOME", &long), 6, "may have 107 bytes, not 131"),
         (with("ACRE_HOME", "here"), 6, "must be an absolute path"),
         (with("ACRE_FARM", "unix:/nowhere/farm.sock"), 6, "farm unix:/nowhere/farm.sock does not answer"),
-        (with("ACRE_FARM", "https://far.example"), 2, "not over the network"),
+        (with("ACRE_FARM", "https://far.example"), 2, "this machine has not joined https://far.example:443"),
+        (with("ACRE_FARM", "http://far.example"), 2, "not reached in plain text"),
         (with("ACRE_FARM", "ci"), 2, "no farm is named `ci`"),
         (world.acre(&["list"]), 6, "start a farm on this machine with `acre up`"),
     ];

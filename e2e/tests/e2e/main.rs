@@ -13,6 +13,7 @@ mod first_run;
 mod git_source;
 mod language;
 mod log_resume;
+mod network;
 mod on_etcd;
 mod platforms;
 mod private_registry;

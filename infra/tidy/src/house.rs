@@ -17,9 +17,11 @@ pub const EDGES: &[(&str, May)] = &[
     ("acre-proto", May::Use(&["acre-model"])),
     ("acre-task", May::Use(&["acre-model"])),
     ("acre-tree", May::Use(&["acre-model", "acre-proto"])),
-    ("acre-scheduler", May::Use(&["acre-model", "acre-proto", "acre-task"])),
-    ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree"])),
-    ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree"])),
+    ("acre-link", May::Use(&["acre-model", "acre-proto"])),
+    // Its tests join it over the network.
+    ("acre-scheduler", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-link"])),
+    ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-link"])),
+    ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree", "acre-link"])),
     ("acre-e2e", May::UseAll),
     ("acre-tidy", May::Use(&[])),
 ];
@@ -61,6 +63,7 @@ pub const CONFINED: &[Confined] = &[
 /// Where messages of the protocol are taken apart and put together; everywhere else there are types of `acre_model`.
 pub const DOORS: &[&str] = &[
     "proto",
+    "link/src/join",
     "tree/src/fetch",
     "tree/src/upload",
     "scheduler/src/api",

@@ -123,11 +123,12 @@ impl TryFrom<v1::Served> for Served {
 
 impl From<AgentState> for v1::State {
     fn from(state: AgentState) -> Self {
-        let AgentState { capability, attempts, groups } = state;
+        let AgentState { capability, attempts, groups, leaving } = state;
         Self {
             capability: Some(capability.into()),
             attempts: attempts.into_iter().map(Into::into).collect(),
             groups: groups.into_iter().map(Into::into).collect(),
+            leaving,
         }
     }
 }
@@ -136,9 +137,9 @@ impl TryFrom<v1::State> for AgentState {
     type Error = Invalid;
 
     fn try_from(wire: v1::State) -> Result<Self, Invalid> {
-        let v1::State { capability, attempts, groups } = wire;
+        let v1::State { capability, attempts, groups, leaving } = wire;
         let capability = capability.ok_or_else(|| Invalid::missing("state.capability"))?.try_into()?;
-        Ok(Self { capability, attempts: all(attempts)?, groups: all(groups)? })
+        Ok(Self { capability, attempts: all(attempts)?, groups: all(groups)?, leaving })
     }
 }
 

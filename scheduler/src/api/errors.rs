@@ -2,8 +2,11 @@
 
 use crate::{
     blobs::BlobError,
+    ca::CaError,
+    caller::NotOwn,
     compile::NotCompiled,
     driver::Refused,
+    join::{NotMade, TokenRefused},
     logs::LogError,
     secrets::{SecretsError, Unresolved},
     store::StoreError,
@@ -100,6 +103,31 @@ told!(SecretsError,
     SecretsError::Invalid(_) => Code::InvalidArgument,
     SecretsError::TooMany(_) => Code::ResourceExhausted,
     SecretsError::Missing(_) => Code::NotFound,
+);
+told!(TokenRefused,
+    TokenRefused::Unknown
+    | TokenRefused::Used(_)
+    | TokenRefused::Expired(_)
+    | TokenRefused::NotAdmitted(_) => Code::PermissionDenied,
+);
+told!(NotMade,
+    NotMade::Store(StoreError::Full { .. }) => DISK_FULL,
+    NotMade::Store(_) => Code::Unavailable,
+    NotMade::TooMany => Code::ResourceExhausted,
+);
+told!(CaError,
+    CaError::Request(_) => Code::InvalidArgument,
+    CaError::Missing(_)
+    | CaError::Exists(_)
+    | CaError::Open { .. }
+    | CaError::Damaged { .. }
+    | CaError::File { .. }
+    | CaError::Name(_)
+    | CaError::Signing(_) => Code::Internal,
+);
+told!(NotOwn,
+    NotOwn::Nobody => Code::Unauthenticated,
+    NotOwn::Person | NotOwn::Agent { .. } | NotOwn::Pool { .. } => Code::PermissionDenied,
 );
 told!(LogError,
     LogError::Gap { .. } => Code::InvalidArgument,

@@ -1,7 +1,8 @@
 //! `Agents`: one session stream per agent, and one stream of logs.
 
-use super::{Services, errors::status};
+use super::{Services, access::caller, errors::status};
 use crate::{
+    caller::{Caller, NotOwn},
     farm::{Event, SessionId},
     logs::{RunLogs, SEGMENT_BYTES, SEGMENT_MS},
     secrets::Unsent,
@@ -39,11 +40,13 @@ impl Agents for Services {
         &self,
         request: Request<Streaming<v1::AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
+        let caller = caller(&request);
         let mut incoming = request.into_inner();
         let hello: Hello = match incoming.message().await?.and_then(|message| message.kind) {
             Some(agent_message::Kind::Hello(hello)) => hello.try_into()?,
             _ => return Err(Status::invalid_argument("the first message of a session must be a hello")),
         };
+        caller.speaks_as(&hello.agent, Some(&hello.capability.pool)).map_err(denied)?;
         let (desired, wishes) = watch::channel(None);
         let agent = hello.agent.clone();
         let session = self.driver.connect(hello, desired).await.map_err(status)?;
@@ -51,7 +54,8 @@ impl Agents for Services {
         let (outgoing, receiver) = mpsc::channel(QUEUE);
         let services = self.clone();
         self.tasks.spawn("agent session", async move {
-            services.attend(&agent, session, incoming, wishes, &outgoing).await;
+            let peer = Peer { agent: agent.clone(), session, caller };
+            services.attend(&peer, incoming, wishes, &outgoing).await;
             tracing::info!(%agent, session = session.0, "agent gone");
             services.driver.event(Event::AgentGone { agent, session }).await;
         });
@@ -65,25 +69,40 @@ impl Agents for Services {
         request: Request<Streaming<v1::LogPush>>,
     ) -> Result<Response<Self::PushLogsStream>, Status> {
         let (acks, receiver) = mpsc::channel(QUEUE);
-        let intake = LogIntake { services: self.clone(), acks, logs: BTreeMap::new(), dirty: BTreeSet::new() };
+        let agent = caller(&request).agent().cloned();
+        let intake = LogIntake { services: self.clone(), agent, acks, logs: BTreeMap::new(), dirty: BTreeSet::new() };
         self.tasks.spawn("agent logs", intake.run(request.into_inner()));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     async fn permit(&self, request: Request<v1::PermitRequest>) -> Result<Response<v1::PermitResponse>, Status> {
+        let caller = caller(&request);
         let (agent, attempt, fence) = request.into_inner().into_parts()?;
+        caller.speaks_as(&agent, None).map_err(denied)?;
         let permitted = self.driver.permit(agent, attempt, fence).await.map_err(status)?;
         permitted.map_err(|why| Status::failed_precondition(why.to_string()))?;
         Ok(Response::new(v1::PermitResponse {}))
     }
 }
 
+/// Who is at the other end of a session.
+struct Peer {
+    agent: AgentId,
+    session: SessionId,
+    caller: Caller,
+}
+
+/// Somebody says to be who he is not: that is worth a line.
+fn denied(why: NotOwn) -> Status {
+    tracing::warn!(%why, "denied");
+    status(why)
+}
+
 impl Services {
     /// Carries messages both ways until one side is gone.
     async fn attend(
         &self,
-        agent: &AgentId,
-        session: SessionId,
+        peer: &Peer,
         mut incoming: Streaming<v1::AgentMessage>,
         mut wishes: watch::Receiver<Option<Desired>>,
         outgoing: &Outgoing,
@@ -96,12 +115,12 @@ impl Services {
         loop {
             let goes_on = tokio::select! {
                 message = incoming.message() => match message {
-                    Ok(Some(message)) => self.take_message(agent, session, message, outgoing).await,
+                    Ok(Some(message)) => self.take_message(peer, message, outgoing).await,
                     Ok(None) | Err(_) => false,
                 },
                 changed = wishes.changed() => {
                     let desired = wishes.borrow_and_update().clone().unwrap_or_default();
-                    changed.is_ok() && self.tell_desired(agent, desired, outgoing).await
+                    changed.is_ok() && self.tell_desired(&peer.agent, desired, outgoing).await
                 }
                 () = stopped(&mut stops) => {
                     say(outgoing, scheduler_message::Kind::FarmStops(scheduler_message::FarmStops {})).await;
@@ -130,17 +149,15 @@ impl Services {
         goes_on
     }
 
-    async fn take_message(
-        &self,
-        agent: &AgentId,
-        session: SessionId,
-        message: v1::AgentMessage,
-        outgoing: &Outgoing,
-    ) -> bool {
-        let agent = agent.clone();
+    async fn take_message(&self, peer: &Peer, message: v1::AgentMessage, outgoing: &Outgoing) -> bool {
+        let (agent, session) = (peer.agent.clone(), peer.session);
         match message.kind {
             Some(agent_message::Kind::State(state)) => match AgentState::try_from(state) {
                 Ok(state) => {
+                    if let Err(why) = peer.caller.speaks_as(&agent, Some(&state.capability.pool)) {
+                        drop(outgoing.send(Err(denied(why))).await);
+                        return false;
+                    }
                     self.driver.event(Event::AgentTold { agent, session, state }).await;
                     true
                 }
@@ -176,6 +193,8 @@ async fn say(outgoing: &Outgoing, kind: scheduler_message::Kind) -> bool {
 /// The logs of one agent, coming in.
 struct LogIntake {
     services: Services,
+    /// Whose they are, if the connection says it.
+    agent: Option<AgentId>,
     acks: mpsc::Sender<Result<v1::LogAck, Status>>,
     /// Held open while the stream lives, so that what is pending is not forgotten.
     logs: BTreeMap<RunId, Arc<RunLogs>>,
@@ -218,6 +237,7 @@ impl LogIntake {
         match message.kind {
             Some(log_push::Kind::Open(open)) => {
                 let (attempt, _fence) = open.into_parts()?;
+                self.is_own(&attempt)?;
                 let logs = self.logs_of(&attempt.run).await?;
                 let offset = logs.stored_end(attempt.unit, attempt.number);
                 self.acknowledge(&attempt, offset).await
@@ -225,6 +245,7 @@ impl LogIntake {
             Some(log_push::Kind::Frame(frame)) => {
                 let attempt: AttemptId = required(frame.attempt)?.try_into()?;
                 let frame: Frame = required(frame.frame)?.try_into()?;
+                self.is_own(&attempt)?;
                 let logs = self.logs_of(&attempt.run).await?;
                 let pending = logs.append(attempt.unit, attempt.number, frame).map_err(status)?;
                 self.dirty.insert(attempt.clone());
@@ -232,11 +253,26 @@ impl LogIntake {
             }
             Some(log_push::Kind::Status(said)) => {
                 let attempt: AttemptId = required(said.attempt)?.try_into()?;
+                self.is_own(&attempt)?;
                 self.logs_of(&attempt.run).await?.set_status(attempt.unit, said.text);
                 Ok(())
             }
             None => Err(Status::invalid_argument("an empty message in a stream of logs")),
         }
+    }
+
+    /// An agent has no say in the attempt that another one has of a unit.
+    fn is_own(&self, attempt: &AttemptId) -> Result<(), Status> {
+        let (Some(own), Some(run)) = (&self.agent, self.services.board.watch(&attempt.run)) else { return Ok(()) };
+        let run = run.borrow();
+        let of_another = run.units.get(attempt.unit.index()).is_some_and(|unit| {
+            attempt.number >= unit.attempt && unit.agent.as_ref().is_some_and(|agent| agent != own)
+        });
+        if of_another {
+            tracing::warn!(agent = %own, %attempt, "denied: a log of another agent's attempt");
+            return Err(Status::permission_denied(format!("attempt {attempt} is not of agent `{own}`")));
+        }
+        Ok(())
     }
 
     async fn logs_of(&mut self, run: &RunId) -> Result<Arc<RunLogs>, Status> {

@@ -1,19 +1,24 @@
 //! The services of the wire. Protobuf stops here: requests become values of the model, answers are made from them.
 
+mod access;
 mod blobs;
 mod errors;
 mod fleet;
 mod for_agents;
+mod joining;
 mod logs;
 mod projects;
 mod runs;
 
+pub use access::{Access, Guarded};
+
 use crate::{
     blobs::Blobs,
     board::Board,
+    ca::Authority,
     driver::Handle,
     logs::Logs,
-    parts::{Clock, Ids, Tasks},
+    parts::{Clock, Ids, Random, Tasks},
     secrets::Secrets,
     store::Store,
 };
@@ -21,12 +26,16 @@ use acre_proto::{
     MESSAGE_LIMIT,
     v1::{
         self, agents_server::AgentsServer, blobs_server::BlobsServer, fleet_server::FleetServer,
-        logs_server::LogsServer, projects_server::ProjectsServer, runs_server::RunsServer,
+        joining_server::JoiningServer, logs_server::LogsServer, projects_server::ProjectsServer,
+        runs_server::RunsServer,
     },
 };
 use std::{path::PathBuf, sync::Arc};
 use tokio::sync::watch;
 use tonic::{codec::CompressionEncoding, service::Routes};
+
+/// The largest message of those who may have no certificate, in bytes.
+const JOINING_LIMIT: usize = 64 * 1024;
 
 /// What the services work with.
 #[derive(Clone)]
@@ -43,6 +52,10 @@ pub struct Services {
     pub secrets: Arc<Secrets>,
     /// Logs.
     pub logs: Logs,
+    /// Who signs certificates, in a farm that is asked over the network.
+    pub authority: Option<Arc<Authority>>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
     /// Ids of runs.
     pub ids: Arc<Ids>,
     /// The clock.
@@ -80,5 +93,6 @@ pub async fn routes(services: Services) -> Result<Routes, tonic_reflection::serv
         .add_service(limited!(BlobsServer))
         .add_service(limited!(AgentsServer))
         .add_service(limited!(ProjectsServer))
-        .add_service(limited!(FleetServer)))
+        .add_service(limited!(FleetServer))
+        .add_service(JoiningServer::new(services.clone()).max_decoding_message_size(JOINING_LIMIT)))
 }

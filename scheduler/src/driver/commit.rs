@@ -7,6 +7,7 @@ use super::{
 use crate::{
     blobs::BlobError,
     farm::{Effects, Session},
+    join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},
 };
 use acre_model::{
@@ -14,6 +15,7 @@ use acre_model::{
     capability::Capability,
     digest::Digest,
     ids::{AgentId, RunId},
+    joining::Identity,
     time::Timestamp,
 };
 use bytes::Bytes;
@@ -71,6 +73,26 @@ impl Driver {
             }
             Some(KeyRecord { run, .. }) => Err(Refused::KeyReused(run)),
         }
+    }
+
+    /// Takes a token out of those that are good: two who show it in one turn do not both have it. What the store says is
+    /// the truth, since nobody else writes there.
+    pub(super) async fn taken_token(
+        &self,
+        shown: Shown,
+        effects: &mut Effects,
+    ) -> Result<Result<Identity, TokenRefused>, Refused> {
+        let key = keys::token(&shown.id);
+        let stored = match effects.beside.get(&key) {
+            Some(changed) => changed.clone(),
+            None => self.store.get(&key).await?.map(|stored| stored.value),
+        };
+        let record = stored.and_then(|bytes| store::decode::<TokenRecord>(&bytes).ok());
+        let taken = record.ok_or(TokenRefused::Unknown).and_then(|record| record.take(shown, self.clock.now().wall));
+        Ok(taken.map(|(record, identity)| {
+            effects.beside.insert(key, Some(store::encode(&record)));
+            identity
+        }))
     }
 
     /// Stores what has changed. Reports first: a record never names a blob that is not there.

@@ -205,6 +205,10 @@ impl Driver {
                 effects.beside.insert(key, record);
                 answers.push(Answer::Record { reply });
             }
+            Request::UseToken { shown, reply } => match self.taken_token(shown, effects).await {
+                Ok(Ok(identity)) => answers.push(Answer::Token { identity, reply }),
+                refused => drop(reply.send(refused)),
+            },
             Request::Submit { run, sealed, key, reply } => match self.earlier_run(key.as_ref(), effects, answers).await
             {
                 _ if !self.stopping.is_empty() => drop(reply.send(Err(Refused::Stopping))),
@@ -335,6 +339,7 @@ impl Driver {
         match answer {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
             Answer::Record { reply } => drop(reply.send(Ok(()))),
+            Answer::Token { identity, reply } => drop(reply.send(Ok(Ok(identity)))),
             Answer::Proof { reply } => drop(reply.send(())),
             Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run, self.clock.now().mono))),
             Answer::Permit { agent, attempt, fence, reply } => {

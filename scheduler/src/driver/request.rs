@@ -3,6 +3,7 @@
 use crate::{
     compile::Ready,
     farm::{Denied, Event, NewRun, SessionId},
+    join::{Shown, TokenRefused},
     store::{Change, StoreError},
 };
 use acre_model::{
@@ -10,6 +11,7 @@ use acre_model::{
     digest::Digest,
     fleet::AgentView,
     ids::{AgentId, RunId},
+    joining::Identity,
     run::RunView,
     session::{Desired, Hello},
 };
@@ -33,6 +35,13 @@ pub enum Request {
         change: Change,
         /// Whether it was stored.
         reply: oneshot::Sender<Result<(), Refused>>,
+    },
+    /// Somebody joins the farm by a token.
+    UseToken {
+        /// The token.
+        shown: Shown,
+        /// Who the joiner is from now on; the token is used up then.
+        reply: oneshot::Sender<Result<Result<Identity, TokenRefused>, Refused>>,
     },
     /// A run is handed in.
     Submit {
@@ -109,6 +118,7 @@ impl Request {
             Self::Submit { reply, .. } | Self::Cancel { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Stop { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Record { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::UseToken { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Event(_)
             | Self::Prove { .. }
             | Self::Compiled { .. }
@@ -176,6 +186,7 @@ pub(super) enum Answer {
     Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
     Record { reply: oneshot::Sender<Result<(), Refused>> },
     Proof { reply: oneshot::Sender<()> },
+    Token { identity: Identity, reply: oneshot::Sender<Result<Result<Identity, TokenRefused>, Refused>> },
     Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
     Permit { agent: AgentId, attempt: AttemptId, fence: Fence, reply: oneshot::Sender<Result<(), Denied>> },
     Agent { agent: AgentId, reply: oneshot::Sender<Option<AgentView>> },
@@ -187,6 +198,7 @@ impl Answer {
         match self {
             Self::Run { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Record { reply } => drop(reply.send(Err(why.clone()))),
+            Self::Token { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Explain { reply, .. } => drop(reply.send(None)),
             Self::Agent { reply, .. } => drop(reply.send(None)),
             // Who asked is not answered, and asks again.
@@ -237,6 +249,11 @@ impl Handle {
     /// Changes a record beside the farm's own; answers after the commit.
     pub async fn record(&self, change: Change) -> Asked<()> {
         self.ask(|reply| Request::Record { change, reply }).await?
+    }
+
+    /// Uses a token up; answers after the commit with who its holder is from now on.
+    pub async fn use_token(&self, shown: Shown) -> Asked<Result<Identity, TokenRefused>> {
+        self.ask(|reply| Request::UseToken { shown, reply }).await?
     }
 
     /// Wants a run to end; answers after the commit. `None`: it has ended.

@@ -21,6 +21,8 @@ pub struct Agent {
     pub session: Session,
     /// Whether an operator takes it out.
     pub draining: bool,
+    /// Whether it finishes what it has and then goes.
+    pub leaving: bool,
     /// Groups that have a sandbox on its engine, as it told last.
     pub sandboxes: usize,
 }
@@ -65,14 +67,14 @@ impl Agent {
             disk_free: 0,
             windows: None,
         };
-        Self { capability, session: Session::Unheard { since }, draining: false, sandboxes: 0 }
+        Self { capability, session: Session::Unheard { since }, draining: false, leaving: false, sandboxes: 0 }
     }
 
     /// Whether work is given to it.
     pub fn readiness(&self) -> Readiness {
         match self.session {
             Session::Away { .. } | Session::Unheard { .. } => Readiness::Disconnected,
-            Session::Connected { .. } if self.draining => Readiness::Draining,
+            Session::Connected { .. } if self.draining || self.leaving => Readiness::Draining,
             Session::Connected { .. } if !self.capability.is_ready() => Readiness::EngineDown,
             Session::Connected { .. } => Readiness::Ready,
         }

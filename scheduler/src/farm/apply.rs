@@ -105,6 +105,7 @@ fn connected(
 ) {
     let agent = state.agents.entry(id.clone()).or_insert_with(|| Agent::unheard(now.mono));
     agent.capability = capability;
+    agent.leaving = false;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
     state.index.agent_changed(id);
     effects.tell.insert(id.clone());
@@ -126,6 +127,11 @@ fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentStat
     effects.fleet_changed |= agent.sandboxes != told.groups.len();
     if is_news(&agent.capability, &told.capability) {
         effects.agents.insert(id.clone());
+    }
+    if agent.leaving != told.leaving {
+        agent.leaving = told.leaving;
+        state.index.agent_changed(id);
+        effects.fleet_changed = true;
     }
     agent.sandboxes = told.groups.len();
     if agent.capability != told.capability {

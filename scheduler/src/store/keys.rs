@@ -1,6 +1,9 @@
 //! Every key of the store.
 
-use acre_model::ids::{AgentId, ProjectName, RunId, SecretId, UnitId};
+use acre_model::{
+    ids::{AgentId, ProjectName, RunId, SecretId, UnitId},
+    joining::Token,
+};
 use std::ops::Range;
 
 /// The scheduler that decides.
@@ -97,6 +100,16 @@ pub fn login(project: &ProjectName, registry: &str) -> String {
 /// All logins of a project.
 pub fn all_logins(project: &ProjectName) -> Range<String> {
     prefix(&format!("logins/{project}/"))
+}
+
+/// A token for joining the farm; its secret is hashed.
+pub fn token(id: &[u8; Token::ID]) -> String {
+    format!("tokens/{}", Token::id_text(id))
+}
+
+/// All tokens for joining the farm.
+pub fn all_tokens() -> Range<String> {
+    prefix("tokens/")
 }
 
 /// A record that could not be read, put aside.

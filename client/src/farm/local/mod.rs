@@ -64,7 +64,12 @@ impl LocalFarm {
 
     /// Where it listens, or would.
     pub fn address(&self) -> Address {
-        Address::Unix(self.running_socket().unwrap_or_else(|| self.home.socket().to_owned()))
+        Address::Unix(self.socket())
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.running_socket().unwrap_or_else(|| self.home.socket().to_owned())
     }
 
     /// Where it listens, if any part of it runs. That is where it was started to listen, whatever this process's
@@ -266,8 +271,8 @@ async fn end(process: &Process) {
 }
 
 async fn connect(scheduler: &Record) -> Result<FarmClient, LocalError> {
-    let address = Address::Unix(scheduler.start.socket.clone());
-    let connected = FarmClient::connect(super::LOCAL.to_owned(), &address, ProjectName::default(), None).await;
+    let socket = &scheduler.start.socket;
+    let connected = FarmClient::connect(super::LOCAL.to_owned(), socket, ProjectName::default(), None).await;
     connected.map_err(|why| LocalError::Silent { pid: scheduler.identity.pid(), why: why.to_string() })
 }
 

@@ -38,7 +38,7 @@ impl Home {
             }
         };
         let socket = runtime.unwrap_or_else(|| state.clone()).join("farm.sock");
-        let Address::Unix(socket) = Address::unix(socket).map_err(LocalError::Socket)?;
+        Address::unix(socket.clone()).map_err(LocalError::Socket)?;
         Ok(Self { state, socket })
     }
 

@@ -75,6 +75,12 @@ impl Farm {
             }
             ["cancel", run] => self.event(Event::CancelRequested { run: self.runs[run].clone() }),
             ["drain", name] => self.event(Event::DrainRequested { agent: name.parse().unwrap(), draining: true }),
+            ["leaves", name] => {
+                let agent: AgentId = name.parse().unwrap();
+                let (session, capability) = (self.sessions[&agent], self.state.agents[&agent].capability.clone());
+                let state = AgentState { capability, attempts: Vec::new(), groups: Vec::new(), leaving: true };
+                self.event(Event::AgentTold { agent, session, state });
+            }
             ["compiled", run] => {
                 let plan = plan(&lines[1..], true);
                 let run = self.runs[run].clone();
@@ -183,7 +189,8 @@ impl Farm {
     pub(super) fn tell(&mut self, agent: AgentId, attempt: AttemptState) {
         let Some(session) = self.sessions.get(&agent).copied() else { return };
         let Some(known) = self.state.agents.get(&agent) else { return };
-        let state = AgentState { capability: known.capability.clone(), attempts: vec![attempt], groups: Vec::new() };
+        let capability = known.capability.clone();
+        let state = AgentState { capability, attempts: vec![attempt], groups: Vec::new(), leaving: known.leaving };
         self.event(Event::AgentTold { agent, session, state });
     }
 
