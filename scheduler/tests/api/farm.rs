@@ -62,12 +62,13 @@ impl Farm {
             clock: Arc::new(SystemClock::start()),
             key: SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap(),
             random,
+            authority: None,
             vault: None,
             identity: 7,
         };
         let socket = folder.join("socket");
         drop(fs::remove_file(&socket));
-        let listener = UnixListenerStream::new(UnixListener::bind(&socket).unwrap());
+        let listener = acre_scheduler::listen::here(UnixListener::bind(&socket).unwrap());
         let (shutdown, (tell, ready)) = (CancellationToken::new(), oneshot::channel());
         let (config, stop) = (Config::new(folder.to_owned()), shutdown.clone());
         let serving = tokio::spawn(async move {
@@ -235,7 +236,7 @@ impl Agent {
         let ended = Ended { started_at: Some(at), at, outcome, result, log_bytes: 0 };
         let (id, fence) = (attempt.attempt.clone(), attempt.fence);
         let attempts = vec![AttemptState { attempt: id, fence, progress: Progress::Ended(ended) }];
-        let state = AgentState { capability: capability(), attempts, groups: Vec::new() };
+        let state = AgentState { capability: capability(), attempts, groups: Vec::new(), leaving: false };
         Self::say(&self.up, agent_message::Kind::State(state.into())).await;
     }
 }
