@@ -9,6 +9,7 @@ mod capability;
 mod config;
 mod contact;
 pub mod engine;
+pub mod label;
 mod labels;
 mod logs;
 mod mask;

@@ -25,6 +25,7 @@ fn capability(pool: &str, slots: u32, platforms: &[(&str, Mode)]) -> Capability 
         allows: Privileges::default(),
         labels: Default::default(),
         disk_free: 0,
+        disk_size: 0,
         windows: None,
     }
 }

@@ -292,6 +292,7 @@ fn capability(options: &[&str]) -> Capability {
         allows: Privileges { privileged: options.contains(&"privileged"), engine_socket: options.contains(&"socket") },
         labels: Default::default(),
         disk_free: 1 << 40,
+        disk_size: 1 << 41,
         windows: None,
     }
 }
