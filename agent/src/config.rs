@@ -4,7 +4,7 @@ use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// How an agent is set up.
 #[derive(Clone, Debug)]
@@ -17,6 +17,12 @@ pub struct Config {
     pub data: PathBuf,
     /// Groups that may work at one time; `None`: as many as the engine's machine has cores.
     pub slots: Option<u32>,
+    /// Cores of the engine's machine that it may use; `None`: as many as there are.
+    pub cpus: Option<u32>,
+    /// Memory of the engine's machine that it may use, in bytes; `None`: as much as there is.
+    pub memory: Option<u64>,
+    /// What its operator says of it.
+    pub labels: BTreeMap<String, String>,
     /// Whether it goes when its farm stops.
     pub exit_with_farm: bool,
     /// Bytes of log that are kept of one attempt.
@@ -58,6 +64,9 @@ impl Config {
             pool: PoolName::default(),
             data,
             slots: None,
+            cpus: None,
+            memory: None,
+            labels: BTreeMap::new(),
             exit_with_farm: false,
             log_cap: 64 * 1024 * 1024,
             cache: 4 * 1024 * 1024 * 1024,

@@ -10,6 +10,7 @@ mod config;
 mod contact;
 pub mod engine;
 pub mod gate;
+pub mod label;
 mod labels;
 mod logs;
 mod mask;

@@ -49,6 +49,15 @@ struct Arguments {
     /// Groups that may work at one time [default: cores of the engine's machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     slots: Option<u32>,
+    /// Cores that steps may ask for altogether [default: cores of the engine's machine]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cpus: Option<u32>,
+    /// Memory that steps may ask for altogether, for example 12g [default: memory of the engine's machine]
+    #[arg(long, value_name = "SIZE", value_parser = acre_model::size::parse)]
+    memory: Option<u64>,
+    /// Something that people should know of this agent; may be given several times
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = acre_agent::label::parse)]
+    labels: Vec<(String, String)>,
     /// Stop when the farm stops
     #[arg(long)]
     exit_with_farm: bool,
@@ -129,6 +138,9 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     // Of a farm of one machine the farm itself has waited for what runs, before it lets its agent go.
     config.drain_timeout_ms = if arguments.exit_with_farm { 0 } else { arguments.drain_timeout };
     config.slots = arguments.slots;
+    config.cpus = arguments.cpus;
+    config.memory = arguments.memory;
+    config.labels = acre_agent::label::all(arguments.labels).map_err(|why| anyhow!(why))?;
     config.exit_with_farm = arguments.exit_with_farm;
     config.allows =
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };

@@ -2,7 +2,7 @@
 
 use crate::{
     attempt::{self, Traffic, Works},
-    capability::{self, Watcher},
+    capability::{self, Room, Watcher},
     config::Config,
     contact::Contact,
     engine::EngineError,
@@ -134,7 +134,8 @@ async fn look_at_engine(
     roster: &RosterHandle,
 ) -> watch::Receiver<acre_model::capability::Capability> {
     let unknown = EngineError::BrokenOff("it has not answered yet".to_owned());
-    let (tell, mut capability) = watch::channel(capability::down(config, &unknown));
+    let room = Room::of(&config.data).await.unwrap_or_default();
+    let (tell, mut capability) = watch::channel(capability::down(config, room, &unknown));
     let watcher = Watcher { config: config.clone(), runtime: parts.runtime.clone(), roster: roster.clone(), tell };
     tasks.spawn("engine", watcher.run());
     drop(tokio::time::timeout(FIRST_LOOK, capability.changed()).await);

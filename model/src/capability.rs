@@ -27,6 +27,8 @@ pub struct Capability {
     pub labels: BTreeMap<String, String>,
     /// Bytes that are free where it keeps its files.
     pub disk_free: u64,
+    /// Bytes of the disk where it keeps its files; 0: not known.
+    pub disk_size: u64,
     /// Of a Windows machine.
     pub windows: Option<Windows>,
 }
@@ -118,7 +120,15 @@ pub enum Engine {
     Down(String),
 }
 
+/// Below this much room an agent takes no work (promise S12), as below a tenth of its disk: 2 GiB.
+const LEAST_ROOM: u64 = 2 << 30;
+
 impl Capability {
+    /// Whether there is too little room for work where the agent keeps its files.
+    pub const fn is_disk_full(&self) -> bool {
+        is_full(self.disk_free, self.disk_size)
+    }
+
     /// How `platform` is served here, if it is.
     pub fn mode(&self, platform: &Platform) -> Option<Mode> {
         self.platforms.iter().find(|served| served.platform == *platform).map(|served| served.mode)
@@ -128,6 +138,11 @@ impl Capability {
     pub const fn is_ready(&self) -> bool {
         matches!(self.engine, Engine::Ready { .. })
     }
+}
+
+/// Whether a disk of this size in bytes has too little room for work; one that is not known (0) has enough.
+pub const fn is_full(free: u64, size: u64) -> bool {
+    size > 0 && (free < LEAST_ROOM || free < size / 10)
 }
 
 /// What a group needs of its agent.
@@ -143,4 +158,18 @@ pub struct Requirement {
     pub nano_cpus: u64,
     /// The most that one of its steps asks for, in bytes; 0: nothing.
     pub memory: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_full_below_a_tenth_or_two_gib() {
+        const GIB: u64 = 1 << 30;
+        let table = [(50, 100, false), (9, 100, true), (10, 100, false), (1, 5, true), (3, 5, false), (0, 0, false)];
+        for (free, size, expected) in table {
+            assert_eq!(is_full(free * GIB, size * GIB), expected, "{free} of {size} GiB");
+        }
+    }
 }

@@ -18,6 +18,7 @@ pub mod report;
 pub mod run;
 pub mod secret;
 pub mod session;
+pub mod size;
 pub mod submission;
 pub mod text;
 pub mod time;

@@ -3,6 +3,7 @@
 //! The engine's own platform is told as soon as the engine answers; all others once a program of theirs has run there.
 
 mod binfmt;
+mod disk;
 mod hints;
 mod trial;
 
@@ -13,9 +14,10 @@ use crate::{
     roster::RosterHandle,
 };
 use acre_model::capability::{Capability, Engine, Mode, Served};
+pub(crate) use disk::Room;
 use futures::StreamExt as _;
 use hints::Hints;
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use trial::Trials;
 
@@ -37,27 +39,45 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Works until it is dropped.
     pub(crate) async fn run(self) {
+        tokio::join!(self.watch_engine(), self.watch_disk());
+    }
+
+    async fn watch_engine(&self) {
         let mut wait = RETRY_MS.0;
         loop {
             match self.runtime.info().await {
                 Ok(info) => {
                     wait = RETRY_MS.0;
-                    self.tell.send_replace(ready(&self.config, &info));
+                    self.tell.send_replace(ready(&self.config, self.room(), &info));
                     let why = tokio::select! {
                         why = self.runtime.gone() => why,
                         never = self.try_platforms(&info) => match never {},
                     };
                     tracing::warn!(%why, "the engine is gone");
-                    self.tell.send_replace(down(&self.config, &why));
+                    self.tell.send_replace(down(&self.config, self.room(), &why));
                 }
                 Err(why) => {
-                    let now = down(&self.config, &why);
+                    let now = down(&self.config, self.room(), &why);
                     self.tell.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                     wait = (wait * 2).min(RETRY_MS.1);
                 }
             }
         }
+    }
+
+    /// Looks with each heartbeat, since nobody tells that a disk fills up, and tells what matters.
+    async fn watch_disk(&self) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(self.config.isolation.heartbeat_ms)).await;
+            let Some(now) = Room::of(&self.config.data).await else { continue };
+            self.tell.send_if_modified(|told| now.tell(told));
+        }
+    }
+
+    /// As it was told last.
+    fn room(&self) -> Room {
+        Room::told(&self.tell.borrow())
     }
 
     /// Tries all platforms, and all of them again at each hint that something may have changed. What is made for it
@@ -90,7 +110,7 @@ fn shown(served: &Served) -> String {
 }
 
 /// What an agent has whose engine does not answer.
-pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
+pub(crate) fn down(config: &Config, room: Room, why: &EngineError) -> Capability {
     Capability {
         platforms: Vec::new(),
         pool: config.pool.clone(),
@@ -100,20 +120,21 @@ pub(crate) fn down(config: &Config, why: &EngineError) -> Capability {
         engine: Engine::Down(why.to_string()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         allows: config.allows,
-        labels: BTreeMap::new(),
-        disk_free: 0,
+        labels: config.labels.clone(),
+        disk_free: room.free,
+        disk_size: room.size,
         windows: None,
     }
 }
 
 /// What an agent has whose engine answers, before anything was tried.
-fn ready(config: &Config, info: &EngineInfo) -> Capability {
+fn ready(config: &Config, room: Room, info: &EngineInfo) -> Capability {
     Capability {
         platforms: vec![Served { platform: info.native.clone(), mode: Mode::Native }],
         pool: config.pool.clone(),
         slots: config.slots.unwrap_or(info.cpus).max(1),
-        cpus: info.cpus,
-        memory: info.memory,
+        cpus: config.cpus.unwrap_or(info.cpus).min(info.cpus),
+        memory: config.memory.unwrap_or(info.memory).min(info.memory),
         engine: Engine::Ready {
             name: info.name.clone(),
             version: info.version.clone(),
@@ -122,8 +143,9 @@ fn ready(config: &Config, info: &EngineInfo) -> Capability {
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         allows: config.allows,
-        labels: BTreeMap::new(),
-        disk_free: 0,
+        labels: config.labels.clone(),
+        disk_free: room.free,
+        disk_size: room.size,
         windows: None,
     }
 }

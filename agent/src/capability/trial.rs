@@ -43,7 +43,7 @@ impl<'a> Trials<'a> {
     /// Tries all platforms, and tells about each as soon as it is known. A Windows engine emulates nothing.
     pub(super) fn verdicts(&self) -> impl Stream<Item = (Platform, Verdict)> + use<'a> {
         let Self { runtime, native, labels } = *self;
-        let platforms = program::tried().into_iter().filter(|platform| platform.os() == native.os());
+        let platforms = Platform::tried().into_iter().filter(|platform| platform.os() == native.os());
         let trials = platforms.map(move |platform| async move {
             let verdict = Trials { runtime, native, labels }.verdict(&platform).await;
             (platform, verdict)
@@ -121,7 +121,7 @@ impl Verdict {
 
 /// Native ones first, each kind in the order in which they are tried, so that lists look alike on all agents.
 fn order(served: &Served) -> (Mode, usize) {
-    let tried = program::tried();
+    let tried = Platform::tried();
     (served.mode, tried.iter().position(|platform| *platform == served.platform).unwrap_or(tried.len()))
 }
 

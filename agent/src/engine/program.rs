@@ -26,13 +26,6 @@ pub enum Ran {
     ByEmulator,
 }
 
-/// The Linux platforms there is a [`trial`] of, those that are emulated most first.
-pub fn tried() -> Vec<Platform> {
-    let names =
-        ["amd64", "arm64", "386", "arm/v7", "arm/v6", "arm/v5", "riscv64", "s390x", "ppc64le", "mips64le", "loong64"];
-    names.iter().filter_map(|name| format!("linux/{name}").parse().ok()).collect()
-}
-
 /// A program that sleeps until it is killed, for an architecture as Go names it; `None` if there is none.
 pub fn pause(architecture: &str) -> Option<Vec<u8>> {
     let code = match architecture {
@@ -219,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_entry_point_is_where_the_code_begins() {
-        let trials = tried().into_iter().map(|platform| (platform.to_string(), trial(&platform)));
+        let trials = Platform::tried().into_iter().map(|platform| (platform.to_string(), trial(&platform)));
         let pauses = ["amd64", "arm64", "arm", "386"].map(|name| (name.to_owned(), pause(name)));
         for (name, file) in trials.chain(pauses) {
             let file = file.unwrap_or_else(|| panic!("{name}: no program"));

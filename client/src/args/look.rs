@@ -118,6 +118,9 @@ pub struct AgentsArgs {
     /// How to print them; a star in the table marks an emulated platform
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    /// Show also cores, memory, disk, labels and version in the table
+    #[arg(short = 'w', long)]
+    pub wide: bool,
     /// Give this agent no new work; it finishes what it has
     #[arg(long, value_name = "AGENT", conflicts_with = "undrain")]
     pub drain: Option<String>,

@@ -28,6 +28,7 @@ pub(super) async fn agents(wish: &Wish, args: AgentsArgs) -> Result<ExitCode, Er
         farm.drain(agent, true).await?;
     }
     let fleet = farm.fleet().await?;
-    print_as(args.format, &fleet.agents, || agents::agents(&fleet.agents, now()))?;
+    let table = if args.wide { agents::wide } else { agents::agents };
+    print_as(args.format, &fleet.agents, || table(&fleet.agents, now()))?;
     Ok(ExitCode::Success)
 }

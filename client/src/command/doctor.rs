@@ -3,6 +3,7 @@
 
 mod engine;
 mod machine;
+mod platforms;
 mod registry;
 
 use super::print_as;
@@ -120,6 +121,7 @@ fn fleet_checks(fleet: &Fleet) -> Vec<Check> {
         checks.push(Check::fail("agents", "none is connected", remedy));
     }
     checks.extend(fleet.agents.iter().map(agent));
+    checks.extend(platforms::checks(&fleet.agents));
     checks
 }
 
@@ -140,6 +142,10 @@ fn agent(agent: &AgentView) -> Check {
             format!("{shown} serves no platform"),
             "see the agent's messages for the trials that failed",
         ),
+        Engine::Ready { .. } if agent.capability.is_disk_full() => {
+            let found = "its disk is nearly full, so it takes no work";
+            Check::fail(&name, found, "make room: 10 % of the disk, and 2 GiB, must be free")
+        }
         Engine::Ready { buildkit: false, .. } => Check::warn(
             &name,
             format!("{shown} serves {platforms}"),

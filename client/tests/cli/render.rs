@@ -153,8 +153,9 @@ fn agents_in_a_table() {
             },
             version: "0.1.0".to_owned(),
             allows: Privileges::default(),
-            labels: Default::default(),
-            disk_free: 0,
+            labels: [("zone".to_owned(), "west".to_owned()), ("disk".to_owned(), "ssd".to_owned())].into(),
+            disk_free: 48 << 30,
+            disk_size: 252 << 30,
             windows: None,
         },
         readiness: Readiness::Ready,
@@ -166,5 +167,13 @@ fn agents_in_a_table() {
     down.readiness = Readiness::EngineDown;
     down.capability.engine = Engine::Down("cannot connect to unix:///var/run/docker.sock".to_owned());
     down.connected_at = None;
-    assert_snapshot!(agents::agents(&[ready, down], NOW));
+    let mut full = ready.clone();
+    full.id = "full".parse().unwrap();
+    full.capability.disk_free = 3 << 30;
+    if let Engine::Ready { containerd_store, .. } = &mut full.capability.engine {
+        *containerd_store = true;
+    }
+    let agents = [ready, down, full];
+    assert_snapshot!(agents::agents(&agents, NOW));
+    assert_snapshot!("agents_in_a_wide_table", agents::wide(&agents, NOW));
 }

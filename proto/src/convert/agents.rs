@@ -39,8 +39,20 @@ impl TryFrom<v1::Hello> for Hello {
 
 impl From<Capability> for v1::Capability {
     fn from(capability: Capability) -> Self {
-        let Capability { platforms, pool, slots, cpus, memory, engine, version, allows, labels, disk_free, windows } =
-            capability;
+        let Capability {
+            platforms,
+            pool,
+            slots,
+            cpus,
+            memory,
+            engine,
+            version,
+            allows,
+            labels,
+            disk_free,
+            disk_size,
+            windows,
+        } = capability;
         let Privileges { privileged, engine_socket } = allows;
         let platforms = platforms.into_iter().map(|served| v1::Served {
             platform: served.platform.to_string(),
@@ -64,6 +76,7 @@ impl From<Capability> for v1::Capability {
             allows_engine_socket: engine_socket,
             labels: settings(labels.into_iter().collect()),
             disk_free,
+            disk_size,
             windows: windows.map(|Windows { build, process, hyperv }| v1::Windows { build, process, hyperv }),
         }
     }
@@ -85,6 +98,7 @@ impl TryFrom<v1::Capability> for Capability {
             allows_engine_socket,
             labels,
             disk_free,
+            disk_size,
             windows,
         } = wire;
         let allows = Privileges { privileged: allows_privileged, engine_socket: allows_engine_socket };
@@ -107,6 +121,7 @@ impl TryFrom<v1::Capability> for Capability {
             allows,
             labels: pairs(labels).into_iter().collect(),
             disk_free,
+            disk_size,
             windows: windows.map(|v1::Windows { build, process, hyperv }| Windows { build, process, hyperv }),
         })
     }

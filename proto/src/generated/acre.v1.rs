@@ -2846,6 +2846,9 @@ pub struct Capability {
     /// Of a Windows machine.
     #[prost(message, optional, tag = "12")]
     pub windows: ::core::option::Option<Windows>,
+    /// Bytes of the disk where it keeps its files; 0: not known.
+    #[prost(uint64, tag = "13")]
+    pub disk_size: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Windows {

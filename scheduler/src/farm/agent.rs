@@ -65,6 +65,7 @@ impl Agent {
             allows: Privileges::default(),
             labels: Default::default(),
             disk_free: 0,
+            disk_size: 0,
             windows: None,
         };
         Self { capability, session: Session::Unheard { since }, draining: false, leaving: false, sandboxes: 0 }

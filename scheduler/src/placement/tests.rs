@@ -34,6 +34,7 @@ pub(super) fn seat(line: &str) -> (AgentId, Seat) {
         allows: Privileges { privileged: has("privileged"), engine_socket: has("socket") },
         labels: Default::default(),
         disk_free: if has("full") { 1 << 30 } else { 1 << 40 },
+        disk_size: 1 << 41,
         windows: None,
     };
     let readiness = match (has("gone"), has("draining"), has("down")) {

@@ -1,7 +1,7 @@
 //! The values of flags.
 
 use super::BadFlag;
-use acre_model::{platform::Platform, secret, text::clip};
+use acre_model::{platform::Platform, secret, size, text::clip};
 use std::fmt::Display;
 
 /// Longest value of a variable, a build argument or a label, in bytes.
@@ -132,23 +132,9 @@ pub(super) fn tmpfs(flag: &str, text: String) -> Result<String, BadFlag> {
     }
 }
 
-/// Bytes of `64m`, `1g`, `1.5GiB`: multiples of 1024, as the engine counts (go-units, `RAMInBytes`).
+/// Bytes of `64m`, `1g`, `1.5GiB`.
 pub(super) fn bytes(flag: &str, text: &str) -> Result<u64, BadFlag> {
-    let fault = || bad(flag)(format!("`{}` is not a size; write for example 64m or 1g", clip(text)));
-    let lower = text.to_ascii_lowercase();
-    let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
-    let shift = match lower[digits..].trim_start() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        "t" | "tb" | "tib" => 40,
-        _ => return Err(fault()),
-    };
-    let number: f64 = lower[..digits].parse().map_err(|_| fault())?;
-    let bytes = number * (1_u64 << shift) as f64;
-    // 2^50: a petabyte is no size of a machine, and still exact in a double.
-    if (1.0..=(1_u64 << 50) as f64).contains(&bytes) { Ok(bytes as u64) } else { Err(fault()) }
+    size::parse(text).map_err(|why| bad(flag)(why.to_string()))
 }
 
 /// Billionths of a core of `0.5` or `2`.

@@ -2,14 +2,11 @@
 
 use super::Check;
 use crate::farm::local::{find, paths::Home};
-use acre_model::text::clip;
+use acre_model::{capability::is_full, text::clip};
 use std::{
     fs,
     path::{Path, PathBuf},
 };
-
-/// Below this much room an agent takes no work (promise S12): 2 GiB, or a tenth of the disk.
-const LEAST_ROOM: u64 = 2 * 1024 * 1024 * 1024;
 
 /// Looks at programs and folders.
 pub(super) fn checks() -> Vec<Check> {
@@ -60,7 +57,7 @@ fn room(state: &Path) -> Check {
 fn room_of(free: u64, all: u64) -> Check {
     const GIB: u64 = 1024 * 1024 * 1024;
     let found = format!("{} of {} GiB free", free / GIB, all / GIB);
-    if free < LEAST_ROOM || free < all / 10 {
+    if is_full(free, all) {
         Check::fail("disk", found, "make room: below 10 % or 2 GiB an agent takes no work")
     } else {
         Check::ok("disk", found)

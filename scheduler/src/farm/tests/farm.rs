@@ -345,6 +345,7 @@ fn capability(options: &[&str]) -> Capability {
         allows: Privileges { privileged: options.contains(&"privileged"), engine_socket: options.contains(&"socket") },
         labels: Default::default(),
         disk_free: option("disk").map_or(1 << 40, |gib| gib.parse::<u64>().unwrap() << 30),
+        disk_size: 1 << 41,
         windows: None,
     }
 }
