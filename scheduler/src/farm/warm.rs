@@ -15,7 +15,7 @@ type Built = (ProjectName, String, String, Platform);
 
 /// The agents that built something last. Not stored: a cache that is cold costs time and nothing else.
 #[derive(Clone, Debug, Default)]
-pub struct Warm {
+pub(crate) struct Warm {
     agents: BTreeMap<Built, (AgentId, u64)>,
     by_age: BTreeMap<u64, Built>,
     count: u64,
