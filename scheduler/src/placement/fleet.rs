@@ -5,15 +5,32 @@ use acre_model::{
     capability::{Mode, Requirement, Way},
     ids::AgentId,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The agents, and what groups have taken of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Fleet {
     seats: BTreeMap<AgentId, Seat>,
     /// What is taken of agents, of those too that are not there; none that is nothing.
     loads: BTreeMap<AgentId, Load>,
     lanes: BTreeMap<Lane, [Tier; 2]>,
+    news: News,
+}
+
+/// What has changed for groups that found no agent, since that was last asked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News {
+    /// Agents that have got room.
+    freed: BTreeSet<AgentId>,
+    /// Lanes whose agents have become others.
+    changed: BTreeSet<Lane>,
+}
+
+/// Two fleets are the same if they have the same agents and the same load.
+impl PartialEq for Fleet {
+    fn eq(&self, other: &Self) -> bool {
+        self.seats == other.seats && self.loads == other.loads && self.lanes == other.lanes
+    }
 }
 
 /// Agents that serve a need in one way.
@@ -48,6 +65,7 @@ impl Fleet {
         self.leave(&id);
         let load = self.load(&id);
         for (lane, mode) in lanes(&seat) {
+            self.news.changed.insert(lane.clone());
             self.lanes.entry(lane).or_default()[mode as usize].put(&id, &seat, &load);
         }
         self.seats.insert(id, seat);
@@ -63,6 +81,7 @@ impl Fleet {
             if tiers.iter().all(Tier::is_empty) {
                 self.lanes.remove(&lane);
             }
+            self.news.changed.insert(lane);
         }
     }
 
@@ -77,6 +96,7 @@ impl Fleet {
 
     /// A group gives back the room that it took.
     pub fn give_back(&mut self, id: &AgentId, asked: &Requirement) {
+        self.news.freed.insert(id.clone());
         self.shift(id, |load| Load {
             groups: load.groups.saturating_sub(1),
             nano_cpus: load.nano_cpus.saturating_sub(asked.nano_cpus),
@@ -160,6 +180,23 @@ impl Fleet {
     pub(super) fn way_of(&self, id: &AgentId, need: &Need) -> Way {
         let seat = &self.seats[id];
         seat.now(&self.load(id), need, !self.has_native(need)).unwrap()
+    }
+
+    /// What has changed for groups that found no agent; it is told once.
+    pub(super) fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether `need`, which found no agent, might find one after this.
+    pub(super) fn is_news(&self, news: &News, lane: &Lane, need: &Need) -> bool {
+        let any = || Lane { pool: lane.pool.clone(), platform: None };
+        let may_be_freed = |id: &AgentId| {
+            let seat = self.seats.get(id);
+            seat.is_some_and(|seat| seat.now(&self.load(id), need, !self.has_native(need)).is_ok())
+        };
+        news.changed.contains(lane)
+            || (need.cross && news.changed.contains(&any()))
+            || news.freed.iter().any(may_be_freed)
     }
 
     fn may_emulate(&self, need: &Need) -> bool {

@@ -20,7 +20,6 @@ use acre_model::{
     ids::{AgentId, PoolName},
     platform::Platform,
 };
-use std::collections::BTreeSet;
 
 /// What a group needs of its agent. Groups of one need are alike here: where one finds no agent, no other does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,11 +77,10 @@ pub struct Placed<K> {
 /// what is scarce for one platform wait for what is plenty on another.
 pub fn place<K: Ord + Clone>(queue: &mut Queue<K>, fleet: &mut Fleet) -> Vec<Placed<K>> {
     let mut placed = Vec::new();
-    // Room only shrinks here: a need that found no agent finds none later either.
-    let mut unmet = BTreeSet::new();
+    queue.hear(fleet);
     let mut lanes = queue.lanes_in_turn();
     while !lanes.is_empty() {
-        lanes.retain(|lane| match queue.serve(lane, fleet, &mut unmet) {
+        lanes.retain(|lane| match queue.serve(lane, fleet) {
             Some(found) => {
                 fleet.take(&found.agent, &found.need.requirement);
                 placed.push(found);

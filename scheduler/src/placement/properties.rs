@@ -6,6 +6,7 @@ use super::{
 };
 use acre_model::capability::Way;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 fn agents() -> impl Strategy<Value = Vec<String>> {
     let platforms = prop::sample::subsequence(
@@ -95,6 +96,35 @@ proptest! {
         prop_assert_eq!(&place(&mut same, &mut again), &placed);
         placed.iter().for_each(|placed| fleet.give_back(&placed.agent, &placed.need.requirement));
         prop_assert_eq!(fleet, before);
+    }
+
+    #[test]
+    fn nobody_waits_who_could_be_placed_whatever_happens(
+        agents in agents(),
+        wants in wants(),
+        events in prop::collection::vec((any::<u8>(), any::<u8>()), 0..12),
+    ) {
+        let (mut fleet, mut queue) = start(&agents, &wants);
+        let mut working = place(&mut queue, &mut fleet);
+        for (what, which) in events {
+            match (agents.get(usize::from(which) % agents.len().max(1)), what % 3) {
+                (Some(line), 0) => fleet.leave(&seat(line).0),
+                (Some(line), 1) => {
+                    let (id, mut seat) = seat(line);
+                    seat.capability.slots = u32::from(what) % 5;
+                    fleet.join(id, seat);
+                }
+                _ if !working.is_empty() => {
+                    let ended = working.swap_remove(usize::from(which) % working.len());
+                    fleet.give_back(&ended.agent, &ended.need.requirement);
+                }
+                _ => {}
+            }
+            working.extend(place(&mut queue, &mut fleet));
+            for (need, keys) in queue.needs() {
+                prop_assert!(able(&fleet, need).is_empty(), "{keys:?} wait, {need:?}");
+            }
+        }
     }
 
     #[test]

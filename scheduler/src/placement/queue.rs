@@ -42,6 +42,8 @@ pub struct Queue<K> {
 #[derive(Clone, Debug)]
 struct Line<K> {
     backlogs: BTreeMap<ProjectName, Backlog<K>>,
+    /// Needs that found no agent; no use in trying them before something changes for them.
+    unmet: BTreeSet<Need>,
     /// The project whose turn it is, and that has got its share of this round.
     turn: Option<ProjectName>,
 }
@@ -51,7 +53,10 @@ struct Line<K> {
 struct Backlog<K> {
     /// What the project may still spend.
     deficit: u64,
-    by_need: BTreeMap<Need, BTreeSet<K>>,
+    /// Groups that may find an agent.
+    open: BTreeMap<Need, BTreeSet<K>>,
+    /// Groups whose need is among the line's unmet ones.
+    stuck: BTreeMap<Need, BTreeSet<K>>,
 }
 
 impl<K> Default for Queue<K> {
@@ -66,7 +71,8 @@ impl<K: Ord + Clone> Queue<K> {
         self.remove(&key);
         let line = self.lanes.entry(want.need.lane()).or_insert_with(Line::new);
         let backlog = line.backlogs.entry(want.project.clone()).or_insert_with(Backlog::new);
-        backlog.by_need.entry(want.need.clone()).or_default().insert(key.clone());
+        let by_need = if line.unmet.contains(&want.need) { &mut backlog.stuck } else { &mut backlog.open };
+        by_need.entry(want.need.clone()).or_default().insert(key.clone());
         self.wants.insert(key, want);
     }
 
@@ -95,20 +101,36 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Every need, with its groups; a need of several projects several times.
     pub fn needs(&self) -> impl Iterator<Item = (&Need, &BTreeSet<K>)> {
-        self.lanes.values().flat_map(|line| line.backlogs.values()).flat_map(|backlog| &backlog.by_need)
+        self.lanes
+            .values()
+            .flat_map(|line| line.backlogs.values())
+            .flat_map(|backlog| backlog.open.iter().chain(&backlog.stuck))
     }
 
-    /// The lanes, beginning with the one after that which was served last.
+    /// Groups whose need might be met after what has changed in the fleet are tried again.
+    pub(super) fn hear(&mut self, fleet: &mut Fleet) {
+        let news = fleet.take_news();
+        for (lane, line) in &mut self.lanes {
+            let again: Vec<Need> = line.unmet.iter().filter(|need| fleet.is_news(&news, lane, need)).cloned().collect();
+            for need in again {
+                line.reopen(&need);
+            }
+        }
+    }
+
+    /// The lanes with groups that may find an agent, beginning with the one after that which was served last.
     pub(super) fn lanes_in_turn(&self) -> Vec<Lane> {
-        let mut lanes: Vec<Lane> = self.lanes.keys().cloned().collect();
+        let is_open = |line: &Line<K>| line.backlogs.values().any(|backlog| !backlog.open.is_empty());
+        let open = self.lanes.iter().filter(|(_, line)| is_open(line));
+        let mut lanes: Vec<Lane> = open.map(|(lane, _)| lane.clone()).collect();
         let first = self.last.as_ref().map_or(0, |last| lanes.partition_point(|lane| lane <= last));
         lanes.rotate_left(first);
         lanes
     }
 
     /// Takes out the next group of a lane for which the fleet has an agent.
-    pub(super) fn serve(&mut self, lane: &Lane, fleet: &Fleet, unmet: &mut BTreeSet<Need>) -> Option<Placed<K>> {
-        let (key, agent, way) = self.lanes.get_mut(lane)?.next(&self.wants, fleet, unmet)?;
+    pub(super) fn serve(&mut self, lane: &Lane, fleet: &Fleet) -> Option<Placed<K>> {
+        let (key, agent, way) = self.lanes.get_mut(lane)?.next(&self.wants, fleet)?;
         let Want { need, .. } = self.remove(&key)?;
         self.last = Some(lane.clone());
         Some(Placed { key, agent, way, need })
@@ -117,30 +139,41 @@ impl<K: Ord + Clone> Queue<K> {
 
 impl<K: Ord + Clone> Line<K> {
     const fn new() -> Self {
-        Self { backlogs: BTreeMap::new(), turn: None }
+        Self { backlogs: BTreeMap::new(), unmet: BTreeSet::new(), turn: None }
     }
 
     fn remove(&mut self, key: &K, want: &Want) {
         let Some(backlog) = self.backlogs.get_mut(&want.project) else { return };
-        if let Some(keys) = backlog.by_need.get_mut(&want.need) {
+        for by_need in [&mut backlog.open, &mut backlog.stuck] {
+            let Some(keys) = by_need.get_mut(&want.need) else { continue };
             keys.remove(key);
             if keys.is_empty() {
-                backlog.by_need.remove(&want.need);
+                by_need.remove(&want.need);
             }
         }
-        if backlog.by_need.is_empty() {
+        if backlog.open.is_empty() && backlog.stuck.is_empty() {
             self.backlogs.remove(&want.project);
+        }
+    }
+
+    /// A need that found no agent is tried again.
+    fn reopen(&mut self, need: &Need) {
+        self.unmet.remove(need);
+        for backlog in self.backlogs.values_mut() {
+            if let Some((need, keys)) = backlog.stuck.remove_entry(need) {
+                backlog.open.insert(need, keys);
+            }
         }
     }
 
     /// The next group that an agent takes. A project whose turn comes gets its share, if it has something to place; if
     /// that is too dear for what it has saved, it waits for the next round.
-    fn next(&mut self, wants: &BTreeMap<K, Want>, fleet: &Fleet, unmet: &mut BTreeSet<Need>) -> Option<Found<K>> {
+    fn next(&mut self, wants: &BTreeMap<K, Want>, fleet: &Fleet) -> Option<Found<K>> {
         let begun_with = self.turn.clone();
         let (mut share, mut without) = (0, 0);
         while without < self.backlogs.len() {
             if let Some(backlog) = self.turn.as_ref().and_then(|project| self.backlogs.get_mut(project)) {
-                match backlog.first(wants, fleet, unmet) {
+                match backlog.first(wants, fleet, &mut self.unmet) {
                     Some((need, found)) => {
                         without = 0;
                         backlog.deficit += share;
@@ -169,20 +202,30 @@ impl<K: Ord + Clone> Line<K> {
 
 impl<K: Ord + Clone> Backlog<K> {
     const fn new() -> Self {
-        Self { deficit: 0, by_need: BTreeMap::new() }
+        Self { deficit: 0, open: BTreeMap::new(), stuck: BTreeMap::new() }
     }
 
-    /// The first group that an agent takes, in the order in which they came.
-    fn first(&self, wants: &BTreeMap<K, Want>, fleet: &Fleet, unmet: &mut BTreeSet<Need>) -> Option<(Need, Found<K>)> {
+    /// The first group that an agent takes, in the order in which they came. Room only shrinks while groups are placed:
+    /// a need that finds no agent is unmet until the fleet has news for it.
+    fn first(
+        &mut self,
+        wants: &BTreeMap<K, Want>,
+        fleet: &Fleet,
+        unmet: &mut BTreeSet<Need>,
+    ) -> Option<(Need, Found<K>)> {
         loop {
-            let open = self.by_need.iter().filter(|(need, _)| !unmet.contains(*need));
-            let (need, key) =
-                open.filter_map(|(need, keys)| Some((need, keys.first()?))).min_by_key(|(_, key)| *key)?;
-            let warm = wants.get(key).and_then(|want| want.warm.as_ref());
-            match fleet.pick(need, warm) {
-                Some((agent, way)) => return Some((need.clone(), (key.clone(), agent, way))),
-                None => unmet.insert(need.clone()),
-            };
+            let firsts = self.open.iter().filter_map(|(need, keys)| Some((need, keys.first()?)));
+            let (need, key) = firsts.min_by_key(|(_, key)| *key)?;
+            let (need, key) = (need.clone(), key.clone());
+            let warm = wants.get(&key).and_then(|want| want.warm.as_ref());
+            let found = if unmet.contains(&need) { None } else { fleet.pick(&need, warm) };
+            match found {
+                Some((agent, way)) => return Some((need, (key, agent, way))),
+                None => {
+                    self.stuck.extend(self.open.remove_entry(&need));
+                    unmet.insert(need);
+                }
+            }
         }
     }
 }

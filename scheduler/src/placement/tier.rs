@@ -8,10 +8,7 @@ use acre_model::{
     capability::{Privileges, Requirement},
     ids::AgentId,
 };
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// Where an agent stands among those with room: free slots, most first, then its id.
 pub(super) type Spot = (Reverse<u32>, AgentId);
@@ -21,10 +18,8 @@ pub(super) type Spot = (Reverse<u32>, AgentId);
 pub(super) struct Tier {
     /// By what they allow (see [`place`]): those that take work and have a free slot.
     open: [BTreeMap<Spot, Room>; 4],
-    /// By what they allow: all of them, with all that they have.
-    able: [BTreeMap<AgentId, Room>; 4],
-    /// Of those, the ones that are worth waiting for.
-    awaited: BTreeSet<AgentId>,
+    /// By what they allow: all of them, with all that they have, and whether they are worth waiting for.
+    able: [BTreeMap<AgentId, (Room, bool)>; 4],
 }
 
 /// The place of what an agent allows.
@@ -50,10 +45,7 @@ impl Tier {
         if let Some(spot) = spot(id, seat, load) {
             self.open[at].insert(spot, seat.room(load));
         }
-        self.able[at].insert(id.clone(), seat.total());
-        if seat.is_awaited() {
-            self.awaited.insert(id.clone());
-        }
+        self.able[at].insert(id.clone(), (seat.total(), seat.is_awaited()));
     }
 
     /// An agent goes, as it was put.
@@ -63,7 +55,6 @@ impl Tier {
             self.open[at].remove(&spot);
         }
         self.able[at].remove(id);
-        self.awaited.remove(id);
     }
 
     /// The load of an agent changes.
@@ -95,16 +86,15 @@ impl Tier {
 
     /// Whether some agent could take `asked` with nothing else to do.
     pub(super) fn is_able(&self, asked: &Requirement, buildkit: bool) -> bool {
-        places(asked.asks).any(|at| self.able[at].values().any(|room| room.holds(asked, buildkit)))
+        places(asked.asks).any(|at| self.able[at].values().any(|(room, _)| room.holds(asked, buildkit)))
     }
 
     /// Whether some agent could take `need` with nothing else to do, and is worth waiting for.
     pub(super) fn is_awaited(&self, need: &Need) -> bool {
-        let able = |id: &AgentId| {
-            let mut rooms = places(need.requirement.asks).filter_map(|at| self.able[at].get(id));
-            rooms.any(|room| room.holds(&need.requirement, false))
+        let is_it = |(id, (room, is_awaited)): (&AgentId, &(Room, bool))| {
+            *is_awaited && need.avoid.as_ref() != Some(id) && room.holds(&need.requirement, false)
         };
-        self.awaited.iter().any(|id| need.avoid.as_ref() != Some(id) && able(id))
+        places(need.requirement.asks).any(|at| self.able[at].iter().any(is_it))
     }
 
     /// Whether nobody is in it.

@@ -1,7 +1,10 @@
 //! What a Dockerfile builds on, for the report and for placement; the builder stays the judge of the file.
 //! Source: Dockerfile reference, "FROM", "ARG", "COPY --from", "RUN --mount".
 
+mod cross;
 mod expand;
+
+pub use cross::executes;
 
 use acre_model::{
     plan::{Dependency, Role},

@@ -1,10 +1,10 @@
 //! A plan as text, one line per unit: what `acre check` shows, and what tests compare.
 
-use acre_model::plan::{Action, Context, Fetch, Plan, Role, Unit};
+use acre_model::plan::{Action, Context, Fetch, Group, Plan, Role, Unit};
 use std::fmt::Write;
 
 /// One line per unit: its name, what it does, what it waits for (`<-`), and its group (`#n`, `#n net` where the
-/// group has a network).
+/// group has a network, `#n cross` where it builds for several platforms of which nothing executes).
 ///
 /// ```text
 /// build@linux/amd64  build  app:1 from . on [alpine]  at once               #0
@@ -16,13 +16,27 @@ pub fn dump(plan: &Plan) -> String {
     let widths = [width(0), width(1), width(2)];
     let mut out = String::new();
     for (unit, [name, what, after]) in plan.units.iter().zip(&cells) {
-        let network = plan.groups.get(unit.group.index()).is_some_and(|group| group.network);
-        let network = if network { " net" } else { "" };
+        let network = plan.groups.get(unit.group.index()).map_or("", |group| kind(plan, group));
         let [first, second, third] = widths;
         // Writing to a string does not fail.
         let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}", unit.group.0);
     }
     out
+}
+
+/// What a group has: a network, or builds for several platforms.
+fn kind(plan: &Plan, group: &Group) -> &'static str {
+    match group.network {
+        true => " net",
+        false if is_mixed(plan, group) => " cross",
+        false => "",
+    }
+}
+
+/// Whether a group builds for several platforms.
+pub(super) fn is_mixed(plan: &Plan, group: &Group) -> bool {
+    let mut units = group.units.iter().filter_map(|id| plan.unit(*id));
+    group.cross && units.any(|unit| unit.platform != group.platform)
 }
 
 fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {

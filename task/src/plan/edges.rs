@@ -26,7 +26,8 @@ pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
 }
 
 /// Puts the edges into the units: b@P waits for a@P if there is one, else for all units of a; roots for the source.
-pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
+/// `waits` says which step waits for which, directly or not.
+pub(super) fn connect(steps: &[Step], waits: &[Vec<bool>], units: &mut [Unit]) {
     let mut of_step: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let begin = units.iter().take_while(|unit| matches!(unit.action, Action::Source(_))).count();
     // The run's own source is the one whose name has no number.
@@ -54,6 +55,47 @@ pub(super) fn connect(steps: &[Step], units: &mut [Unit]) {
             units[index].after = after;
         }
     }
+    let of_step: Vec<&[usize]> =
+        steps.iter().map(|step| of_step.get(step.id.as_str()).map_or(&[][..], Vec::as_slice)).collect();
+    for (index, missing) in missing(steps, waits, &of_step, units) {
+        let after = &mut units[index].after;
+        after.extend(missing);
+        after.sort_unstable();
+        after.dedup();
+    }
+}
+
+/// What units wait for through a step that has no unit on their platform: the order of steps holds there too. (Where
+/// images for two platforms are tested on one, the push for the other one waits for the test and for its own build.)
+fn missing(steps: &[Step], waits: &[Vec<bool>], of_step: &[&[usize]], units: &[Unit]) -> Vec<(usize, Vec<UnitId>)> {
+    let reach = Reach::new(units);
+    let mut all = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        for &index in of_step[place] {
+            let is_index = matches!(units[index].action, Action::Index(_));
+            if is_index || step.after.iter().all(|before| is_on(units, of_step[*before], index)) {
+                continue;
+            }
+            let through = (0..steps.len()).filter(|other| waits[place][*other] && !step.after.contains(other));
+            let missing: Vec<UnitId> = through
+                .flat_map(|other| waited_for(units, of_step[other], index))
+                .filter(|id| !reach.is_before(id.index(), index))
+                .collect();
+            let is_last = |id: &&UnitId| missing.iter().all(|other| !reach.is_before(id.index(), other.index()));
+            let last: Vec<UnitId> = missing.iter().filter(is_last).copied().collect();
+            if !last.is_empty() {
+                all.push((index, last));
+            }
+        }
+    }
+    all
+}
+
+/// Whether a step has a unit on the platform of the unit `of`, which therefore waits for no other of it.
+fn is_on(units: &[Unit], step: &[usize], of: usize) -> bool {
+    let is_on =
+        |unit: &Unit| matches!(unit.action, Action::Build(_) | Action::Cmd(_)) && unit.platform == units[of].platform;
+    step.iter().any(|index| is_on(&units[*index]))
 }
 
 /// Which units of a step the unit `of` waits for. A push under an index has happened when the index is there.

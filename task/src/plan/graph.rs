@@ -10,7 +10,8 @@ pub fn graph(plan: &Plan) -> String {
         // Writing to a string does not fail.
         let _ = writeln!(out, "  subgraph cluster_{number} {{");
         let network = if group.network { ", network" } else { "" };
-        let _ = writeln!(out, "    label={};", quoted(&format!("group {number}: {}{network}", group.platform)));
+        let platform = if super::dump::is_mixed(plan, group) { "cross".to_owned() } else { group.platform.to_string() };
+        let _ = writeln!(out, "    label={};", quoted(&format!("group {number}: {platform}{network}")));
         for unit in group.units.iter().filter_map(|id| plan.unit(*id)) {
             let _ = writeln!(out, "    u{} [label={}];", unit.id.0, quoted(&label(plan, unit)));
         }

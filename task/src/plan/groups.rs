@@ -1,6 +1,9 @@
 //! Which units must share an engine. By need, not by order: so independent builds spread over the fleet.
 
-use super::edges::Reach;
+use super::{
+    cross::{self, Still},
+    edges::Reach,
+};
 use acre_model::{
     ids::GroupId,
     plan::{Action, Context, Group, Unit},
@@ -10,7 +13,7 @@ use acre_model::{
 use std::collections::BTreeMap;
 
 /// Joins what needs each other, and numbers the groups in plan order; every unit learns its group.
-pub(super) fn groups(units: &mut [Unit], reach: &Reach) -> Vec<Group> {
+pub(super) fn groups(units: &mut [Unit], reach: &Reach, still: &Still) -> Vec<Group> {
     let mut sets = Sets::new(units.len());
     let makers = makers(units);
     let mut first_cmds: BTreeMap<&Platform, usize> = BTreeMap::new();
@@ -24,30 +27,41 @@ pub(super) fn groups(units: &mut [Unit], reach: &Reach) -> Vec<Group> {
             let made = makers.get(&(&unit.platform, image)).map_or(&[][..], Vec::as_slice);
             made.iter().filter(|maker| reach.is_before(**maker, index)).for_each(|maker| sets.join(*maker, index));
         }
-        for other in (0..units.len()).filter(|other| needs(unit, &units[*other])) {
+        for other in (0..units.len()).filter(|other| needs(unit, &units[*other], &makers)) {
             if reach.is_before(other, index) {
                 sets.join(other, index);
             }
         }
     }
-    numbered(units, sets)
+    cross::join(units, &mut sets, still);
+    let mut groups = numbered(units, sets);
+    for group in &mut groups {
+        group.cross = cross::is_cross(group.units.iter().map(|id| &units[id.index()]), still);
+    }
+    groups
 }
 
 /// Whether a unit must be where an earlier one was, whatever that made: a build for the workspace as a command left it,
-/// and for any image where its Dockerfile cannot be read; a command with the engine's socket for every build.
-fn needs(unit: &Unit, earlier: &Unit) -> bool {
+/// and for any image where its Dockerfile cannot be read; a command with the engine's socket for every build; a push of
+/// what no step builds for such a command, which may have made it.
+fn needs(unit: &Unit, earlier: &Unit, makers: &Makers<'_>) -> bool {
     let needed = match (&unit.action, &earlier.action) {
         (Action::Build(build), Action::Cmd(_)) => matches!(build.context, Context::Workspace(_)),
         (Action::Build(build), Action::Build(_)) => build.dependencies.is_none(),
         (Action::Cmd(cmd), Action::Build(_)) => cmd.engine_socket,
+        (Action::Push(push), Action::Cmd(cmd)) => {
+            cmd.engine_socket && !makers.contains_key(&(&unit.platform, push.reference.clone().with_default_tag()))
+        }
         _ => false,
     };
     needed && unit.platform == earlier.platform
 }
 
 /// The builds that make a reference on a platform.
-fn makers(units: &[Unit]) -> BTreeMap<(&Platform, Reference), Vec<usize>> {
-    let mut makers: BTreeMap<(&Platform, Reference), Vec<usize>> = BTreeMap::new();
+type Makers<'a> = BTreeMap<(&'a Platform, Reference), Vec<usize>>;
+
+fn makers(units: &[Unit]) -> Makers<'_> {
+    let mut makers = Makers::new();
     for (index, unit) in units.iter().enumerate() {
         let Action::Build(build) = &unit.action else { continue };
         for tag in &build.tags {
@@ -117,14 +131,14 @@ pub(super) fn last_cmd(units: &[Unit], group: &Group, reach: &Reach) -> Option<u
 }
 
 /// Disjoint sets (union by smaller number, paths halved).
-struct Sets(Vec<usize>);
+pub(super) struct Sets(Vec<usize>);
 
 impl Sets {
     fn new(count: usize) -> Self {
         Self((0..count).collect())
     }
 
-    fn root(&mut self, mut item: usize) -> usize {
+    pub(super) fn root(&mut self, mut item: usize) -> usize {
         while self.0[item] != item {
             self.0[item] = self.0[self.0[item]];
             item = self.0[item];
@@ -132,7 +146,7 @@ impl Sets {
         item
     }
 
-    fn join(&mut self, one: usize, other: usize) {
+    pub(super) fn join(&mut self, one: usize, other: usize) {
         let (one, other) = (self.root(one), self.root(other));
         self.0[one.max(other)] = one.min(other);
     }

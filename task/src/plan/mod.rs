@@ -1,6 +1,7 @@
 //! From a checked task to a plan: every step into units, one per platform; the edges between them; the groups that
 //! must share an engine (design notes, "Units, groups, placement").
 
+mod cross;
 mod dump;
 mod edges;
 mod graph;
@@ -69,10 +70,10 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
         faults.error(At::FILE, message).class = Class::TooLarge;
         return None;
     }
-    edges::connect(&task.steps, &mut units);
-    contexts(task, &waits, (input, &fetched), &mut units, faults);
+    edges::connect(&task.steps, &waits, &mut units);
+    let still = contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
-    let mut groups = groups::groups(&mut units, &reach);
+    let mut groups = groups::groups(&mut units, &reach, &still);
     for (index, group) in groups.iter_mut().enumerate() {
         group.network = groups::needs_network(&units, group, &reach);
         if let Some(last) = groups::last_cmd(&units, group, &reach) {
@@ -113,14 +114,16 @@ fn secrets(task: &Task, input: &Input<'_>) -> Vec<SecretDecl> {
     secrets
 }
 
-/// Where every build takes its files from, and what its Dockerfile builds on.
+/// Where every build takes its files from, and what its Dockerfile builds on. Returns the builds of which nothing
+/// executes on their platforms.
 fn contexts(
     task: &Task,
     waits: &[Vec<bool>],
     (input, fetched): (&Input<'_>, &units::Fetched<'_>),
     units: &mut [acre_model::plan::Unit],
     faults: &mut Faults<'_>,
-) {
+) -> cross::Still {
+    let mut still = cross::Still::new();
     let mut left = READ;
     for (index, step) in task.steps.iter().enumerate() {
         let StepAction::Build(build, fetch) = &step.action else { continue };
@@ -142,12 +145,21 @@ fn contexts(
                     let message =
                         format!("the Dockerfiles of all steps and platforms have more than {} MiB", READ >> 20);
                     faults.error(step.at, message).class = Class::TooLarge;
-                    return;
+                    return still;
                 }
                 own.dependencies = bytes.as_deref().and_then(|bytes| read(bytes, own, &platform, step, faults));
+                let executes = own.dependencies.is_none()
+                    || bytes.as_deref().is_none_or(|bytes| dockerfile::executes(bytes, &given(own, &platform)));
+                still.extend((!executes).then_some(unit.id));
             }
         }
     }
+    still
+}
+
+/// What a build gives to the reading of its Dockerfile.
+fn given<'a>(build: &'a Build, platform: &'a Platform) -> dockerfile::Given<'a> {
+    dockerfile::Given { target: build.target.as_deref(), arguments: &build.arguments, platform }
 }
 
 /// The Dockerfile, where it can be known before the build. That it is missing is an error only where the folder's
@@ -209,8 +221,7 @@ fn read(
     step: &Step,
     faults: &mut Faults<'_>,
 ) -> Option<Vec<Dependency>> {
-    let given = dockerfile::Given { target: build.target.as_deref(), arguments: &build.arguments, platform };
-    match dockerfile::dependencies(bytes, &given) {
+    match dockerfile::dependencies(bytes, &given(build, platform)) {
         Ok(dependencies) => Some(dependencies),
         Err(why @ dockerfile::Unread::Stages(_)) => {
             let message = format!("step `{}`: `{}`: {why}", step.id, build.dockerfile);

@@ -1,0 +1,2 @@
+FROM r.example/base:1
+RUN x

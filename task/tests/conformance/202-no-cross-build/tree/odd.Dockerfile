@@ -1,0 +1,3 @@
+# syntax=mine/frontend
+FROM alpine:3
+COPY a /a
