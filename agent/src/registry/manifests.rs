@@ -84,7 +84,12 @@ impl<'a> Manifests<'a> {
 
     /// Removes a tag, and nothing else.
     pub(crate) async fn remove_tag(&mut self, tag: &str) -> Result<Removed, EngineError> {
-        let answer = self.once(&Request::delete(&format!("manifests/{tag}"))).await?;
+        let path = format!("manifests/{tag}");
+        // Registries that do not remove tags say so of tags that are not there, too.
+        if self.once(&Request::get(&path, IMAGES)).await?.status == StatusCode::NOT_FOUND {
+            return Ok(Removed::Absent);
+        }
+        let answer = self.once(&Request::delete(&path)).await?;
         Ok(match answer.status {
             status if status.is_success() => Removed::Gone,
             StatusCode::NOT_FOUND => Removed::Absent,
@@ -261,8 +266,10 @@ mod tests {
         let served = served(&[
             ("200 OK", "Content-Type: application/vnd.oci.image.manifest.v1+json; charset=utf-8\r\n", "{}"),
             ("200 OK", "", "{}"),
+            ("200 OK", "", "{}"),
             ("202 Accepted", "", ""),
             ("404 Not Found", "", ""),
+            ("200 OK", "", "{}"),
             ("405 Method Not Allowed", "", ""),
         ])
         .await;

@@ -23,6 +23,27 @@ async fn a_plan_is_printed_for_people_and_programs() {
 }
 
 #[tokio::test]
+async fn platforms_of_the_command_line_make_an_index() {
+    let world = World::default();
+    world.write("acb.yaml", "steps:\n  - build: -t r.example/app:1 .\n  - push: r.example/app:1\n");
+    world.write("Dockerfile", "FROM base.example/base:1\n");
+    let words = ["check", "--platform", "linux/arm64,linux/386", "--emulation", "fallback:5m", "--allow-partial"];
+    let dump = end(world.acre(&words)).await;
+    for part in
+        ["acb_step_0@linux/arm64", "r.example/app:1 (child)", "acb_step_1@index", "r.example/app:1 of 2, or fewer"]
+    {
+        assert!(dump.stdout.contains(part), "{part}: {dump:?}");
+    }
+    let whole = end(world.acre(&words[..3])).await;
+    assert!(whole.stdout.contains("r.example/app:1 of 2  "), "{whole:?}");
+    let table = [("--platform", "linux/amd64,plan9/mips", "plan9/mips"), ("--emulation", "never:3s", "takes a wait")];
+    for (flag, value, expected) in table {
+        let wrong = end(world.acre(&["check", flag, value])).await;
+        assert!(wrong.code == Some(2) && wrong.stderr.contains(expected), "{flag} {value}: {wrong:?}");
+    }
+}
+
+#[tokio::test]
 async fn faults_and_warnings_go_to_standard_error() {
     let world = World::default();
     world.write("warned.yaml", "steps:\n  - cmd: bash\n    wehn: [\"-\"]\n");
