@@ -50,6 +50,9 @@ struct Arguments {
     /// Stop what runs after this long without a word from the farm
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = acre_model::duration::parse)]
     stop_after: u64,
+    /// Most that a step may have changed of a workspace that goes to other platforms, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(..=1 << 20))]
+    hand_over_limit: u64,
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
@@ -123,6 +126,7 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.exit_with_farm = arguments.exit_with_farm;
     config.allows =
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
+    config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts {

@@ -89,13 +89,8 @@ pub fn overlay(
     changes: &[Change],
     directory: impl Fn(&Digest) -> Option<Directory>,
 ) -> Result<Overlaid, OverlayError> {
-    let mut merging = Merging {
-        directory,
-        made: BTreeMap::new(),
-        missing: BTreeSet::new(),
-        conflicts: Vec::new(),
-        left: ENTRIES,
-    };
+    let mut merging =
+        Merging { directory, made: BTreeMap::new(), missing: BTreeSet::new(), conflicts: Vec::new(), left: ENTRIES };
     let mut root = or_empty(base);
     for (index, change) in changes.iter().enumerate() {
         let [before, after, ours] = [or_empty(change.before), or_empty(change.after), root].map(of_root);

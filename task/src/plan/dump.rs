@@ -4,7 +4,7 @@ use acre_model::plan::{Action, Context, Fetch, Plan, Role, Unit};
 use std::fmt::Write;
 
 /// One line per unit: its name, what it does, what it waits for (`<-`), and its group (`#n`, `#n net` where the
-/// group has a network).
+/// group has a network; `with files of` the units whose workspaces are handed over to it).
 ///
 /// ```text
 /// build@linux/amd64   build  app:1 from . (runtime alpine)   #0
@@ -18,11 +18,20 @@ pub fn dump(plan: &Plan) -> String {
     for (unit, [name, what, after]) in plan.units.iter().zip(&cells) {
         let network = plan.groups.get(unit.group.index()).is_some_and(|group| group.network);
         let network = if network { " net" } else { "" };
+        let takes = takes(plan, unit);
         let [first, second, third] = widths;
         // Writing to a string does not fail.
-        let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}", unit.group.0);
+        let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}{takes}", unit.group.0);
     }
     out
+}
+
+/// Whose files its group begins with, at the first unit of the group.
+fn takes(plan: &Plan, unit: &Unit) -> String {
+    let group = plan.groups.get(unit.group.index()).filter(|group| group.units.first() == Some(&unit.id));
+    let taken = group.into_iter().flat_map(|group| &group.takes);
+    let names: Vec<&str> = taken.filter_map(|id| plan.unit(*id)).map(|unit| unit.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(" with files of {}", names.join(", ")) }
 }
 
 fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {

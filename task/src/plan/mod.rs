@@ -5,6 +5,7 @@ mod dump;
 mod edges;
 mod graph;
 mod groups;
+mod hand_over;
 mod units;
 
 pub use dump::dump;
@@ -18,7 +19,7 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-    plan::{Build, Context, Dependency, Plan},
+    plan::{Build, Context, Dependency, Plan, Unit},
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
@@ -53,6 +54,9 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
     contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
     let mut groups = groups::groups(&mut units, &reach);
+    for unseen in hand_over::hand_over(&mut units, &mut groups, &reach) {
+        warn_of_unseen(task, &units, unseen, faults);
+    }
     for (index, group) in groups.iter_mut().enumerate() {
         group.network = groups::needs_network(&units, group, &reach);
         if let Some(last) = groups::last_cmd(&units, group, &reach) {
@@ -73,6 +77,24 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
         nonce: input.facts.nonce.clone(),
         warnings: Vec::new(),
     })
+}
+
+/// Says that a unit does not see the files of one that it waits for.
+fn warn_of_unseen(task: &Task, units: &[Unit], unseen: hand_over::Unseen, faults: &mut Faults<'_>) {
+    let hand_over::Unseen { unit, left_by, since, comes_back } = unseen;
+    let [unit, left_by, since] = [unit, left_by, since].map(|index| &units[index]);
+    let at = task.steps.iter().find(|step| step.id == unit.step).map_or(At::FILE, |step| step.at);
+    let message = format!(
+        "step `{}` on {} does not see the files that step `{}` leaves on {}: step `{}` begins on {} without waiting for it",
+        unit.step, unit.platform, left_by.step, left_by.platform, since.step, since.platform
+    );
+    let one_platform = format!("run `{}` and `{}` on one platform", left_by.step, unit.step);
+    let help = if comes_back {
+        one_platform
+    } else {
+        format!("add `{}` to the `when` of step `{}`, or {one_platform}", left_by.step, since.step)
+    };
+    faults.warning(at, message).help = Some(help);
 }
 
 /// The globs with those of the task that are not among them.
@@ -98,7 +120,7 @@ fn contexts(
     task: &Task,
     waits: &[Vec<bool>],
     (input, fetched): (&Input<'_>, &units::Fetched<'_>),
-    units: &mut [acre_model::plan::Unit],
+    units: &mut [Unit],
     faults: &mut Faults<'_>,
 ) {
     let mut left = READ;

@@ -137,8 +137,7 @@ fn what_two_change_differently_is_named() {
             Err(OverlayError::Conflicts(found)) => found,
             other => panic!("{base} {changes:?}: {other:?}"),
         };
-        let found: Vec<String> =
-            found.iter().map(|one| format!("{} {} {}", one.path, one.by[0], one.by[1])).collect();
+        let found: Vec<String> = found.iter().map(|one| format!("{} {} {}", one.path, one.by[0], one.by[1])).collect();
         assert_eq!(found, expected, "{base} {changes:?}");
     }
     let text = Stored::default().overlay("x=1", &[("x=1", "x=2"), ("x=1", "x=3")]).unwrap_err().to_string();
@@ -168,7 +167,11 @@ fn what_is_missing_is_told_together_until_nothing_is() {
     let stored = Stored::default();
     let (before, after) = ("a/b/x=1 c/d/x=1", "a/b/x=2 c/d/x=2");
     let changes = [
-        Change { by: "a".to_owned(), before: stored.tree(before), after: stored.tree("a/b/x=1 c/d/x=1 a/b/y=1 c/d/y=1") },
+        Change {
+            by: "a".to_owned(),
+            before: stored.tree(before),
+            after: stored.tree("a/b/x=1 c/d/x=1 a/b/y=1 c/d/y=1"),
+        },
         Change { by: "b".to_owned(), before: stored.tree(before), after: stored.tree(after) },
     ];
     let mut known: BTreeMap<Digest, Directory> = BTreeMap::new();
