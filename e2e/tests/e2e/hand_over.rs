@@ -5,8 +5,14 @@
 
 use acre_e2e::{
     farm::{CLEAN, Farm},
+    registry,
     source::Source,
 };
+
+/// A task of this farm; `{386}` is an image with a shell for linux/386.
+fn text(farm: &Farm, task: &str) -> String {
+    farm.text(&task.replace("{386}", &registry::base_for("linux", "386")))
+}
 
 #[test]
 fn a_step_reads_what_one_on_another_platform_wrote_and_misses_what_it_removed() {
@@ -17,16 +23,17 @@ steps:
     cmd: {base} sh -c 'rm gone; rm -r folder; chmod 4751 tool; echo made >made; mkdir -m 700 d; ln -s ../made d/link; echo more >>kept'
   - id: read
     platform: linux/386
-    cmd: {base} sh -c 'od -An -tx1 -j4 -N1 /bin/busybox; ls -A; stat -c %a tool d; cat d/link kept same; readlink d/link'
+    cmd: {386} sh -c 'od -An -tx1 -j4 -N1 /bin/busybox; ls -A; stat -c %a tool d; cat d/link kept same; readlink d/link'
 ";
     let files = [("gone", "x"), ("folder/gone", "x"), ("tool", "x"), ("kept", "kept\n"), ("same", "same\n")];
     let source = Source::new(&files);
-    source.write("acb.yaml", &farm.text(task));
+    source.write("acb.yaml", &text(&farm, task));
     let output = farm.acre(&["run", source.arg()]);
     let listed = ["acb.yaml", "d", "kept", "made", "same", "tool"];
     let expected = [&["01"][..], &listed, &["4751", "700", "made", "kept", "more", "same", "../made"]].concat();
     let printed: Vec<&str> = output.ended(0).printed().iter().map(|line| line.trim()).collect();
-    assert_eq!(printed, expected);
+    // Before it stands what the pull of the image has to say, if there is one.
+    assert!(printed.ends_with(&expected), "{printed:?} does not end with {expected:?}");
     farm.is_clean_within(CLEAN);
 }
 
@@ -50,8 +57,9 @@ steps:
     when: [beside, failing]
     cmd: {base} sh -c 'ls; cat first beside changed'
 ";
-    let output = farm.task(task);
-    assert_eq!(output.ended(0).printed(), ["beside", "changed", "first", "1", "beside", "2"]);
+    let output = farm.task(&text(&farm, task));
+    let printed = output.ended(0).printed();
+    assert!(printed.ends_with(&["beside", "changed", "first", "1", "beside", "2"]), "{printed:?}");
     output.says("Handing over the workspace");
     farm.is_clean_within(CLEAN);
 }
@@ -67,12 +75,11 @@ steps:
     when: ['-']
   - id: elsewhere
     platform: linux/386
-    cmd: {base} sh -c 'ls -A; echo there >file'
+    cmd: {386} sh -c 'test ! -e file; echo there >file'
     when: ['-']
 ";
-    let output = farm.task(task);
-    assert_eq!(output.ended(0).printed(), Vec::<&str>::new());
-    output.says_not("Handing over");
+    let output = farm.task(&text(&farm, task));
+    output.ended(0).says_not("Handing over");
 }
 
 #[test]
@@ -88,10 +95,10 @@ steps:
     platform: linux/386
     cmd: {repo}/crossed sh -c 'ls /c; cat /c/made'
 ";
-    let dockerfile = farm.text("FROM {base}\nCOPY . /c/\nRUN rm /c/acb.yaml /c/Dockerfile\n");
+    let dockerfile = text(&farm, "FROM {386}\nCOPY . /c/\nRUN rm /c/acb.yaml /c/Dockerfile\n");
     let source = Source::new(&[("gone", "x"), ("Dockerfile", &dockerfile)]);
-    source.write("acb.yaml", &farm.text(task));
+    source.write("acb.yaml", &text(&farm, task));
     let output = farm.acre(&["run", source.arg()]);
     let printed = output.ended(0).printed();
-    assert!(printed.ends_with(&["made", "made"]), "{printed:?}");
+    assert!(printed.windows(2).any(|lines| lines == ["made", "made"]), "{printed:?}");
 }
