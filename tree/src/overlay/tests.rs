@@ -9,6 +9,9 @@ use std::cell::RefCell;
 #[derive(Default)]
 struct Stored(RefCell<BTreeMap<Digest, Directory>>);
 
+/// Changes, each written as the tree before and the tree after.
+type Edits<'a> = &'a [(&'a str, &'a str)];
+
 #[derive(Clone, Default)]
 struct Folder {
     mode: u32,
@@ -60,8 +63,8 @@ impl Stored {
         self.0.borrow().get(digest).cloned()
     }
 
-    /// Puts changes, each written as the tree before and the tree after, over a tree.
-    fn overlay(&self, base: &str, changes: &[(&str, &str)]) -> Result<Overlaid, OverlayError> {
+    /// Puts changes over a tree.
+    fn overlay(&self, base: &str, changes: Edits<'_>) -> Result<Overlaid, OverlayError> {
         let changes: Vec<Change> = changes
             .iter()
             .zip('a'..)
@@ -78,7 +81,7 @@ impl Stored {
 #[test]
 fn changes_come_together() {
     // The tree, the changes, what comes of it.
-    let table: [(&str, &[(&str, &str)], &str); 19] = [
+    let table: [(&str, Edits<'_>, &str); 19] = [
         ("x=1", &[], "x=1"),
         ("x=1", &[("x=1", "x=1")], "x=1"),
         ("x=1", &[("x=1", "x=2")], "x=2"),
@@ -114,7 +117,7 @@ fn changes_come_together() {
 
 #[test]
 fn what_two_change_differently_is_named() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 11] = [
+    let table: [(&str, Edits<'_>, &[&str]); 11] = [
         ("x=1", &[("x=1", "x=2"), ("x=1", "x=3")], &["x a b"]),
         ("x=1", &[("x=1", ""), ("x=1", "x=3")], &["x a b"]),
         ("x=1", &[("x=1", "x=2"), ("x=1", "")], &["x a b"]),
@@ -206,8 +209,8 @@ fn small_trees_of_endless_paths_are_refused() {
         Some(below)
     };
     let changes = [Change { by: "a".to_owned(), before: deep("x=1"), after: deep("x=1 y=1") }];
-    let error = overlay(deep("x=1 z=1"), &changes, |digest| stored.get(digest)).unwrap_err();
-    assert_eq!(error, OverlayError::TooMany);
+    let put = |limit| within(limit, deep("x=1 z=1"), &changes, |digest| stored.get(digest));
+    assert_eq!(put(10_000), Err(OverlayError::TooMany));
 }
 
 /// Files by path: what trees of them come to is known without looking at directories.
