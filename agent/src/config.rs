@@ -29,6 +29,8 @@ pub struct Config {
     pub log_cap: u64,
     /// Bytes of the cache of source files.
     pub cache: u64,
+    /// Bytes that a step may have changed of a workspace that goes to other platforms.
+    pub hand_over: u64,
     /// What steps that ask for it get of the host.
     pub allows: Privileges,
     /// Hosts that sources are fetched from without TLS, besides this machine.
@@ -70,6 +72,7 @@ impl Config {
             exit_with_farm: false,
             log_cap: 64 * 1024 * 1024,
             cache: 4 * 1024 * 1024 * 1024,
+            hand_over: 1024 * 1024 * 1024,
             allows: Privileges::default(),
             plain_http: Vec::new(),
             drain_timeout_ms: 10 * 60_000,

@@ -67,6 +67,9 @@ struct Arguments {
     /// How long what runs may take after the first SIGTERM; nothing new is taken then, and a second one stops at once
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = acre_model::duration::parse)]
     drain_timeout: u64,
+    /// Most that a step may have changed of a workspace that goes to other platforms, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(..=1 << 20))]
+    hand_over_limit: u64,
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
@@ -144,6 +147,7 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.exit_with_farm = arguments.exit_with_farm;
     config.allows =
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
+    config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };

@@ -186,6 +186,7 @@ impl Roster {
         group.sandbox.set_images(desired.images);
         group.sandbox.set_masks(&desired.confidential);
         group.sandbox.set_fetched(desired.fetched);
+        group.sandbox.set_changes(desired.changes);
         let sandbox = group.sandbox.clone();
         for attempt in desired.attempts {
             self.converge_attempt(&sandbox, &desired.key, attempt);

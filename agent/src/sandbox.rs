@@ -14,6 +14,7 @@ use crate::{
     source,
 };
 use acre_model::{
+    attempt::Workspace,
     digest::Digest,
     ids::{ProjectName, UnitId},
     plan::{Cmd, Volume},
@@ -71,11 +72,16 @@ pub(crate) struct Sandbox {
     wants_network: bool,
     images: Mutex<BTreeMap<(Reference, Platform), Digest>>,
     fetched: Mutex<BTreeMap<UnitId, Digest>>,
+    /// What steps of other groups have changed in the workspace before this group begins.
+    changes: Mutex<Vec<(String, Workspace)>>,
     logins: Logins,
     /// What is masked, and the secrets it was made of.
     masks: Mutex<(Opened, Masks)>,
     network: OnceCell<String>,
-    filled: OnceCell<()>,
+    /// The tree that the workspace began with, once it has its files.
+    filled: OnceCell<Option<Digest>>,
+    /// Held by who hands the workspace over.
+    turn: tokio::sync::Mutex<()>,
     /// Volumes that the task declares; their files' texts are secrets.
     volumes: Vec<Volume>,
     held: OnceCell<()>,
@@ -84,7 +90,7 @@ pub(crate) struct Sandbox {
     introduced: AtomicBool,
     /// It is being removed.
     closing: CancellationToken,
-    /// Says, to a later process, that the workspace has its files.
+    /// Says, to a later process, that the workspace has its files, and which.
     marker: PathBuf,
 }
 
@@ -110,10 +116,12 @@ impl Sandbox {
             wants_network: group.network,
             images: Mutex::default(),
             fetched: Mutex::default(),
+            changes: Mutex::default(),
             logins: logins(group),
             masks: Mutex::default(),
             network: OnceCell::new(),
             filled: OnceCell::new(),
+            turn: tokio::sync::Mutex::default(),
             volumes: group.volumes.clone(),
             held: OnceCell::new(),
             declared: tokio::sync::Mutex::default(),
@@ -149,6 +157,17 @@ impl Sandbox {
     /// The tree that a source unit has fetched.
     pub(crate) fn fetched(&self, source: UnitId) -> Option<Digest> {
         self.fetched.lock().unwrap_or_else(PoisonError::into_inner).get(&source).copied()
+    }
+
+    /// What steps of other groups have changed by now. All that the workspace begins with is known when it is filled:
+    /// whoever needs it filled waits for these steps.
+    pub(crate) fn set_changes(&self, changes: Vec<(String, Workspace)>) {
+        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) = changes;
+    }
+
+    /// The turn of one step to hand over the workspace.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// What is masked from now on: more of it becomes known as more units are opened.
@@ -216,9 +235,10 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Its workspace has the files of the source.
-    pub(crate) async fn ready(&self) -> Result<(), EngineError> {
-        self.filled.get_or_try_init(|| self.fill()).await.map(drop)
+    /// Its workspace has the files of the source, and what steps of other groups have made of them. Returns the tree of
+    /// what it began with; `None`: no files.
+    pub(crate) async fn ready(&self) -> Result<Option<Digest>, EngineError> {
+        self.filled.get_or_try_init(|| self.fill()).await.copied()
     }
 
     async fn hold(&self) -> Result<(), EngineError> {
@@ -236,15 +256,30 @@ impl Sandbox {
         if self.wants_network { DEFAULT } else { "" }
     }
 
-    async fn fill(&self) -> Result<(), EngineError> {
-        let Some(tree) = self.tree.filter(|_| !self.marker.exists()) else { return Ok(()) };
+    async fn fill(&self) -> Result<Option<Digest>, EngineError> {
+        if let Some(began_with) = self.noted() {
+            return Ok(began_with);
+        }
+        let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let tree = match self.tree {
+            tree if changes.is_empty() => tree,
+            tree => Some(source::overlaid(&self.works, &self.project, tree, changes).await?),
+        };
+        let Some(tree) = tree else { return Ok(None) };
         let tar = source::tar_of(&self.works, &self.project, tree).await?;
         self.works.parts.runtime.fill_workspace(&self.spec, tar).await?;
         let made = fs::create_dir_all(self.marker.parent().unwrap_or(&self.marker));
-        if let Err(error) = made.and_then(|()| fs::write(&self.marker, b"")) {
+        if let Err(error) = made.and_then(|()| fs::write(&self.marker, tree.to_string())) {
             tracing::warn!(%error, "cannot note that a workspace is filled");
         }
-        Ok(())
+        Ok(Some(tree))
+    }
+
+    /// The tree with which an earlier process has filled the workspace, which is never filled twice: steps may have
+    /// changed it since.
+    fn noted(&self) -> Option<Option<Digest>> {
+        let noted = fs::read_to_string(&self.marker).ok()?;
+        Some(noted.parse().ok().or(self.tree))
     }
 
     /// Removes all of it from the engine. Tries for as long as the agent works.

@@ -4,6 +4,7 @@ use crate::{
     program::{Output, Running},
     wait,
 };
+use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -25,6 +26,32 @@ pub fn address() -> String {
 /// The image that steps run in: busybox for several platforms (`ACRE_TEST_BASE`).
 pub fn base() -> String {
     std::env::var("ACRE_TEST_BASE").unwrap_or_else(|_| format!("{}/base:1", address()))
+}
+
+/// That image for one platform, by the digest of its manifest: to have it on the engine, the name of [`base`] need not
+/// move there to another platform's, which would be seen by whoever else uses it (OCI image specification, "Image
+/// Index").
+pub fn base_for(os: &str, architecture: &str) -> String {
+    let base = base();
+    let (name, tag) = base.rsplit_once(':').expect("the base has a tag");
+    let (host, repository) = name.split_once('/').expect("the base is in a registry");
+    let mut stream = TcpStream::connect(host).unwrap_or_else(|why| panic!("these tests need a registry: {why}"));
+    let accept = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json";
+    let head = format!(
+        "GET /v2/{repository}/manifests/{tag} HTTP/1.1\r\nHost: {host}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    );
+    let mut answer = String::new();
+    let asked = stream.write_all(head.as_bytes()).and_then(|()| stream.read_to_string(&mut answer));
+    asked.expect("the registry answers");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("an answer has a body");
+    let index: Value = serde_json::from_str(body).unwrap_or_else(|why| panic!("{base} is no index: {why}: {body}"));
+    let manifests = index["manifests"].as_array().into_iter().flatten();
+    let mut found = manifests.filter(|manifest| {
+        let platform = &manifest["platform"];
+        platform["os"] == os && platform["architecture"] == architecture
+    });
+    let found = found.next().unwrap_or_else(|| panic!("{base} is not for {os}/{architecture}"));
+    format!("{name}@{}", found["digest"].as_str().expect("a manifest has a digest"))
 }
 
 /// The digest that the registry gives for a tag or digest of a repository (OCI distribution specification, "Checking if

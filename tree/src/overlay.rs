@@ -89,13 +89,18 @@ pub fn overlay(
     changes: &[Change],
     directory: impl Fn(&Digest) -> Option<Directory>,
 ) -> Result<Overlaid, OverlayError> {
-    let mut merging = Merging {
-        directory,
-        made: BTreeMap::new(),
-        missing: BTreeSet::new(),
-        conflicts: Vec::new(),
-        left: ENTRIES,
-    };
+    within(ENTRIES, base, changes, directory)
+}
+
+/// As [`overlay`], looking at no more entries than this.
+fn within(
+    left: usize,
+    base: Option<Digest>,
+    changes: &[Change],
+    directory: impl Fn(&Digest) -> Option<Directory>,
+) -> Result<Overlaid, OverlayError> {
+    let (made, missing, conflicts) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+    let mut merging = Merging { directory, made, missing, conflicts, left };
     let mut root = or_empty(base);
     for (index, change) in changes.iter().enumerate() {
         let [before, after, ours] = [or_empty(change.before), or_empty(change.after), root].map(of_root);

@@ -163,7 +163,8 @@ impl Packed {
 
     /// A tree of which the farm has all but these directories, for an upload.
     pub fn of_new(root: Digest, directories: impl IntoIterator<Item = (Digest, Directory)>) -> Self {
-        let blobs = directories.into_iter().map(|(digest, directory)| (digest, Bytes::from(encode_directory(&directory))));
+        let blobs =
+            directories.into_iter().map(|(digest, directory)| (digest, Bytes::from(encode_directory(&directory))));
         Self { root, directories: blobs.collect(), files: HashMap::new(), totals: Totals::default() }
     }
 

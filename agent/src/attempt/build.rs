@@ -3,6 +3,7 @@
 use super::{
     Done, Failure, Job,
     naming::{Bases, Naming},
+    workspace,
 };
 use crate::{
     engine::{BuildRequest, DockerfileText, EngineError, Said},
@@ -15,19 +16,14 @@ use acre_model::{
     plan::{Build, Context},
     text::clip,
 };
-use acre_tree::tar::{Limits, Policy};
-use futures::StreamExt;
 use sha2::{Digest as _, Sha256};
-use std::{io, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::mpsc;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// The largest Dockerfile, in bytes.
 const DOCKERFILE_LIMIT: u64 = 1024 * 1024;
 /// The most stages of one (that the task's own reader takes as many is no accident).
 const STAGES: usize = 1000;
-/// The most that a workspace may hold to be built from, in bytes.
-const WORKSPACE_LIMIT: u64 = 8 * 1024 * 1024 * 1024;
 /// What the builder has said and is not written yet.
 const SAID: usize = 64;
 
@@ -78,7 +74,7 @@ async fn files(job: &Job, build: &Build) -> Result<(Files, String), Failure> {
             Some(tree) => (of_tree(tree).await?, folder.clone()),
             None => return Err(EngineError::Transfer("the context that was fetched is not known".to_owned()).into()),
         },
-        Context::Workspace(folder) => (workspace(job).await?, folder.clone()),
+        Context::Workspace(folder) => (from_workspace(job).await?, folder.clone()),
         Context::Empty => (Files::none(), String::new()),
     };
     if files.has_folder(&folder) {
@@ -90,20 +86,12 @@ async fn files(job: &Job, build: &Build) -> Result<(Files, String), Failure> {
 }
 
 /// The workspace as the steps before left it.
-async fn workspace(job: &Job) -> Result<Files, Failure> {
-    let sandbox = &job.attempt.sandbox;
-    sandbox.ready().await?;
-    let Some(tar) = job.works.parts.runtime.read_workspace(&sandbox.spec, ".").await? else { return Ok(Files::none()) };
-    let reader = SyncIoBridge::new(StreamReader::new(tar.map(|piece| piece.map_err(io::Error::other))));
-    let cache = job.works.cache.clone();
-    let limits = Limits { entries: acre_tree::ENTRIES, bytes: WORKSPACE_LIMIT };
-    let read = move || acre_tree::tar::untar(reader, &cache, "", Policy::Workspace, limits);
-    let untarred = tokio::task::spawn_blocking(read).await.map_err(|died| EngineError::Transfer(died.to_string()))?;
-    let untarred = untarred.map_err(|why| EngineError::Transfer(format!("the workspace cannot be read: {why}")))?;
-    for skipped in &untarred.skipped {
-        job.notice(&format!("warning: `{}` is left out of the build: {}", clip(&skipped.path), skipped.what))?;
+async fn from_workspace(job: &Job) -> Result<Files, Failure> {
+    job.attempt.sandbox.ready().await?;
+    match workspace::read(job, "the build").await? {
+        Some(tree) => Ok(Files::of_packed(tree)?),
+        None => Ok(Files::none()),
     }
-    Ok(Files::of_packed(untarred.tree)?)
 }
 
 /// The Dockerfile, and the `.dockerignore` of its own.

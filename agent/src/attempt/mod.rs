@@ -7,6 +7,7 @@ mod collect;
 mod coverage;
 mod detached;
 mod files;
+mod hand_over;
 mod index;
 mod junit;
 mod names;
@@ -15,6 +16,7 @@ mod permit;
 mod push;
 mod traffic;
 mod tries;
+mod workspace;
 
 pub(crate) use artifacts::forget_unfinished;
 pub(crate) use traffic::Traffic;
@@ -209,6 +211,8 @@ impl Job {
     async fn run(&self) -> (Ended, Option<Running>) {
         let began = self.now();
         let done = tries::run(self).await;
+        // Held until the end is noted.
+        let (done, _turn) = hand_over::after(self, done).await;
         let (outcome, result) = match done {
             Ok(result) => (Outcome::Succeeded, result),
             Err(Failure { outcome, result }) => (outcome, result),

@@ -16,21 +16,21 @@ use crate::{
     attempt::Works,
     engine::{Content, EngineError, Snapshot, SnapshotEntry},
 };
-use acre_model::{digest::Digest, ids::ProjectName, text::clip, tree::Node};
+use acre_model::{attempt::Workspace, digest::Digest, ids::ProjectName, text::clip, tree::Node};
 use acre_proto::v1::blobs_client::BlobsClient;
-use acre_tree::{Fetcher, Packed, Pin};
+use acre_tree::{Fetcher, Packed, Pin, fetch::FetchError, overlay::Change};
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::BoxStream};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 use tonic::transport::Channel;
 
-impl From<acre_tree::fetch::FetchError> for EngineError {
-    fn from(error: acre_tree::fetch::FetchError) -> Self {
+impl From<FetchError> for EngineError {
+    fn from(error: FetchError) -> Self {
         Self::Transfer(error.to_string())
     }
 }
@@ -52,6 +52,46 @@ pub(crate) async fn tar_of(
 ) -> Result<BoxStream<'static, io::Result<Bytes>>, EngineError> {
     let snapshot = fetcher(works, project).snapshot(tree).await?;
     Ok(acre_tree::tar::stream(snapshot, "").boxed())
+}
+
+/// A tree of the farm with what steps on other platforms have changed put over it; it is one of the farm, too.
+pub(crate) async fn overlaid(
+    works: &Works,
+    project: &ProjectName,
+    tree: Option<Digest>,
+    changes: Vec<(String, Workspace)>,
+) -> Result<Digest, EngineError> {
+    let changes = changes.into_iter().map(|(by, Workspace { before, after })| Change { by, before, after });
+    let overlaid = fetcher(works, project).overlay(tree, &changes.collect::<Vec<_>>()).await;
+    let overlaid = overlaid.map_err(|error| match error {
+        FetchError::Overlay(why) => EngineError::Refused(format!(
+            "what steps on other platforms left in the workspace does not go together: {why}; let one of them wait for \
+             the other, or write different files"
+        )),
+        error => error.into(),
+    })?;
+    put(works, project, &Packed::of_new(overlaid.root, overlaid.directories)).await
+}
+
+/// Puts what the farm misses of a tree.
+pub(crate) async fn put(works: &Works, project: &ProjectName, tree: &Packed) -> Result<Digest, EngineError> {
+    let uploaded = acre_tree::upload(&mut blobs(works), project.as_str(), tree, |_| {}).await;
+    uploaded.map_err(|why| EngineError::Transfer(why.to_string()))?;
+    Ok(tree.root())
+}
+
+/// The digests of all files of a tree of the farm.
+pub(crate) async fn contents(
+    works: &Works,
+    project: &ProjectName,
+    tree: Digest,
+) -> Result<HashSet<Digest>, EngineError> {
+    let entries = fetcher(works, project).tree(tree).await?;
+    let files = entries.into_iter().filter_map(|(_, node)| match node {
+        Node::File { digest, .. } => Some(digest),
+        Node::Directory { .. } | Node::Symlink { .. } => None,
+    });
+    Ok(files.collect())
 }
 
 /// The files of a build, and how to read one of them at once.

@@ -11,6 +11,7 @@ mod crashes;
 mod dockerignore;
 mod first_run;
 mod git_source;
+mod hand_over;
 mod language;
 mod log_resume;
 mod network;

@@ -10,8 +10,9 @@ use acre_model::{
     platform::Platform,
     reference::Reference,
     session::{Desired, DesiredAttempt, DesiredGroup, GroupKey, Intent, Opened, UnitSpec},
+    time::Timestamp,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
     /// Everything `agent` should have. Attempts whose assignment is not committed yet are left out.
@@ -77,15 +78,52 @@ fn fetched(run: &Run, group: GroupId) -> Vec<(UnitId, Digest)> {
     wanted.into_iter().filter_map(tree).collect()
 }
 
-/// What commands of other groups changed in the workspace before this group begins.
+/// What commands of other groups changed in the workspace before this group begins, in an order in which it can be put
+/// over the source tree: what a group began with before what its own commands left.
 fn changes(run: &Run, group: GroupId) -> Vec<(String, Workspace)> {
-    let left = |unit: &UnitId| match &run.record.units.get(unit.index())?.state {
-        UnitState::Ended { outcome: Outcome::Succeeded, result, .. } => {
-            Some((run.plan.units[unit.index()].name.clone(), result.workspace?))
+    let takes = &run.plan.groups[group.index()].takes;
+    let mut left: Vec<Left> = takes.iter().filter_map(|unit| left(run, *unit)).collect();
+    left.sort_by_key(|left| (left.at, left.unit));
+    let mut order = Vec::with_capacity(left.len());
+    let mut seen = BTreeSet::new();
+    left.iter().for_each(|one| add_group(run, one.group, &left, &mut seen, &mut order));
+    let mut last: BTreeMap<GroupId, Option<Digest>> = BTreeMap::new();
+    let change = |one: &Left| {
+        // What a group's commands leave lies in one workspace: a later one's changes begin where the earlier one's end.
+        let before = last.insert(one.group, one.workspace.after).unwrap_or(one.workspace.before);
+        (run.plan.units[one.unit.index()].name.clone(), Workspace { before, after: one.workspace.after })
+    };
+    order.into_iter().map(change).collect()
+}
+
+/// A workspace that a unit has left.
+struct Left {
+    unit: UnitId,
+    group: GroupId,
+    workspace: Workspace,
+    /// By the clock of its agent, which is one for the whole group.
+    at: Timestamp,
+}
+
+fn left(run: &Run, unit: UnitId) -> Option<Left> {
+    let (planned, record) = (&run.plan.units[unit.index()], run.record.units.get(unit.index())?);
+    match &record.state {
+        UnitState::Ended { result, ended_at, .. } if record.lets_go_on(planned.rules.ignore_errors) => {
+            Some(Left { unit, group: planned.group, workspace: result.workspace?, at: *ended_at })
         }
         _ => None,
-    };
-    run.plan.groups[group.index()].takes.iter().filter_map(left).collect()
+    }
+}
+
+/// Adds what a group's units left, after all that the group took itself.
+fn add_group<'a>(run: &Run, group: GroupId, left: &'a [Left], seen: &mut BTreeSet<GroupId>, order: &mut Vec<&'a Left>) {
+    if !seen.insert(group) {
+        return;
+    }
+    for taken in &run.plan.groups[group.index()].takes {
+        add_group(run, run.plan.units[taken.index()].group, left, seen, order);
+    }
+    order.extend(left.iter().filter(|one| one.group == group));
 }
 
 /// The images that the group's builds have left on its engine, by the names they were given.

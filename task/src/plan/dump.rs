@@ -4,7 +4,8 @@ use acre_model::plan::{Action, Context, Fetch, Group, Plan, Role, Unit};
 use std::fmt::Write;
 
 /// One line per unit: its name, what it does, what it waits for (`<-`), and its group (`#n`, `#n net` where the
-/// group has a network, `#n cross` where it builds for several platforms of which nothing executes).
+/// group has a network, `#n cross` where it builds for several platforms of which nothing executes; `with files of` the
+/// units whose workspaces are handed over to it).
 ///
 /// ```text
 /// build@linux/amd64  build  app:1 from . on [alpine]  at once               #0
@@ -17,9 +18,10 @@ pub fn dump(plan: &Plan) -> String {
     let mut out = String::new();
     for (unit, [name, what, after]) in plan.units.iter().zip(&cells) {
         let network = plan.groups.get(unit.group.index()).map_or("", |group| kind(plan, group));
+        let takes = takes(plan, unit);
         let [first, second, third] = widths;
         // Writing to a string does not fail.
-        let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}", unit.group.0);
+        let _ = writeln!(out, "{name:first$}  {what:second$}  {after:third$}  #{}{network}{takes}", unit.group.0);
     }
     out
 }
@@ -37,6 +39,14 @@ fn kind(plan: &Plan, group: &Group) -> &'static str {
 pub(super) fn is_mixed(plan: &Plan, group: &Group) -> bool {
     let mut units = group.units.iter().filter_map(|id| plan.unit(*id));
     group.cross && units.any(|unit| unit.platform != group.platform)
+}
+
+/// Whose files its group begins with, at the first unit of the group.
+fn takes(plan: &Plan, unit: &Unit) -> String {
+    let group = plan.groups.get(unit.group.index()).filter(|group| group.units.first() == Some(&unit.id));
+    let taken = group.into_iter().flat_map(|group| &group.takes);
+    let names: Vec<&str> = taken.filter_map(|id| plan.unit(*id)).map(|unit| unit.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!(" with files of {}", names.join(", ")) }
 }
 
 fn cells(plan: &Plan, unit: &Unit) -> [String; 3] {

@@ -6,7 +6,11 @@ mod dump;
 mod edges;
 mod graph;
 mod groups;
+<<<<<<< HEAD
 mod size;
+=======
+mod hand_over;
+>>>>>>> workspace
 mod units;
 
 pub use dump::dump;
@@ -20,7 +24,11 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
+<<<<<<< HEAD
     plan::{Action, Build, Context, Dependency, Fetch, Plan},
+=======
+    plan::{Build, Context, Dependency, Plan, Unit},
+>>>>>>> workspace
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
@@ -73,7 +81,14 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
     edges::connect(&task.steps, &waits, &mut units);
     let still = contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
+<<<<<<< HEAD
     let mut groups = groups::groups(&mut units, &reach, &still);
+=======
+    let mut groups = groups::groups(&mut units, &reach);
+    for unseen in hand_over::hand_over(&mut units, &mut groups, &reach) {
+        warn_of_unseen(task, &units, unseen, faults);
+    }
+>>>>>>> workspace
     for (index, group) in groups.iter_mut().enumerate() {
         group.network = groups::needs_network(&units, group, &reach);
         if let Some(last) = groups::last_cmd(&units, group, &reach) {
@@ -94,6 +109,24 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
         nonce: input.facts.nonce.clone(),
         warnings: Vec::new(),
     })
+}
+
+/// Says that a unit does not see the files of one that it waits for.
+fn warn_of_unseen(task: &Task, units: &[Unit], unseen: hand_over::Unseen, faults: &mut Faults<'_>) {
+    let hand_over::Unseen { unit, left_by, since, comes_back } = unseen;
+    let [unit, left_by, since] = [unit, left_by, since].map(|index| &units[index]);
+    let at = task.steps.iter().find(|step| step.id == unit.step).map_or(At::FILE, |step| step.at);
+    let message = format!(
+        "step `{}` on {} does not see the files that step `{}` leaves on {}: step `{}` begins on {} without waiting for it",
+        unit.step, unit.platform, left_by.step, left_by.platform, since.step, since.platform
+    );
+    let one_platform = format!("run `{}` and `{}` on one platform", left_by.step, unit.step);
+    let help = if comes_back {
+        one_platform
+    } else {
+        format!("add `{}` to the `when` of step `{}`, or {one_platform}", left_by.step, since.step)
+    };
+    faults.warning(at, message).help = Some(help);
 }
 
 /// The globs with those of the task that are not among them.
@@ -120,7 +153,7 @@ fn contexts(
     task: &Task,
     waits: &[Vec<bool>],
     (input, fetched): (&Input<'_>, &units::Fetched<'_>),
-    units: &mut [acre_model::plan::Unit],
+    units: &mut [Unit],
     faults: &mut Faults<'_>,
 ) -> cross::Still {
     let mut still = cross::Still::new();

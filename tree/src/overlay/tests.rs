@@ -9,6 +9,9 @@ use std::cell::RefCell;
 #[derive(Default)]
 struct Stored(RefCell<BTreeMap<Digest, Directory>>);
 
+/// Changes, each written as the tree before and the tree after.
+type Edits<'a> = &'a [(&'a str, &'a str)];
+
 #[derive(Clone, Default)]
 struct Folder {
     mode: u32,
@@ -60,8 +63,8 @@ impl Stored {
         self.0.borrow().get(digest).cloned()
     }
 
-    /// Puts changes, each written as the tree before and the tree after, over a tree.
-    fn overlay(&self, base: &str, changes: &[(&str, &str)]) -> Result<Overlaid, OverlayError> {
+    /// Puts changes over a tree.
+    fn overlay(&self, base: &str, changes: Edits<'_>) -> Result<Overlaid, OverlayError> {
         let changes: Vec<Change> = changes
             .iter()
             .zip('a'..)
@@ -78,7 +81,7 @@ impl Stored {
 #[test]
 fn changes_come_together() {
     // The tree, the changes, what comes of it.
-    let table: [(&str, &[(&str, &str)], &str); 19] = [
+    let table: [(&str, Edits<'_>, &str); 19] = [
         ("x=1", &[], "x=1"),
         ("x=1", &[("x=1", "x=1")], "x=1"),
         ("x=1", &[("x=1", "x=2")], "x=2"),
@@ -114,7 +117,7 @@ fn changes_come_together() {
 
 #[test]
 fn what_two_change_differently_is_named() {
-    let table: [(&str, &[(&str, &str)], &[&str]); 11] = [
+    let table: [(&str, Edits<'_>, &[&str]); 11] = [
         ("x=1", &[("x=1", "x=2"), ("x=1", "x=3")], &["x a b"]),
         ("x=1", &[("x=1", ""), ("x=1", "x=3")], &["x a b"]),
         ("x=1", &[("x=1", "x=2"), ("x=1", "")], &["x a b"]),
@@ -137,8 +140,7 @@ fn what_two_change_differently_is_named() {
             Err(OverlayError::Conflicts(found)) => found,
             other => panic!("{base} {changes:?}: {other:?}"),
         };
-        let found: Vec<String> =
-            found.iter().map(|one| format!("{} {} {}", one.path, one.by[0], one.by[1])).collect();
+        let found: Vec<String> = found.iter().map(|one| format!("{} {} {}", one.path, one.by[0], one.by[1])).collect();
         assert_eq!(found, expected, "{base} {changes:?}");
     }
     let text = Stored::default().overlay("x=1", &[("x=1", "x=2"), ("x=1", "x=3")]).unwrap_err().to_string();
@@ -168,7 +170,11 @@ fn what_is_missing_is_told_together_until_nothing_is() {
     let stored = Stored::default();
     let (before, after) = ("a/b/x=1 c/d/x=1", "a/b/x=2 c/d/x=2");
     let changes = [
-        Change { by: "a".to_owned(), before: stored.tree(before), after: stored.tree("a/b/x=1 c/d/x=1 a/b/y=1 c/d/y=1") },
+        Change {
+            by: "a".to_owned(),
+            before: stored.tree(before),
+            after: stored.tree("a/b/x=1 c/d/x=1 a/b/y=1 c/d/y=1"),
+        },
         Change { by: "b".to_owned(), before: stored.tree(before), after: stored.tree(after) },
     ];
     let mut known: BTreeMap<Digest, Directory> = BTreeMap::new();
@@ -203,8 +209,8 @@ fn small_trees_of_endless_paths_are_refused() {
         Some(below)
     };
     let changes = [Change { by: "a".to_owned(), before: deep("x=1"), after: deep("x=1 y=1") }];
-    let error = overlay(deep("x=1 z=1"), &changes, |digest| stored.get(digest)).unwrap_err();
-    assert_eq!(error, OverlayError::TooMany);
+    let put = |limit| within(limit, deep("x=1 z=1"), &changes, |digest| stored.get(digest));
+    assert_eq!(put(10_000), Err(OverlayError::TooMany));
 }
 
 /// Files by path: what trees of them come to is known without looking at directories.

@@ -7,9 +7,10 @@ use crate::{
 };
 use acre_model::digest::Digest;
 use acre_tree::{
-    Cache, Fetcher,
+    Cache, Fetcher, Packed,
     cache::CacheError,
     fetch::FetchError,
+    overlay::Change,
     tar::{Limits, Policy, stream, untar},
     upload,
 };
@@ -141,4 +142,41 @@ async fn a_file_is_not_taken_for_a_directory() {
     let (_folder, _cache, fetcher) = fetcher(&farm);
     let error = fetcher.tree(file).await.unwrap_err();
     assert!(matches!(error, FetchError::NotDirectory { digest, .. } if digest == file), "{error}");
+}
+
+#[tokio::test]
+async fn changes_are_put_over_a_tree_and_only_what_is_new_is_sent() {
+    let (farm, root) = (Farm::start(), tempfile::tempdir().unwrap());
+    write_tree(root.path(), 20, 20);
+    let mut put = Vec::new();
+    let edits: [&[(&str, &str)]; 3] = [&[], &[("new", "1"), ("both", "1")], &[("other", "2")]];
+    for files in edits {
+        for (path, content) in files {
+            fs::write(root.path().join(path), content).unwrap();
+        }
+        let tree = packed(root.path(), None).await.tree;
+        upload(&mut farm.client(), "p", &tree, |_| {}).await.unwrap();
+        put.push(Some(tree.root()));
+        files.iter().for_each(|(path, _)| fs::remove_file(root.path().join(path)).unwrap());
+    }
+    let change = |by: &str, after| Change { by: by.to_owned(), before: put[0], after };
+    let changes = [change("a", put[1]), change("b", put[2])];
+    let (_folder, _cache, fetcher) = fetcher(&farm);
+    let overlaid = fetcher.overlay(put[0], &changes).await.unwrap();
+    assert_eq!(farm.state().get_calls, [3], "three roots, and nothing of what is the same in all of them");
+    assert_eq!(overlaid.directories.len(), 1);
+
+    let sent = farm.state().bytes_put;
+    let tree = Packed::of_new(overlaid.root, overlaid.directories);
+    upload(&mut farm.client(), "p", &tree, |_| {}).await.unwrap();
+    assert_eq!(farm.state().bytes_put - sent, tree.directory_blob(&tree.root()).unwrap().len());
+    let snapshot = fetcher.snapshot(overlaid.root).await.unwrap();
+    let has = |path: &str| snapshot.entries.iter().any(|(name, _)| name == path);
+    assert!(has("new") && has("both") && has("other"));
+
+    fs::write(root.path().join("both"), "2").unwrap();
+    let differs = packed(root.path(), None).await.tree;
+    upload(&mut farm.client(), "p", &differs, |_| {}).await.unwrap();
+    let error = fetcher.overlay(put[0], &[change("a", put[1]), change("b", Some(differs.root()))]).await.unwrap_err();
+    assert_eq!(error.to_string(), "`both` is changed by a, and differently by b");
 }

@@ -2,7 +2,7 @@
 
 use crate::farm::{Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
 use acre_model::{
-    attempt::{AttemptId, Ended, Fence, Progress, UnitResult},
+    attempt::{AttemptId, Ended, Fence, Progress, UnitResult, Workspace},
     capability::{Capability, Engine, Mode, Privileges, Served, Way},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
@@ -38,6 +38,15 @@ pub(super) struct Farm {
 
 fn digest() -> Digest {
     Digest::from_bytes([7; 32])
+}
+
+/// Trees are numbers; `-` is none.
+fn tree(name: &str) -> Option<Digest> {
+    name.parse().ok().map(|number| Digest::from_bytes([number; 32]))
+}
+
+fn tree_name(tree: Option<Digest>) -> String {
+    tree.map_or_else(|| "-".to_owned(), |tree| tree.as_bytes()[0].to_string())
 }
 
 impl Farm {
@@ -196,6 +205,10 @@ impl Farm {
 
     fn ended(&mut self, unit: &str, how: &[&str]) {
         let mut code = None;
+        let (how, workspace) = match how {
+            [how @ .., "left", before, after] => (how, Some(Workspace { before: tree(before), after: tree(after) })),
+            how => (how, None),
+        };
         let outcome = match how {
             ["ok"] => Outcome::Succeeded,
             ["exit", "0"] => {
@@ -212,6 +225,7 @@ impl Farm {
         };
         let mut ended = self.end(outcome);
         ended.result.exit_code = code;
+        ended.result.workspace = workspace;
         let (agent, attempt, fence) = self.attempt(unit);
         self.over
             .insert(unit.to_owned(), (agent.clone(), AttemptState { attempt, fence, progress: Progress::Preparing }));
@@ -282,7 +296,11 @@ impl Farm {
                 let key = &group.key;
                 let name = format!("{}/{}", self.name(&key.run), key.group.0);
                 let fetched = group.fetched.iter().map(|(source, _)| format!("fetched-by-{}", source.0));
-                format!("{name}.{}[{}]", key.incarnation, attempts.chain(fetched).collect::<Vec<_>>().join(" "))
+                let changes = group.changes.iter().map(|(unit, Workspace { before, after })| {
+                    format!("{unit}:{}>{}", tree_name(*before), tree_name(*after))
+                });
+                let all: Vec<String> = attempts.chain(fetched).chain(changes).collect();
+                format!("{name}.{}[{}]", key.incarnation, all.join(" "))
             });
             let groups: Vec<String> = groups.collect();
             let groups = if groups.is_empty() { "nothing".to_owned() } else { groups.join(" ") };
@@ -350,7 +368,7 @@ fn capability(options: &[&str]) -> Capability {
     }
 }
 
-/// A plan from lines `NAME KIND [group=G] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
+/// A plan from lines `NAME KIND [group=G] [takes=A,B] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
 /// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket] [cpus=N] [memory=GIB]`, of a build `[uses=SOURCE]
 /// [cross]`, of an index, whose children are what it comes after, `[partial]`; `fetched`: the source unit comes first.
 pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
@@ -410,6 +428,11 @@ fn add_unit(plan: &mut Plan, line: &str) {
     }
     plan.groups[group.index()].units.push(id);
     plan.groups[group.index()].cross |= words.contains(&"cross");
+    let takes = option("takes").into_iter().flat_map(|names| names.split(','));
+    let takes: Vec<UnitId> =
+        takes.map(|name| plan.units.iter().find(|unit| unit.step.as_str() == name).unwrap().id).collect();
+    takes.iter().for_each(|taken| plan.units[taken.index()].hands_over = true);
+    plan.groups[group.index()].takes.extend(takes);
 }
 
 fn action(kind: &str, words: &[&str], uses: Option<UnitId>, after: &[UnitId]) -> Action {
