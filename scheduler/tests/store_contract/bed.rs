@@ -8,9 +8,9 @@ use std::{
 
 /// How soon things happen here that need no waiting for a lease.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
-/// The shortest lease that etcd gives is 2 s.
+/// Shorter than in earnest; a machine that is busy for as long as this is no reason to fail.
 pub(crate) const LIMITS: Limits =
-    Limits { call: Duration::from_millis(700), request: Duration::from_secs(3), silence: Duration::from_secs(2) };
+    Limits { call: Duration::from_secs(2), request: Duration::from_secs(6), silence: Duration::from_secs(3) };
 
 /// `HOST:PORT` of the etcd.
 pub(crate) fn host() -> String {

@@ -63,7 +63,7 @@ async fn a_leader_that_gives_signs_of_life_keeps_its_role_and_a_silent_one_does_
     let token = leader.lead().await.unwrap();
     let refused = tokio::select! {
         () = leader.hold() => panic!("the role is not lost"),
-        led = tokio::time::timeout(LIMITS.silence * 3, leads_in_the_end(&other)) => led,
+        led = tokio::time::timeout(LIMITS.silence * 2, leads_in_the_end(&other)) => led,
     };
     assert!(refused.is_err(), "another leads while the leader lives");
     commit(&leader, Vec::new(), vec![put("a", "x")]).await.unwrap();
