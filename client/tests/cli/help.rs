@@ -15,7 +15,7 @@ fn every_command_says_what_it_takes() {
         commands.extend(subcommands.map(|sub| (format!("{name}-{}", sub.get_name()), sub)));
         insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
     }
-    assert_eq!(seen, 23, "acre, 18 commands, `farm list` and three of `secret`");
+    assert_eq!(seen, 28, "acre, 18 commands, `agents token`, five of `farm` and three of `secret`");
 }
 
 #[tokio::test]

@@ -1,6 +1,10 @@
 //! A farm on the network: who belongs to it joins by a token, who does not is refused, and an agent goes in good order.
 
-use acre_e2e::{network::NetworkFarm, program::Running, wait};
+use acre_e2e::{
+    network::NetworkFarm,
+    program::{Running, run_id},
+    wait,
+};
 use rustix::process::Signal;
 use std::{
     fs,
@@ -132,13 +136,15 @@ fn an_agent_that_is_told_to_go_finishes_what_it_has() {
     // A second signal does not wait.
     let mut agent = farm.start_agent("a1", &[]);
     let mut run = start("echo begun; sleep 600");
-    run.wait_for("\nbegun");
+    let said = run.wait_for("\nbegun");
     agent.signal(Signal::TERM);
     agent.wait_for("finishing what runs");
     agent.signal(Signal::TERM);
     agent.end_within(SOON).ended(0);
-    // What it left on the engine goes when it is back.
+    // What it left on the engine is its own again when it is back.
     let agent = farm.start_agent("a1", &[]);
-    run.end().ended(4);
+    let id = run_id(&said).unwrap();
+    farm.person("ann", &["--farm", "ci", "cancel", &id]).ended(0);
+    run.end().ended(3);
     NetworkFarm::stop(agent);
 }

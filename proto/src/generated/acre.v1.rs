@@ -4744,7 +4744,7 @@ pub struct Certificate {
 pub struct CreateTokenRequest {
     #[prost(string, tag = "1")]
     pub project: ::prost::alloc::string::String,
-    /// 1 minute to 7 days.
+    /// 1 second to 7 days.
     #[prost(uint64, tag = "2")]
     pub ttl_ms: u64,
     #[prost(oneof = "create_token_request::Admits", tags = "3, 4")]

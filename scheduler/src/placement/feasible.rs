@@ -9,9 +9,6 @@ use acre_model::{
 };
 use std::fmt;
 
-/// Free bytes below which an agent takes no new work (promises S12). 0 stands for an agent that does not tell.
-const DISK: u64 = 2 << 30;
-
 /// Why an agent does not take a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -181,7 +178,7 @@ impl Seat {
     }
 
     fn is_full(&self) -> bool {
-        (1..DISK).contains(&self.capability.disk_free)
+        self.capability.is_disk_full()
     }
 
     fn has_buildkit(&self) -> bool {

@@ -6,11 +6,8 @@ mod dump;
 mod edges;
 mod graph;
 mod groups;
-<<<<<<< HEAD
-mod size;
-=======
 mod hand_over;
->>>>>>> workspace
+mod size;
 mod units;
 
 pub use dump::dump;
@@ -24,11 +21,7 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-<<<<<<< HEAD
-    plan::{Action, Build, Context, Dependency, Fetch, Plan},
-=======
-    plan::{Build, Context, Dependency, Plan, Unit},
->>>>>>> workspace
+    plan::{Action, Build, Context, Dependency, Fetch, Plan, Unit},
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
@@ -81,14 +74,10 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
     edges::connect(&task.steps, &waits, &mut units);
     let still = contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
-<<<<<<< HEAD
     let mut groups = groups::groups(&mut units, &reach, &still);
-=======
-    let mut groups = groups::groups(&mut units, &reach);
     for unseen in hand_over::hand_over(&mut units, &mut groups, &reach) {
         warn_of_unseen(task, &units, unseen, faults);
     }
->>>>>>> workspace
     for (index, group) in groups.iter_mut().enumerate() {
         group.network = groups::needs_network(&units, group, &reach);
         if let Some(last) = groups::last_cmd(&units, group, &reach) {
