@@ -3,9 +3,11 @@
 # engine of another machine would be:
 #
 #   second    the machine's own release of Docker Engine once more
-#   current   that of Debian 13 with the containerd image store, as users have it now
+#   current   that of a newer Debian with the containerd image store, as users have it now
 
 ENGINES=(second current)
+# 13 has Docker 26; sid has what comes next.
+CURRENT_RELEASE=${ACRE_INFRA_CURRENT_RELEASE:-trixie}
 
 # engines_up NAME...
 engines_up() {
@@ -41,7 +43,7 @@ engines_start_second() {
 }
 
 engines_start_current() {
-  local root=$STATE/debian-13
+  local root=$STATE/engine-$CURRENT_RELEASE
   [[ -d $root ]] || engines_fetch "$root"
   say "starting a current container engine at $(daemon_socket current)"
   as_root mkdir -p "$STATE/current"
@@ -53,8 +55,8 @@ engines_start_current() {
 # The packages' scripts would have chosen between the two kinds of packet filter: the choice is the machine's.
 engines_fetch() {
   local root=$1 kind=nft tool
-  say "fetching the Docker Engine of Debian 13"
-  foreign_root trixie "$root" docker.io iptables base-files xz-utils
+  say "fetching the Docker Engine of Debian $CURRENT_RELEASE"
+  foreign_root "$CURRENT_RELEASE" "$root" docker.io iptables base-files xz-utils
   [[ $(iptables --version) == *nf_tables* ]] || kind=legacy
   for tool in iptables ip6tables; do
     as_root ln -sf "$tool-$kind" "$root/usr/sbin/$tool"

@@ -13,25 +13,29 @@ leftovers_remember() {
   } >"$STATE/leftovers"
 }
 
+# leftovers_remove all|images: `images` where farms of others may be at work on the engine.
 leftovers_remove() {
-  local kind address
+  local what=$1 kind address
   [[ -e $STATE/leftovers ]] || return 0
   while read -r kind address; do
     case $kind in
-      engine) leftovers_of_engine "$address" ;;
+      engine) leftovers_of_engine "$address" "$what" ;;
       registry) leftovers_of_registry ;;
     esac
   done <"$STATE/leftovers"
 }
 
+# leftovers_of_engine ADDRESS all|images
 # Images whose names lie in the registry here, which nobody else names images after, and what acre labelled.
 leftovers_of_engine() {
   local -x DOCKER_HOST=$1
   daemon_answers "$DOCKER_HOST" || return 0
-  say "removing containers, networks, volumes and images of acre from $DOCKER_HOST"
-  leftovers_each "docker container rm -f" docker container ls -aq --filter "label=$LABEL"
-  leftovers_each "docker network rm" docker network ls -q --filter "label=$LABEL"
-  leftovers_each "docker volume rm -f" docker volume ls -q --filter "label=$LABEL"
+  say "removing what acre left on $DOCKER_HOST ($2)"
+  if [[ $2 == all ]]; then
+    leftovers_each "docker container rm -f" docker container ls -aq --filter "label=$LABEL"
+    leftovers_each "docker network rm" docker network ls -q --filter "label=$LABEL"
+    leftovers_each "docker volume rm -f" docker volume ls -q --filter "label=$LABEL"
+  fi
   leftovers_each "docker image rm -f" docker image ls -q --filter "reference=$REGISTRY/samples/*"
   leftovers_each "docker image rm -f" docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=$REGISTRY/base"
 }
