@@ -22,7 +22,7 @@ fn main() {
 fn fleet() -> Fleet {
     let mut fleet = Fleet::default();
     for number in 0..AGENTS {
-        let is_arm = number % 3 == 0;
+        let is_arm = number.is_multiple_of(3);
         let served: &[(&str, Mode)] = if is_arm {
             &[("linux/arm64", Mode::Native), ("linux/arm/v7", Mode::Native)]
         } else {
@@ -69,14 +69,14 @@ fn want(number: u32) -> Want {
     let requirement = Requirement {
         platform: Some(platforms[number as usize % platforms.len()].parse().expect("a platform")),
         pool: "default".parse().expect("a pool"),
-        asks: Privileges { privileged: number % 97 == 0, engine_socket: number % 499 == 0 },
-        nano_cpus: if number % 7 == 0 { u64::from(number % 6) * 1_000_000_000 } else { 0 },
-        memory: if number % 11 == 0 { u64::from(number % 9) << 30 } else { 0 },
+        asks: Privileges { privileged: number.is_multiple_of(97), engine_socket: number.is_multiple_of(499) },
+        nano_cpus: if number.is_multiple_of(7) { u64::from(number % 6) * 1_000_000_000 } else { 0 },
+        memory: if number.is_multiple_of(11) { u64::from(number % 9) << 30 } else { 0 },
     };
     Want {
         project: format!("p{}", number % 20).parse().expect("a project"),
         need: Need { requirement, cross: false, emulate: Emulate::IfAlone, avoid: None },
-        warm: (number % 3 == 0).then(|| name(number % AGENTS)),
+        warm: number.is_multiple_of(3).then(|| name(number % AGENTS)),
     }
 }
 
@@ -98,7 +98,7 @@ fn all_at_once(bencher: Bencher<'_, '_>) {
 /// A group ends on a full fleet, and the next of all that wait takes its place: what a decision costs from day to day.
 fn single_decisions() {
     let (mut fleet, mut queue) = (fleet(), Queue::default());
-    (0..5 * GROUPS).for_each(|number| queue.insert(number, want(number)));
+    (0..4 * GROUPS).for_each(|number| queue.insert(number, want(number)));
     let started = Instant::now();
     let mut working: Vec<Placed<u32>> = place(&mut queue, &mut fleet);
     let filled = started.elapsed();

@@ -187,16 +187,24 @@ impl Fleet {
         std::mem::take(&mut self.news)
     }
 
-    /// Whether `need`, which found no agent, might find one after this.
-    pub(super) fn is_news(&self, news: &News, lane: &Lane, need: &Need) -> bool {
+    /// Whether the agents that a need could go to have become others.
+    pub(super) fn has_changed(&self, news: &News, lane: &Lane, need: &Need) -> bool {
         let any = || Lane { pool: lane.pool.clone(), platform: None };
-        let may_be_freed = |id: &AgentId| {
-            let seat = self.seats.get(id);
-            seat.is_some_and(|seat| seat.now(&self.load(id), need, !self.has_native(need)).is_ok())
-        };
-        news.changed.contains(lane)
-            || (need.cross && news.changed.contains(&any()))
-            || news.freed.iter().any(may_be_freed)
+        news.changed.contains(lane) || (need.cross && news.changed.contains(&any()))
+    }
+
+    /// Whether an agent that has got room could take `need`, which found none before.
+    pub(super) fn is_freed_for(&self, news: &News, need: &Need) -> bool {
+        news.freed.iter().any(|id| {
+            let (Some(seat), load) = (self.seats.get(id), self.load(id)) else { return false };
+            // The cheap question first.
+            seat.has_room(&load, &need.requirement).is_ok()
+                && match seat.now(&load, need, true) {
+                    Ok(Way::Emulated) => self.may_emulate(need),
+                    Ok(Way::Native | Way::Cross) => true,
+                    Err(_) => false,
+                }
+        })
     }
 
     fn may_emulate(&self, need: &Need) -> bool {

@@ -1,6 +1,6 @@
 //! What waits for an agent, by whose it is and by what it needs.
 
-use super::{Fleet, Lane, Need, Placed};
+use super::{Fleet, Lane, Need, Placed, fleet::News};
 use acre_model::{
     capability::Way,
     ids::{AgentId, ProjectName},
@@ -36,6 +36,8 @@ pub struct Queue<K> {
     lanes: BTreeMap<Lane, Line<K>>,
     /// The lane that was served last.
     last: Option<Lane>,
+    /// What the fleet told last.
+    news: News,
 }
 
 /// The groups of one lane: deficit round robin over their projects.
@@ -44,6 +46,8 @@ struct Line<K> {
     backlogs: BTreeMap<ProjectName, Backlog<K>>,
     /// Needs that found no agent; no use in trying them before something changes for them.
     unmet: BTreeSet<Need>,
+    /// Of them, those that are tried again since agents have got room: no other agents than these could take them.
+    retried: BTreeSet<Need>,
     /// The project whose turn it is, and that has got its share of this round.
     turn: Option<ProjectName>,
 }
@@ -61,7 +65,7 @@ struct Backlog<K> {
 
 impl<K> Default for Queue<K> {
     fn default() -> Self {
-        Self { wants: BTreeMap::new(), lanes: BTreeMap::new(), last: None }
+        Self { wants: BTreeMap::new(), lanes: BTreeMap::new(), last: None, news: News::default() }
     }
 }
 
@@ -109,12 +113,15 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Groups whose need might be met after what has changed in the fleet are tried again.
     pub(super) fn hear(&mut self, fleet: &mut Fleet) {
-        let news = fleet.take_news();
+        self.news = fleet.take_news();
         for (lane, line) in &mut self.lanes {
-            let again: Vec<Need> = line.unmet.iter().filter(|need| fleet.is_news(&news, lane, need)).cloned().collect();
-            for need in again {
-                line.reopen(&need);
-            }
+            let changed: Vec<Need> =
+                line.unmet.iter().filter(|need| fleet.has_changed(&self.news, lane, need)).cloned().collect();
+            changed.iter().for_each(|need| line.reopen(need));
+            let freed: Vec<Need> =
+                line.unmet.iter().filter(|need| fleet.is_freed_for(&self.news, need)).cloned().collect();
+            freed.iter().for_each(|need| line.reopen(need));
+            line.retried = freed.into_iter().collect();
         }
     }
 
@@ -130,7 +137,7 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Takes out the next group of a lane for which the fleet has an agent.
     pub(super) fn serve(&mut self, lane: &Lane, fleet: &Fleet) -> Option<Placed<K>> {
-        let (key, agent, way) = self.lanes.get_mut(lane)?.next(&self.wants, fleet)?;
+        let (key, agent, way) = self.lanes.get_mut(lane)?.next(&self.wants, (fleet, &self.news))?;
         let Want { need, .. } = self.remove(&key)?;
         self.last = Some(lane.clone());
         Some(Placed { key, agent, way, need })
@@ -139,7 +146,7 @@ impl<K: Ord + Clone> Queue<K> {
 
 impl<K: Ord + Clone> Line<K> {
     const fn new() -> Self {
-        Self { backlogs: BTreeMap::new(), unmet: BTreeSet::new(), turn: None }
+        Self { backlogs: BTreeMap::new(), unmet: BTreeSet::new(), retried: BTreeSet::new(), turn: None }
     }
 
     fn remove(&mut self, key: &K, want: &Want) {
@@ -168,12 +175,12 @@ impl<K: Ord + Clone> Line<K> {
 
     /// The next group that an agent takes. A project whose turn comes gets its share, if it has something to place; if
     /// that is too dear for what it has saved, it waits for the next round.
-    fn next(&mut self, wants: &BTreeMap<K, Want>, fleet: &Fleet) -> Option<Found<K>> {
+    fn next(&mut self, wants: &BTreeMap<K, Want>, fleet: (&Fleet, &News)) -> Option<Found<K>> {
         let begun_with = self.turn.clone();
         let (mut share, mut without) = (0, 0);
         while without < self.backlogs.len() {
             if let Some(backlog) = self.turn.as_ref().and_then(|project| self.backlogs.get_mut(project)) {
-                match backlog.first(wants, fleet, &mut self.unmet) {
+                match backlog.first(wants, fleet, &mut self.unmet, &self.retried) {
                     Some((need, found)) => {
                         without = 0;
                         backlog.deficit += share;
@@ -210,15 +217,17 @@ impl<K: Ord + Clone> Backlog<K> {
     fn first(
         &mut self,
         wants: &BTreeMap<K, Want>,
-        fleet: &Fleet,
+        (fleet, news): (&Fleet, &News),
         unmet: &mut BTreeSet<Need>,
+        retried: &BTreeSet<Need>,
     ) -> Option<(Need, Found<K>)> {
         loop {
             let firsts = self.open.iter().filter_map(|(need, keys)| Some((need, keys.first()?)));
             let (need, key) = firsts.min_by_key(|(_, key)| *key)?;
             let (need, key) = (need.clone(), key.clone());
             let warm = wants.get(&key).and_then(|want| want.warm.as_ref());
-            let found = if unmet.contains(&need) { None } else { fleet.pick(&need, warm) };
+            let is_unmet = unmet.contains(&need) || (retried.contains(&need) && !fleet.is_freed_for(news, &need));
+            let found = if is_unmet { None } else { fleet.pick(&need, warm) };
             match found {
                 Some((agent, way)) => return Some((need, (key, agent, way))),
                 None => {
