@@ -245,7 +245,8 @@ mod tests {
     #[test]
     fn what_is_no_platform_is_refused() {
         use BadPlatform::{Arch, Form, Os, Variant};
-        let table: [(&str, fn(String) -> BadPlatform); 22] = [
+        type Fault = fn(String) -> BadPlatform;
+        let table: [(&str, Fault); 22] = [
             ("", Form),
             ("/linux/arm", Form),
             ("linux/arm/", Form),
