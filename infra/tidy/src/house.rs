@@ -77,6 +77,8 @@ pub const DOORS: &[&str] = &[
     // Farms that tests play to a client and to a tree.
     "client/tests/cli/support/farm",
     "tree/tests/farm/server",
+    // Agents and clients that a test plays to a scheduler.
+    "scheduler/tests/network",
 ];
 
 /// A module that computes and does nothing else.

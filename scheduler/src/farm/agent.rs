@@ -77,6 +77,11 @@ impl Agent {
         }
     }
 
+    /// Whether the groups that it has go on: also on one that takes no new ones.
+    pub fn goes_on(&self) -> bool {
+        matches!(self.session, Session::Connected { .. }) && self.capability.is_ready()
+    }
+
     /// Whether this stream is the agent's current one.
     pub fn has_session(&self, session: SessionId) -> bool {
         matches!(self.session, Session::Connected { id, .. } if id == session)

@@ -170,8 +170,7 @@ fn assign(state: &mut State, now: Now, effects: &mut Effects) {
             // A group holds its slot while one of its attempts is active. One that waits for other groups holds none,
             // so that two runs cannot wait for each other's slots for ever.
             let has_slot = run.has_active_unit(group);
-            if agent.readiness() == acre_model::fleet::Readiness::Ready && (has_slot || *taken < agent.capability.slots)
-            {
+            if agent.goes_on() && (has_slot || *taken < agent.capability.slots) {
                 *taken += u32::from(!has_slot);
                 activated.push((id.clone(), group, agent_id.clone()));
             }
