@@ -1,5 +1,7 @@
 //! A scheduler on the network: who may call what over real connections, and who gets none.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 use acre_link::{FarmAddress, JoinError, Membership};
 use acre_model::{
     ids::{AgentId, PersonName},

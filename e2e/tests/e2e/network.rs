@@ -29,7 +29,7 @@ fn joined() -> (NetworkFarm, Running) {
 }
 
 fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
+    path.to_str().expect("temporary folders have plain names")
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub const DOORS: &[&str] = &[
     "client/tests/cli/support/farm",
     "scheduler/tests/api/farm",
     "tree/tests/farm/server",
+    // Agents and clients that a test plays to a scheduler.
+    "scheduler/tests/network",
 ];
 
 /// A module that computes and does nothing else.
