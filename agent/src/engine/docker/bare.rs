@@ -4,21 +4,19 @@ use crate::engine::{EngineError, Labels};
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount};
 use bytes::Bytes;
 
-/// The program in them.
-const PROGRAM: &str = "program";
 /// Nobody: the program needs no right to anything.
 const USER: &str = "65534:65534";
 
-/// The only layer of an image that has nothing but this program.
-pub(super) fn root(program: &[u8]) -> Result<Bytes, EngineError> {
-    tar_of([(PROGRAM, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))
+/// The only layer of an image that has nothing but this program, under this name.
+pub(super) fn root(name: &str, program: &[u8]) -> Result<Bytes, EngineError> {
+    tar_of([(name, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))
 }
 
 /// A container of such an image.
-pub(super) fn container(image: String, labels: &Labels, mounts: Vec<Mount>) -> ContainerCreateBody {
+pub(super) fn container(image: String, name: &str, labels: &Labels, mounts: Vec<Mount>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(image),
-        cmd: Some(vec![format!("/{PROGRAM}")]),
+        cmd: Some(vec![format!("/{name}")]),
         user: Some(USER.to_owned()),
         labels: Some(labels.clone().into_iter().collect()),
         network_disabled: Some(true),

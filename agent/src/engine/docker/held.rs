@@ -16,6 +16,8 @@ use bytes::Bytes;
 
 /// The repository of the images that sleep, on every engine; the tag is the architecture.
 const IMAGE: &str = "acre.local/pause";
+/// The program in them. Images of earlier versions of acre are used as they are.
+const PROGRAM: &str = "pause";
 /// Where the holder has the volumes.
 const FOLDER: &str = "/held";
 
@@ -57,7 +59,7 @@ impl Docker {
 
     async fn create_sleeper(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), Error> {
         let mounts = held.volumes.iter().map(|volume| memory_mount(sandbox, volume.name.clone(), place(volume), false));
-        let body = bare::container(self.sleeper(), &sandbox.labels, mounts.collect());
+        let body = bare::container(self.sleeper(), PROGRAM, &sandbox.labels, mounts.collect());
         let options = CreateContainerOptions { name: Some(held.name.clone()), platform: String::new() };
         self.client.create_container(Some(options), body).await.map(drop)
     }
@@ -68,7 +70,7 @@ impl Docker {
 
     async fn import_sleeper(&self, program: &[u8]) -> Result<(), EngineError> {
         let labels = Labels::from([("acre.pause".to_owned(), "1".to_owned())]);
-        self.import_image((IMAGE, self.native.arch()), &labels, bare::root(program)?).await
+        self.import_image((IMAGE, self.native.arch()), &labels, bare::root(PROGRAM, program)?).await
     }
 }
 

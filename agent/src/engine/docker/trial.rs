@@ -13,12 +13,14 @@ use futures::StreamExt as _;
 
 /// The repository of the images, on every engine; the tag is the name of the try.
 const REPOSITORY: &str = "acre.local/trial";
+/// The program in them.
+const PROGRAM: &str = "trial";
 
 impl Docker {
     /// Runs the program, tells its exit code, and removes what was made for it, also after a failure.
     pub(super) async fn try_bare(&self, tried: &Bare) -> Result<i64, EngineError> {
         let image = format!("{REPOSITORY}:{}", tried.name);
-        let root = bare::root(&tried.file)?;
+        let root = bare::root(PROGRAM, &tried.file)?;
         self.import_image((REPOSITORY, &tried.name), &tried.labels, root).await?;
         let ended = self.run_bare(tried, image.clone()).await;
         let container = self.remove_container(&tried.name).await;
@@ -29,7 +31,7 @@ impl Docker {
 
     async fn run_bare(&self, tried: &Bare, image: String) -> Result<i64, EngineError> {
         let options = CreateContainerOptions { name: Some(tried.name.clone()), platform: String::new() };
-        let body = bare::container(image, &tried.labels, Vec::new());
+        let body = bare::container(image, PROGRAM, &tried.labels, Vec::new());
         self.client.create_container(Some(options), body).await.map_err(|error| self.failed(error))?;
         let started = self.client.start_container(&tried.name, None::<StartContainerOptions>).await;
         started.map_err(|error| failure::of_start(&self.host, error))?;
