@@ -143,7 +143,7 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.slots = arguments.slots;
     config.cpus = arguments.cpus;
     config.memory = arguments.memory;
-    config.labels = acre_agent::label::all(arguments.labels).map_err(|why| anyhow!(why))?;
+    config.labels = acre_agent::label::all(arguments.labels).map_err(|why| anyhow::anyhow!(why))?;
     config.exit_with_farm = arguments.exit_with_farm;
     config.allows =
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };

@@ -59,7 +59,7 @@ pub async fn run(
     let place = config.data.join("networks");
     let networks = Networks::open(parts.runtime.clone(), place.clone())
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
-    let place = config.data.join("pushed-blobs");
+    let place = config.data.join("gate");
     let cache = Cache::open(&config.data.join("cache"), config.cache)?;
     source::forget_unfinished(&config.data);
     attempt::forget_unfinished(&config.data);

@@ -58,6 +58,7 @@ fn seat(served: &[(&str, Mode)], privileged: bool) -> Seat {
         allows: Privileges { privileged, engine_socket: false },
         labels: Default::default(),
         disk_free: 1 << 40,
+        disk_size: 1 << 41,
         windows: None,
     };
     Seat { capability, readiness: Readiness::Ready }

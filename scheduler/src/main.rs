@@ -197,16 +197,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.idle_stop_ms = arguments.idle_stop;
     config.keep_ms = arguments.keep;
     config.keep_runs = arguments.keep_runs;
-    let parts = Parts {
-        store,
-        objects: Arc::new(objects),
-        clock,
-        random,
-        key,
-        authority,
-        vault,
-        identity,
-    };
+    let parts = Parts { store, objects: Arc::new(objects), clock, random, key, authority, vault, identity };
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");

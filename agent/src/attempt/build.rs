@@ -58,7 +58,18 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
     job.notice(&format!("Successfully executed container: {step}"))?;
     job.notice(&format!("Populating digests for step ID: {step}..."))?;
     job.notice(&format!("Successfully populated digests for step ID: {step}"))?;
-    Ok(UnitResult { image: Some(built.image), used: built.used, dockerfile: text, ..UnitResult::default() })
+    let used = with_pushed(job, built.used).await;
+    Ok(UnitResult { image: Some(built.image), used, dockerfile: text, ..UnitResult::default() })
+}
+
+/// The images with the digests of those that went to their registry through the push gate, of which the engine knows none.
+async fn with_pushed(job: &Job, mut used: Vec<UsedImage>) -> Vec<UsedImage> {
+    let (gate, runtime) = (job.works.gate.gate(), &job.works.parts.runtime);
+    for image in used.iter_mut().filter(|image| image.digest.is_none()) {
+        let local = runtime.image(&image.reference.to_string()).await.ok().flatten();
+        image.digest = local.and_then(|local| gate.digest(local.id, &image.reference));
+    }
+    used
 }
 
 /// The files that the build's paths are relative to, and the folder in them that is the context.

@@ -11,7 +11,7 @@ const LEAST_STEP: u64 = 256 << 20;
 pub(crate) struct Room {
     /// What is free for this user.
     pub free: u64,
-    /// The disk's size.
+    /// What is free for this user and what is taken.
     pub size: u64,
 }
 
@@ -22,7 +22,9 @@ impl Room {
         let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&folder)).await.ok()?;
         let disk = asked.inspect_err(|why| tracing::debug!(%why, "the disk cannot be asked for its room")).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-        Some(Self { free: bytes(disk.f_bavail), size: bytes(disk.f_blocks) })
+        // As df(1) has it: what is set aside for the system belongs to nobody.
+        let taken = disk.f_blocks.saturating_sub(disk.f_bfree);
+        Some(Self { free: bytes(disk.f_bavail), size: bytes(taken.saturating_add(disk.f_bavail)) })
     }
 
     /// What a capability says of it.

@@ -1,5 +1,7 @@
-//! Which repositories have which blobs, as far as this agent has seen: so that a layer which one repository of a
-//! registry has is not sent to another. A hint that may be wrong: the registry is asked each time.
+//! What this agent has seen go through the gate: names by digests, the last of them, across its starts. Which repositories
+//! have which blobs, so that a layer which one repository of a registry has is not sent to another: a hint, the registry is
+//! asked each time. And under which digest an image of the engine was pushed where: the engine itself, which has pushed to
+//! the gate, does not know.
 
 use acre_model::digest::Digest;
 use std::{
@@ -10,17 +12,17 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Most blobs that are remembered; the oldest are forgotten.
-const BLOBS: usize = 20_000;
-/// Most repositories of one blob.
-const REPOSITORIES: usize = 4;
+/// Most digests that are remembered; the oldest are forgotten.
+const DIGESTS: usize = 20_000;
+/// Most names of one digest.
+const NAMES: usize = 4;
 
-/// The memory: lines of digest and repository in a file, which is written anew when it is opened.
+/// The memory: lines of digest and name in a file, which is written anew when it is opened.
 pub(super) struct Known(Mutex<Memory>);
 
 struct Memory {
     file: File,
-    /// `registry/repository`, the last seen last.
+    /// The last seen last.
     by_digest: BTreeMap<Digest, Vec<String>>,
     order: VecDeque<Digest>,
 }
@@ -36,30 +38,29 @@ impl Known {
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&place)?;
         let mut memory = Memory { file, by_digest: BTreeMap::new(), order: VecDeque::new() };
         for line in text.lines() {
-            if let Some((digest, repository)) = line.split_once(' ')
+            if let Some((digest, name)) = line.split_once(' ')
                 && let Ok(digest) = digest.parse()
             {
-                memory.learn(digest, repository);
+                memory.learn(digest, name);
             }
         }
         memory.rewrite()?;
         Ok(Self(Mutex::new(memory)))
     }
 
-    /// `repository` of `registry` has this blob. A disk that is full costs the memory, nothing else.
-    pub(super) fn learn(&self, digest: Digest, registry: &str, repository: &str) {
+    /// A name for this digest. A disk that is full costs the memory, nothing else.
+    pub(super) fn learn(&self, digest: Digest, name: &str) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = format!("{registry}/{repository}");
-        if memory.learn(digest, &name) {
+        if memory.learn(digest, name) {
             drop(writeln!(memory.file, "{digest} {name}"));
         }
     }
 
-    /// Repositories of `registry` that have this blob, the last seen first.
-    pub(super) fn repositories(&self, digest: Digest, registry: &str) -> Vec<String> {
+    /// What follows `prefix` in the names of this digest, the last seen first.
+    pub(super) fn names(&self, digest: Digest, prefix: &str) -> Vec<String> {
         let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let names = memory.by_digest.get(&digest).into_iter().flatten().rev();
-        names.filter_map(|name| Some(name.strip_prefix(registry)?.strip_prefix('/')?.to_owned())).collect()
+        names.filter_map(|name| name.strip_prefix(prefix).map(str::to_owned)).collect()
     }
 }
 
@@ -74,10 +75,10 @@ impl Memory {
             self.order.push_back(digest);
         }
         names.push(name.to_owned());
-        if names.len() > REPOSITORIES {
+        if names.len() > NAMES {
             names.remove(0);
         }
-        if self.order.len() > BLOBS
+        if self.order.len() > DIGESTS
             && let Some(oldest) = self.order.pop_front()
         {
             self.by_digest.remove(&oldest);
@@ -105,15 +106,15 @@ mod tests {
         let digest = |byte: u8| Digest::from_bytes([byte; 32]);
         let known = Known::open(place.clone()).unwrap();
         for repository in ["a", "b", "a", "c", "d", "e"] {
-            known.learn(digest(1), "r:5000", repository);
+            known.learn(digest(1), &format!("r:5000/{repository}"));
         }
-        known.learn(digest(2), "other", "a");
+        known.learn(digest(2), "other/a");
         drop(known);
         fs::write(&place, fs::read_to_string(&place).unwrap() + "no line\nsha256:12 x\n").unwrap();
         let known = Known::open(place).unwrap();
-        assert_eq!(known.repositories(digest(1), "r:5000"), ["e", "d", "c", "b"]);
-        assert_eq!(known.repositories(digest(1), "r"), [""; 0]);
-        assert_eq!(known.repositories(digest(2), "other"), ["a"]);
-        assert_eq!(known.repositories(digest(3), "other"), [""; 0]);
+        assert_eq!(known.names(digest(1), "r:5000/"), ["e", "d", "c", "b"]);
+        assert_eq!(known.names(digest(1), "r/"), [""; 0]);
+        assert_eq!(known.names(digest(2), "other/"), ["a"]);
+        assert_eq!(known.names(digest(3), "other/"), [""; 0]);
     }
 }

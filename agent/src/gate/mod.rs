@@ -20,7 +20,7 @@ use crate::{
     engine::{EngineError, Login, Logins, Runtime, Saying},
     parts::Tasks,
 };
-use acre_model::reference::Reference;
+use acre_model::{digest::Digest, reference::Reference};
 use known::Known;
 use passage::{Passage, Passages};
 use std::{
@@ -38,6 +38,8 @@ use tokio::{net::TcpListener, sync::mpsc};
 pub struct Gate {
     port: u16,
     passages: Arc<Passages>,
+    /// Under which digests images of the engine were pushed.
+    images: Known,
     runtime: Arc<dyn Runtime>,
     tasks: Tasks,
 }
@@ -57,6 +59,11 @@ impl Door {
     /// The gate, if the engine comes to it as far as known.
     pub fn open(&self) -> Option<&Gate> {
         (!self.is_shut.load(Ordering::Relaxed)).then_some(&self.gate)
+    }
+
+    /// The gate, open or shut.
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The engine does not come.
@@ -91,13 +98,15 @@ pub enum Stopped<D> {
 }
 
 impl Gate {
-    /// Opens the gate; `memory` is where it keeps which repositories have which blobs.
+    /// Opens the gate; `memory` is a folder of its own, for what it has seen.
     pub async fn open(memory: PathBuf, runtime: Arc<dyn Runtime>, tasks: Tasks) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let passages = Arc::new(Passages::new(Known::open(memory)?, tasks.clone()));
+        std::fs::create_dir_all(&memory)?;
+        let passages = Arc::new(Passages::new(Known::open(memory.join("blobs"))?, tasks.clone()));
+        let images = Known::open(memory.join("images"))?;
         tasks.spawn("push gate", serve::accept(listener, passages.clone(), tasks.clone()));
-        Ok(Self { port, passages, runtime, tasks })
+        Ok(Self { port, passages, images, runtime, tasks })
     }
 
     /// Pushes an image, which keeps its other names on the engine. `permit` is asked once, when everything but the
@@ -131,7 +140,24 @@ impl Gate {
                 }
             }
         };
-        self.judge(done.err(), &passing)
+        let pushed = self.judge(done.err(), &passing)?;
+        self.note(push.image, push.target, pushed.digest).await;
+        Ok(pushed)
+    }
+
+    /// The digest under which an image of the engine was pushed to the repository of `reference`, as far as known.
+    pub fn digest(&self, image: Digest, reference: &Reference) -> Option<Digest> {
+        self.images.names(image, &pushed_to(reference)).iter().find_map(|digest| digest.parse().ok())
+    }
+
+    async fn note(&self, image: &str, target: &Reference, digest: Digest) {
+        let id = match image.parse() {
+            Ok(id) => Some(id),
+            Err(_) => self.runtime.image(image).await.ok().flatten().map(|image| image.id),
+        };
+        if let Some(id) = id {
+            self.images.learn(id, &format!("{}{digest}", pushed_to(target)));
+        }
     }
 
     fn judge<D>(&self, error: Option<EngineError>, passage: &Passage) -> Result<Pushed, Stopped<D>> {
@@ -157,6 +183,11 @@ impl Gate {
         let text = format!("127.0.0.1:{}/acre/{host}/{}:p{id}", self.port, push.target.full_repository());
         text.parse().map_err(|why| EngineError::Refused(format!("{}: cannot be pushed: {why}", push.target)))
     }
+}
+
+/// What the name of a pushed image begins with, before its digest.
+fn pushed_to(reference: &Reference) -> String {
+    format!("{}/{}@", reference.registry_or_hub(), reference.full_repository())
 }
 
 /// A name that an image has while it is pushed, and that is taken off it again, whatever happens.

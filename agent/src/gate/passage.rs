@@ -163,15 +163,15 @@ impl Passage {
 /// All pushes on their way.
 pub(super) struct Passages {
     /// Which repositories have which blobs.
-    pub(super) known: Known,
+    pub(super) blobs: Known,
     pub(super) tasks: Tasks,
     numbers: AtomicU64,
     all: Mutex<BTreeMap<u64, Arc<Passage>>>,
 }
 
 impl Passages {
-    pub(super) fn new(known: Known, tasks: Tasks) -> Self {
-        Self { known, tasks, numbers: AtomicU64::new(0), all: Mutex::default() }
+    pub(super) fn new(blobs: Known, tasks: Tasks) -> Self {
+        Self { blobs, tasks, numbers: AtomicU64::new(0), all: Mutex::default() }
     }
 
     /// A number that no other passage or upload has.

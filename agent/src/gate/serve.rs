@@ -133,7 +133,7 @@ async fn has_blob(passages: &Passages, passage: &Passage, digest: Digest) -> Ans
     let upstream = &passage.upstream;
     match there(passages, passage, digest).await {
         Ok(Some(size)) => {
-            passages.known.learn(digest, upstream.registry(), &upstream.repository());
+            passages.blobs.learn(digest, &upstream.name());
             let mut answer = empty(StatusCode::OK);
             answer.headers_mut().insert(CONTENT_LENGTH, size.into());
             with(answer, "docker-content-digest", &digest.to_string())
@@ -148,7 +148,7 @@ async fn there(passages: &Passages, passage: &Passage, digest: Digest) -> Result
     if let Some(size) = upstream.blob(digest).await? {
         return Ok(Some(size));
     }
-    for from in passages.known.repositories(digest, upstream.registry()) {
+    for from in passages.blobs.names(digest, &format!("{}/", upstream.registry())) {
         if from != upstream.repository() && upstream.mount(digest, &from).await? {
             return upstream.blob(digest).await;
         }
@@ -198,7 +198,7 @@ async fn finish(passages: &Passages, passage: Arc<Passage>, id: u64, request: Re
         Ok(()) => {
             passage.end(id);
             let upstream = &passage.upstream;
-            passages.known.learn(digest, upstream.registry(), &upstream.repository());
+            passages.blobs.learn(digest, &upstream.name());
             let answer = with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string());
             with(answer, LOCATION.as_str(), &format!("/v2/{}/blobs/{digest}", upstream.repository()))
         }

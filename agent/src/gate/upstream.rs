@@ -114,6 +114,11 @@ impl Upstream {
         self.reference.registry_or_hub()
     }
 
+    /// `registry/repository`.
+    pub(super) fn name(&self) -> String {
+        format!("{}/{}", self.registry(), self.repository())
+    }
+
     pub(super) fn repository(&self) -> String {
         self.reference.full_repository()
     }

@@ -35,7 +35,7 @@ impl<'b> Gated<'b> {
     async fn open(bed: &'b Bed) -> Self {
         let folder = TempDir::new().unwrap();
         let runtime = Arc::new(bed.docker.clone());
-        let gate = Gate::open(folder.path().join("blobs"), runtime, Tasks::default()).await.unwrap();
+        let gate = Gate::open(folder.path().join("gate"), runtime, Tasks::default()).await.unwrap();
         let dockerfile = format!("FROM BASE\nRUN head -c 300000 /dev/urandom >/{}\n", unique("gate"));
         let mut request = request(bed, &dockerfile, Folder::default());
         request.build.no_cache = true;
@@ -98,6 +98,8 @@ pub(crate) async fn what_goes_through_the_gate_is_what_the_registry_has(bed: &Be
     let to = target(&registry.address, "through");
     let pushed = gated.pushed(&to, &Logins::default()).await.unwrap();
     assert_eq!(has(&to, "1").await, (200, pushed.digest.to_string(), pushed.media_type.clone()));
+    assert_eq!(gated.gate.digest(gated.image, &to), Some(pushed.digest));
+    assert_eq!(gated.gate.digest(gated.image, &target(&bed.registry, "other")), None);
     gated.is_unnamed().await;
 
     let before = registry.seen().len();

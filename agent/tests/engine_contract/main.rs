@@ -10,15 +10,15 @@ mod bed;
 mod builder;
 mod cut;
 mod folder;
+mod gate;
 mod given;
 mod memory;
-mod gate;
 mod mounts;
 mod private;
 mod proxy;
 mod runtime;
-mod trial;
 mod scripted;
+mod trial;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {

@@ -71,6 +71,7 @@ pub const DOORS: &[&str] = &[
     "scheduler/src/logs/segment",
     "agent/src/session",
     "agent/src/logs/push",
+    "agent/src/attempt/permit",
     "agent/src/source",
     "client/src/farm/client",
     "client/src/source/send",

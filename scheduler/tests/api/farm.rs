@@ -258,6 +258,7 @@ fn capability() -> Capability {
         allows: Privileges::default(),
         labels: Default::default(),
         disk_free: 1 << 40,
+        disk_size: 1 << 41,
         windows: None,
     }
 }
