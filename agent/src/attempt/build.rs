@@ -11,7 +11,7 @@ use crate::{
     source::Files,
 };
 use acre_model::{
-    attempt::UnitResult,
+    attempt::{UnitResult, UsedImage},
     outcome::Outcome,
     plan::{Build, Context},
     text::clip,
