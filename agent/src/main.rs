@@ -166,15 +166,27 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How long a predecessor may take to be gone.
+const LOCK: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// One agent per data folder. The lock goes with the process, however it ends.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        bail!("{} is in use by another agent; stop that one, or give this one another --data", data.display());
+    // One that was just killed may not be gone yet.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        if flock(&file, FlockOperation::LockExclusive).is_ok() {
+            drop(tell.send(file));
+        }
+    });
+    match told.recv_timeout(LOCK) {
+        Ok(file) => Ok(file),
+        Err(_) => {
+            bail!("{} is in use by another agent; stop that one, or give this one another --data", data.display())
+        }
     }
-    Ok(file)
 }
 
 /// The first SIGTERM or SIGINT asks the agent to finish, the second tells it to stop.

@@ -66,6 +66,12 @@ impl Tasks {
         });
     }
 
+    /// Waits for the end of all work, without stopping it.
+    pub async fn done(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
     /// Stops all work and waits for its end.
     pub async fn stop(&self) {
         self.stop.cancel();

@@ -81,7 +81,8 @@ pub async fn run(
     });
     let (roster, handle) = Roster::new(works.clone());
     tasks.spawn("roster", roster.run());
-    let capability = look_at_engine(&config, &parts, &tasks, &handle).await;
+    let trials = Tasks::default();
+    let capability = look_at_engine(&config, &parts, (&tasks, &trials), &handle).await;
     tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
     let (leave, leaving) = watch::channel(false);
     let drain_timeout = Duration::from_millis(config.drain_timeout_ms);
@@ -103,7 +104,7 @@ pub async fn run(
     }
     forget_spare(&works, &handle).await;
     tasks.stop().await;
-    forget_trials(&works, &handle).await;
+    forget_trials(&works, &trials, &handle).await;
     Ok(())
 }
 
@@ -130,13 +131,14 @@ async fn drained(told: &CancellationToken, limit: Duration, agent: (&watch::Send
 async fn look_at_engine(
     config: &Config,
     parts: &Parts,
-    tasks: &Tasks,
+    (tasks, trials): (&Tasks, &Tasks),
     roster: &RosterHandle,
 ) -> watch::Receiver<acre_model::capability::Capability> {
     let unknown = EngineError::BrokenOff("it has not answered yet".to_owned());
     let room = Room::of(&config.data).await.unwrap_or_default();
     let (tell, mut capability) = watch::channel(capability::down(config, room, &unknown));
-    let watcher = Watcher { config: config.clone(), runtime: parts.runtime.clone(), roster: roster.clone(), tell };
+    let (config, runtime, roster) = (config.clone(), parts.runtime.clone(), roster.clone());
+    let watcher = Watcher { config, runtime, roster, trials: trials.clone(), tell };
     tasks.spawn("engine", watcher.run());
     drop(tokio::time::timeout(FIRST_LOOK, capability.changed()).await);
     capability
@@ -174,10 +176,14 @@ async fn forget_spare(works: &Works, roster: &RosterHandle) {
 }
 
 /// A trial that was broken off when the agent stopped leaves nothing either.
-async fn forget_trials(works: &Works, roster: &RosterHandle) {
+async fn forget_trials(works: &Works, trials: &Tasks, roster: &RosterHandle) {
     let Some(farm) = roster.farm() else { return };
     let labels = labels::of_trials(&farm, &works.config.id);
-    match tokio::time::timeout(FORGET_TRIALS, works.parts.runtime.forget_programs(&labels)).await {
+    let forget = async {
+        trials.done().await;
+        works.parts.runtime.forget_programs(&labels).await
+    };
+    match tokio::time::timeout(FORGET_TRIALS, forget).await {
         Ok(Ok(())) => {}
         Ok(Err(why)) => tracing::warn!(%why, "what trials left was not removed"),
         Err(_) => tracing::warn!("the engine did not remove in time what trials left"),

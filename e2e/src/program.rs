@@ -259,7 +259,10 @@ pub fn signal_process(pid: u32, signal: Signal) {
 pub fn has_ended(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
     // The state stands behind the name, which is in brackets and may hold anything (proc_pid_stat(5)).
-    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
+    let is_leader_gone = stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']));
+    // The first thread may end before the others, which still hold what the process has.
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    is_leader_gone && threads <= 1
 }
 
 fn clipped(text: &str) -> String {

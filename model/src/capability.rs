@@ -142,7 +142,8 @@ impl Capability {
 
 /// Whether a disk of this size in bytes has too little room for work; one that is not known (0) has enough.
 pub const fn is_full(free: u64, size: u64) -> bool {
-    size > 0 && (free < LEAST_ROOM || free < size / 10)
+    // A disk that never had twice that is judged by its tenth alone.
+    size > 0 && (free < size / 10 || (free < LEAST_ROOM && size >= 2 * LEAST_ROOM))
 }
 
 /// What a group needs of its agent.

@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     engine::{EngineError, EngineInfo, Runtime},
     labels,
+    parts::Tasks,
     roster::RosterHandle,
 };
 use acre_model::capability::{Capability, Engine, Mode, Served};
@@ -32,6 +33,8 @@ pub(crate) struct Watcher {
     pub runtime: Arc<dyn Runtime>,
     /// What it does.
     pub roster: RosterHandle,
+    /// Trials that are not over.
+    pub trials: Tasks,
     /// Where its capability is told.
     pub tell: watch::Sender<Capability>,
 }
@@ -84,7 +87,7 @@ impl Watcher {
     /// carries the farm's label, so the first waits for its welcome.
     async fn try_platforms(&self, info: &EngineInfo) -> Infallible {
         let labels = labels::of_trials(&self.roster.welcomed().await, &self.config.id);
-        let trials = Trials { runtime: &*self.runtime, native: &info.native, labels: &labels };
+        let trials = Trials { runtime: &self.runtime, tasks: &self.trials, native: &info.native, labels: &labels };
         // Hints are gathered from before the first trial on, so that none is missed.
         let mut hints = Hints::gather(self.roster.state());
         loop {

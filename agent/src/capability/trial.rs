@@ -1,8 +1,11 @@
 //! Trying which platforms an engine serves: a program of each is run there, and what counts is how that ends.
 
-use crate::engine::{
-    Bare, EngineError, Labels, Runtime,
-    program::{self, Ran},
+use crate::{
+    engine::{
+        Bare, EngineError, Labels, Runtime,
+        program::{self, Ran},
+    },
+    parts::Tasks,
 };
 use acre_model::{
     capability::{Mode, Served},
@@ -11,7 +14,8 @@ use acre_model::{
 use data_encoding::HEXLOWER;
 use futures::{Stream, StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::oneshot;
 
 /// Trials at one time: they are short, and the engine has other work.
 const AT_ONCE: usize = 3;
@@ -32,7 +36,10 @@ pub(super) enum Verdict {
 /// Trials on one engine.
 pub(super) struct Trials<'a> {
     /// The engine.
-    pub runtime: &'a dyn Runtime,
+    pub runtime: &'a Arc<dyn Runtime>,
+    /// Where each goes on to its end, whoever waits for it: an engine that is left alone in the middle of one goes on
+    /// making what nobody removes.
+    pub tasks: &'a Tasks,
     /// What it runs without an emulator.
     pub native: &'a Platform,
     /// On everything made for trials; no other agent's things carry the same.
@@ -42,10 +49,10 @@ pub(super) struct Trials<'a> {
 impl<'a> Trials<'a> {
     /// Tries all platforms, and tells about each as soon as it is known. A Windows engine emulates nothing.
     pub(super) fn verdicts(&self) -> impl Stream<Item = (Platform, Verdict)> + use<'a> {
-        let Self { runtime, native, labels } = *self;
+        let Self { runtime, tasks, native, labels } = *self;
         let platforms = Platform::tried().into_iter().filter(|platform| platform.os() == native.os());
         let trials = platforms.map(move |platform| async move {
-            let verdict = Trials { runtime, native, labels }.verdict(&platform).await;
+            let verdict = Trials { runtime, tasks, native, labels }.verdict(&platform).await;
             (platform, verdict)
         });
         stream::iter(trials).buffer_unordered(AT_ONCE)
@@ -57,9 +64,16 @@ impl<'a> Trials<'a> {
         };
         let name = format!("acre-trial-{}-{}", self.owner(), platform.dashed());
         let bare = Bare { name, labels: self.labels.clone(), file };
-        match tokio::time::timeout(PATIENCE, self.runtime.try_program(&bare)).await {
-            Ok(ended) => judge(self.native, platform, ended),
-            Err(_) => Verdict::Untried(format!("the engine has not run it within {} s", PATIENCE.as_secs())),
+        let (tell, told) = oneshot::channel();
+        let runtime = self.runtime.clone();
+        self.tasks.spawn("trial", async move {
+            drop(tell.send(tokio::time::timeout(PATIENCE, runtime.try_program(&bare)).await));
+        });
+        match told.await {
+            Ok(Ok(ended)) => judge(self.native, platform, ended),
+            Ok(Err(_)) | Err(_) => {
+                Verdict::Untried(format!("the engine has not run it within {} s", PATIENCE.as_secs()))
+            }
         }
     }
 

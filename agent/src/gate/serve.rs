@@ -177,7 +177,7 @@ async fn part(passages: &Passages, passage: Arc<Passage>, id: u64, request: Requ
     });
     match sent.await {
         Ok(()) => going_on(&path, id, upload.sent()),
-        Err(fault) => failed(&passage, &fault),
+        Err(fault) => broken(&passage, &fault),
     }
 }
 
@@ -202,7 +202,7 @@ async fn finish(passages: &Passages, passage: Arc<Passage>, id: u64, request: Re
             let answer = with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string());
             with(answer, LOCATION.as_str(), &format!("/v2/{}/blobs/{digest}", upstream.repository()))
         }
-        Err(fault) => failed(&passage, &fault),
+        Err(fault) => broken(&passage, &fault),
     }
 }
 
@@ -254,11 +254,20 @@ async fn apart<T: Send + 'static>(
     told.await.unwrap_or_else(|_| Err(Fault::stopping()))
 }
 
-/// What will not do is told so that the engine stops at once: it tries again for long whatever else it is answered.
+/// The engine is to stop at once: whatever else it is answered, it tries again for long. What may pass is the attempt's to
+/// try again.
 fn failed(passage: &Passage, fault: &Fault) -> Answer {
+    match fault.is_final() {
+        true => passage.refuse(passage.upstream.error(fault)),
+        false => passage.fail(passage.upstream.error(fault)),
+    }
+    refusal(StatusCode::FORBIDDEN, "DENIED", &fault.text())
+}
+
+/// In the middle of a blob the engine tries again, with that blob alone.
+fn broken(passage: &Passage, fault: &Fault) -> Answer {
     if fault.is_final() {
-        passage.refuse(passage.upstream.error(fault));
-        return refusal(StatusCode::FORBIDDEN, "DENIED", &fault.text());
+        return failed(passage, fault);
     }
     passage.fail(passage.upstream.error(fault));
     refusal(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &fault.text())

@@ -125,7 +125,11 @@ impl Upstream {
 
     /// The fault as the agent tells it.
     pub(super) fn error(&self, fault: &Fault) -> EngineError {
-        let (registry, repository, why) = (self.registry().to_owned(), self.repository(), fault.text());
+        let (registry, repository, mut why) = (self.registry().to_owned(), self.repository(), fault.text());
+        if matches!(fault.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
+            let remedy = "the run has no login for it that may do this";
+            why = format!("{why}; {remedy}: `acre login {registry}` gives it one");
+        }
         match fault.is_final() {
             true => EngineError::RegistryRefused { registry, repository, why },
             false => EngineError::RegistryFailed { registry, repository, why },
@@ -138,7 +142,8 @@ impl Upstream {
         match response.status() {
             // Where a registry sends to another place for its blobs, it has them.
             status if status.is_success() || status.is_redirection() => Ok(Some(length(response.headers()))),
-            StatusCode::NOT_FOUND => Ok(None),
+            // Whoever may not look learns from what comes next, in the registry's own words.
+            StatusCode::NOT_FOUND | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(None),
             _ => Err(fault(response).await),
         }
     }
