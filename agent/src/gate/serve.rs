@@ -78,7 +78,7 @@ async fn answer(passages: &Arc<Passages>, request: Request<Incoming>) -> Answer 
         Some(Route::Part(id)) => part(passages, passage, id, request).await,
         Some(Route::Finish(id)) => finish(passages, passage, id, request).await,
         Some(Route::Cancel(id)) => cancel(&passage, id).await,
-        Some(Route::Publish(name)) => publish(&passage, &name.to_owned(), request).await,
+        Some(Route::Publish(name)) => publish(&passage, name, request).await,
         None => refusal(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "the push gate takes pushes only"),
     }
 }
