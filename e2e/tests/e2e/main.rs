@@ -7,6 +7,7 @@ mod bad_step;
 mod bad_task;
 mod check;
 mod clean_engine;
+mod conformance;
 mod crashes;
 mod dockerignore;
 mod first_run;
