@@ -131,9 +131,11 @@ pub(crate) async fn the_engines_socket_is_given_where_it_is_allowed(bed: &Bed) {
 
 /// What its health check finds is told once it is asked for, and only of what is unhealthy.
 pub(crate) async fn a_container_that_ails_is_told(bed: &Bed) {
-    let dockerfile = "FROM BASE\nHEALTHCHECK --interval=200ms --timeout=20s --retries=2 CMD test ! -e /workspace/ill\n";
+    let dockerfile = "FROM BASE\nHEALTHCHECK --interval=200ms --timeout=20s --retries=2 CMD test ! -e /ill\n";
     let made = built(bed, &Classic::new(bed.docker.clone()), &request(bed, dockerfile, Folder::default())).await;
-    let arguments = ["sh", "-c", "echo up; sleep 1000"].map(str::to_owned).to_vec();
+    let arguments = ["sh", "-c", "echo up; until [ -e /workspace/ill ]; do sleep 0.1; done; touch /ill; sleep 1000"]
+        .map(str::to_owned)
+        .to_vec();
     let sick = |image: String| ContainerSpec {
         image,
         ..bed.container(Cmd { arguments: arguments.clone(), ..Cmd::default() })
