@@ -3,7 +3,7 @@
 mod names;
 mod secrets;
 
-pub(crate) use names::{of_built, take_unwanted};
+pub(crate) use names::{of_built, of_kept, take_unwanted};
 pub(crate) use secrets::docker_config;
 
 use crate::{

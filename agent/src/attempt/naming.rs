@@ -59,8 +59,8 @@ struct Lent {
 enum Afterwards {
     /// What it means then.
     Same,
-    /// This image again.
-    Again(Digest),
+    /// This image again, which has the other name meanwhile: its group may end, and take its last name.
+    Again(Digest, Option<Reference>),
     /// Nothing again.
     Nothing,
 }
@@ -71,20 +71,20 @@ impl Bases {
         let mut bases = Self { works: job.works.clone(), lent: Vec::new() };
         for (name, image) in job.attempt.sandbox.images_for(&job.attempt.unit.platform) {
             if is_used(build, &name) {
-                bases.lend_one(build, name, image).await?;
+                bases.lend_one(job, build, name, image).await?;
             }
         }
         Ok(bases)
     }
 
-    async fn lend_one(&mut self, build: &Build, name: Reference, image: Digest) -> Result<(), EngineError> {
+    async fn lend_one(&mut self, job: &Job, build: &Build, name: Reference, image: Digest) -> Result<(), EngineError> {
         let runtime = self.works.parts.runtime.clone();
         let held = self.works.names.hold(&name, image).await;
         let before = runtime.image(&name.to_string()).await?.map(|local| local.id);
         let is_own = build.tags.iter().any(|tag| tag.clone().with_default_tag() == name);
         let afterwards = match before {
             _ if is_own || before == Some(image) => Afterwards::Same,
-            Some(before) => Afterwards::Again(before),
+            Some(before) => Afterwards::Again(before, self.keep(job, before).await?),
             None => Afterwards::Nothing,
         };
         if before != Some(image) {
@@ -92,6 +92,16 @@ impl Bases {
         }
         self.lent.push(Lent { name, afterwards, _held: held });
         Ok(())
+    }
+
+    /// Gives an image a name that it has while its own is lent.
+    async fn keep(&self, job: &Job, image: Digest) -> Result<Option<Reference>, EngineError> {
+        let kept = sandbox::of_kept(&job.attempt.id, self.lent.len());
+        if let Some(kept) = &kept {
+            job.attempt.sandbox.note_name(kept)?;
+            self.works.parts.runtime.tag(&image.to_string(), kept).await?;
+        }
+        Ok(kept)
     }
 
     /// The names mean again what they meant before.
@@ -113,12 +123,22 @@ async fn give_back(runtime: &dyn Runtime, lent: Vec<Lent>) {
     for Lent { name, afterwards, _held } in lent {
         let done = match afterwards {
             Afterwards::Same => Ok(()),
-            Afterwards::Again(image) => runtime.tag(&image.to_string(), &name).await,
+            Afterwards::Again(image, kept) => match runtime.tag(&image.to_string(), &name).await {
+                Ok(()) => untag(runtime, kept).await,
+                failed => failed,
+            },
             Afterwards::Nothing => runtime.untag(&name).await,
         };
         if let Err(why) = done {
             tracing::warn!(%name, %why, "a name on the engine does not mean again what it meant before");
         }
+    }
+}
+
+async fn untag(runtime: &dyn Runtime, name: Option<Reference>) -> Result<(), EngineError> {
+    match name {
+        Some(name) => runtime.untag(&name).await,
+        None => Ok(()),
     }
 }
 

@@ -21,6 +21,11 @@ pub(crate) fn of_built(attempt: &AttemptId) -> Option<Reference> {
     format!("acre.local/built:{attempt}").parse().ok()
 }
 
+/// The name that keeps an image while its own name is lent; the number tells several of one attempt apart.
+pub(crate) fn of_kept(attempt: &AttemptId, number: usize) -> Option<Reference> {
+    format!("acre.local/kept:{attempt}.{number}").parse().ok()
+}
+
 impl Sandbox {
     /// Notes a name that is about to be given, so that it goes with the group.
     pub(crate) fn note_name(&self, name: &Reference) -> Result<(), EngineError> {
