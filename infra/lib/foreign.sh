@@ -63,8 +63,8 @@ foreign_apt() {
 }
 
 # foreign_root RELEASE DIRECTORY PACKAGE...: a root folder of these and all they depend on, for the machine's own
-# architecture. No script of a package runs: what those would have made is the caller's to make. Takes a tenth of what
-# debootstrap takes. DIRECTORY comes into being whole or not at all.
+# architecture. No script of a package runs: what those would have made is the caller's to make.
+# DIRECTORY comes into being whole or not at all.
 foreign_root() {
   local release=$1 directory=$2 root=$STATE/apt/$1 package
   shift 2
