@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 72 pairs of 9 members, of which 14 are planned and 7 are free to the end-to-end tests.
-        assert_eq!(found.len(), 72 - 14 - 7);
+        // 90 pairs of 10 members, of which 19 are planned and 8 are free to the end-to-end tests.
+        assert_eq!(found.len(), 90 - 19 - 8);
     }
 
     #[test]
