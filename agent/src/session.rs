@@ -163,7 +163,7 @@ fn deepest(status: &Status) -> String {
 }
 
 /// Up to half of `wait`, so that many who wait do not come back at one instant.
-pub(crate) fn jitter(wait: u64) -> u64 {
+fn jitter(wait: u64) -> u64 {
     let mut bytes = [0; 1];
     match std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes)) {
         Ok(()) => wait * u64::from(bytes[0]) / 512,

@@ -2,7 +2,7 @@
 
 use super::{Push, known::Known, upload::Upload, upstream::Upstream};
 use crate::{engine::EngineError, parts::Tasks};
-use acre_model::{digest::Digest, reference::Reference};
+use acre_model::digest::Digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sha2::{Digest as _, Sha256};
 use std::{
@@ -42,8 +42,6 @@ pub(super) type Asking = mpsc::Sender<oneshot::Sender<bool>>;
 pub(super) struct Passage {
     /// The real repository.
     pub(super) upstream: Upstream,
-    /// As the user wrote it.
-    target: Reference,
     by: By,
     secret: String,
     asking: Asking,
@@ -63,7 +61,6 @@ impl Passage {
         random.map_err(|_| EngineError::BrokenOff("the system gives no randomness".to_owned()))?;
         Ok(Self {
             upstream: Upstream::new(push.target, push.logins, push.plain)?,
-            target: push.target.clone(),
             by: push.by,
             secret: data_encoding::HEXLOWER.encode(&secret),
             asking,
@@ -108,7 +105,7 @@ impl Passage {
     /// What a manifest that the engine calls `name` is put under: a part of an index keeps its digest.
     pub(super) fn publishes_as(&self, name: &str, digest: Digest) -> String {
         match self.by {
-            By::Tag if !name.contains(':') => self.target.tag().unwrap_or("latest").to_owned(),
+            By::Tag if !name.contains(':') => self.upstream.tag().to_owned(),
             By::Tag | By::Digest => digest.to_string(),
         }
     }

@@ -3,13 +3,16 @@
 
 use crate::{
     engine::{EngineError, Logins},
-    registry::{Challenge, Tokens, is_this_machine},
-    session::jitter,
+    registry::{
+        Challenge, Tokens,
+        answers::{self, retry_after},
+        is_this_machine, patience,
+    },
 };
-use acre_model::{digest::Digest, reference::Reference, text::clip};
+use acre_model::{digest::Digest, reference::Reference};
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},
     redirect::Policy,
 };
 use std::{sync::LazyLock, time::Duration};
@@ -18,10 +21,6 @@ use std::{sync::LazyLock, time::Duration};
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long it may say nothing to what has no body that streams.
 const ANSWER: Duration = Duration::from_secs(60);
-/// Tries of a request that publishes, at most.
-const TRIES: u32 = 3;
-/// The first wait between them in milliseconds, doubling, and the longest that a registry may ask for.
-const WAIT_MS: (u64, u64) = (250, 30_000);
 /// The most that is read of an answer that is an error.
 const SAID: usize = 64 << 10;
 
@@ -53,8 +52,8 @@ pub(super) struct Fault {
     status: Option<StatusCode>,
     /// What it said.
     text: String,
-    /// When it wants to be asked again.
-    after: Option<Duration>,
+    /// When it wants to be asked again, in seconds.
+    after: Option<u64>,
 }
 
 type Answer<T> = Result<T, Fault>;
@@ -63,8 +62,7 @@ impl Fault {
     /// Whether asking again would not help.
     pub(super) fn is_final(&self) -> bool {
         self.status.is_some_and(|status| {
-            status.is_client_error()
-                && !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT)
+            status.is_client_error() && !patience::may_pass(status) && status != StatusCode::CONFLICT
         })
     }
 
@@ -83,11 +81,7 @@ impl Fault {
     }
 
     pub(super) fn text(&self) -> String {
-        match self.status {
-            Some(status) if self.text.is_empty() => status.to_string(),
-            Some(status) => format!("{status}: {}", self.text),
-            None => self.text.clone(),
-        }
+        self.status.map_or_else(|| self.text.clone(), |status| answers::told(status, &self.text))
     }
 }
 
@@ -96,11 +90,7 @@ impl Upstream {
         let name = target.registry().unwrap_or("docker.io");
         let host = if name == "docker.io" { "registry-1.docker.io" } else { name };
         let scheme = if plain || is_this_machine(host) { "http" } else { "https" };
-        let refused = |why: String| EngineError::RegistryRefused {
-            registry: target.registry_or_hub().to_owned(),
-            repository: target.full_repository(),
-            why,
-        };
+        let refused = |why: String| answers::refused(target, why);
         let base = Url::parse(&format!("{scheme}://{host}/v2/{}/", target.full_repository()));
         Ok(Self {
             http: HTTP.clone().map_err(refused)?,
@@ -114,6 +104,11 @@ impl Upstream {
         self.reference.registry_or_hub()
     }
 
+    /// Where the tag goes.
+    pub(super) fn tag(&self) -> &str {
+        self.reference.tag().unwrap_or("latest")
+    }
+
     /// `registry/repository`.
     pub(super) fn name(&self) -> String {
         format!("{}/{}", self.registry(), self.repository())
@@ -125,15 +120,12 @@ impl Upstream {
 
     /// The fault as the agent tells it.
     pub(super) fn error(&self, fault: &Fault) -> EngineError {
-        let (registry, repository, mut why) = (self.registry().to_owned(), self.repository(), fault.text());
+        let mut why = fault.text();
         if matches!(fault.status, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)) {
-            let remedy = "the run has no login for it that may do this";
-            why = format!("{why}; {remedy}: `acre login {registry}` gives it one");
+            why = format!("{why}; {}", answers::remedy(self.registry()));
         }
-        match fault.is_final() {
-            true => EngineError::RegistryRefused { registry, repository, why },
-            false => EngineError::RegistryFailed { registry, repository, why },
-        }
+        let told = if fault.is_final() { answers::refused } else { answers::failed };
+        told(&self.reference, why)
     }
 
     /// The size of a blob, if the repository has it.
@@ -213,20 +205,16 @@ impl Upstream {
     /// Puts a manifest: the one request that publishes.
     pub(super) async fn publish(&self, name: &str, media_type: &str, manifest: &bytes::Bytes) -> Answer<()> {
         let url = self.at(&format!("manifests/{name}"))?;
-        let mut wait = WAIT_MS.0;
-        for number in 1.. {
+        for tried in 1.. {
             let make = || self.http.put(url.clone()).header(CONTENT_TYPE, media_type).body(manifest.clone());
             let failed = match self.send(&url, &[], make).await {
                 Ok(response) if response.status().is_success() => return Ok(()),
                 Ok(response) => fault(response).await,
                 Err(fault) => fault,
             };
-            if failed.is_final() || number == TRIES {
-                return Err(failed);
-            }
-            let longest = Duration::from_millis(WAIT_MS.1);
-            tokio::time::sleep(failed.after.unwrap_or(Duration::from_millis(wait + jitter(wait))).min(longest)).await;
-            wait *= 2;
+            let wait = patience::wait(tried, failed.after, patience::random()).filter(|_| !failed.is_final());
+            let Some(wait) = wait else { return Err(failed) };
+            tokio::time::sleep(wait).await;
         }
         unreachable!("the last try returns")
     }
@@ -291,23 +279,12 @@ fn located(asked: &Url, response: &Response) -> Answer<Url> {
 /// What an answer says that is not as wished (OCI distribution specification, "Error Codes").
 async fn fault(mut response: Response) -> Fault {
     let status = response.status();
-    let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let after = retry_after(response.headers());
     let mut body = Vec::new();
     while let Ok(Some(piece)) = response.chunk().await
         && body.len() + piece.len() <= SAID
     {
         body.extend_from_slice(&piece);
     }
-    let text = match serde_json::from_slice::<serde_json::Value>(&body) {
-        Ok(said) => said["errors"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|error| error["message"].as_str().or(error["code"].as_str()))
-            .map(clip)
-            .collect::<Vec<_>>()
-            .join("; "),
-        Err(_) => clip(String::from_utf8_lossy(&body).trim()),
-    };
-    Fault { status: Some(status), text, after: after.map(Duration::from_secs) }
+    Fault { status: Some(status), text: answers::said(&body), after }
 }

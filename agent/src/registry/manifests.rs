@@ -1,17 +1,19 @@
 //! Manifests of one repository: read, put, and their tags removed. What may pass is tried again.
 
-use super::{Actions, Repository, Request, patience};
+use super::{
+    Actions, Repository, Request,
+    answers::{self, failed, refused, retry_after},
+    patience::{self, random},
+};
 use crate::{
     engine::{EngineError, Logins},
     source::{error::Unfetched, web::Web},
 };
-use acre_model::{digest::Digest, reference::Reference, text::clip};
+use acre_model::{digest::Digest, reference::Reference};
 use reqwest::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+    header::{CONTENT_TYPE, HeaderMap},
 };
-use ring::rand::{SecureRandom as _, SystemRandom};
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 /// The largest manifest or configuration, in bytes (OCI distribution specification, "Pushing Manifests": registries take
@@ -108,7 +110,9 @@ impl<'a> Manifests<'a> {
         for tried in 1.. {
             let (error, asked) = match self.once(request).await {
                 Ok(answer) if answer.status.is_success() => return Ok(answer),
-                Ok(answer) => (self.judged(&answer), retry_after(&answer.headers)),
+                Ok(answer) => {
+                    (answers::judged(self.reference, answer.status, &answer.body), retry_after(&answer.headers))
+                }
                 Err(error) => (error, None),
             };
             let Some(wait) = patience::wait(tried, asked, random()).filter(|_| error.may_pass()) else {
@@ -129,11 +133,6 @@ impl<'a> Manifests<'a> {
         Ok(Answer { status, headers, body })
     }
 
-    fn judged(&self, answer: &Answer) -> EngineError {
-        let why = told(answer);
-        if patience::may_pass(answer.status) { failed(self.reference, why) } else { self.refused(why) }
-    }
-
     /// The registry says no, or has what it should not have.
     pub(crate) fn refused(&self, why: String) -> EngineError {
         refused(self.reference, why)
@@ -145,45 +144,6 @@ fn of_web(reference: &Reference, why: Unfetched) -> EngineError {
         Unfetched::Away(why) => failed(reference, why),
         why => refused(reference, why.to_string()),
     }
-}
-
-fn failed(reference: &Reference, why: String) -> EngineError {
-    let (registry, repository) = (reference.registry_or_hub().to_owned(), reference.full_repository());
-    EngineError::RegistryFailed { registry, repository, why }
-}
-
-fn refused(reference: &Reference, why: String) -> EngineError {
-    let (registry, repository) = (reference.registry_or_hub().to_owned(), reference.full_repository());
-    EngineError::RegistryRefused { registry, repository, why }
-}
-
-/// What an answer says: its status, and the first of its errors (OCI distribution specification, "Error Codes").
-fn told(answer: &Answer) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        errors: Vec<Error>,
-    }
-    #[derive(Deserialize)]
-    struct Error {
-        #[serde(default)]
-        message: String,
-    }
-    let errors: Option<Errors> = serde_json::from_slice(&answer.body).ok();
-    let first = errors.and_then(|errors| errors.errors.into_iter().next()).map(|error| error.message);
-    match first.filter(|message| !message.is_empty()) {
-        Some(message) => format!("{}: {}", answer.status, clip(&message)),
-        None => answer.status.to_string(),
-    }
-}
-
-fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// Any number; should the system have none, waits are the shortest.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    SystemRandom::new().fill(&mut bytes).map_or(0, |()| u64::from_le_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@
 //! Written on [`Web`] rather than with a client of registries, so that registries, too, are only asked where sources may
 //! be fetched from, what they send is limited, and a login goes nowhere else.
 
+pub(crate) mod answers;
 mod auth;
 pub(crate) mod index;
 mod manifests;
-mod patience;
+pub(crate) mod patience;
 mod tokens;
 
 pub(crate) use auth::{Challenge, is_this_machine};

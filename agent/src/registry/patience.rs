@@ -1,6 +1,7 @@
-//! Which failed requests are made again, and when (promises S14). Pure.
+//! Which failed requests are made again, and when (promises S14). Pure, but for [`random`].
 
 use reqwest::StatusCode;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::time::Duration;
 
 /// Tries of one request, at most.
@@ -11,19 +12,25 @@ const WAIT_MS: u64 = 250;
 const LONGEST: u64 = 60;
 
 /// Whether an answer may be another one later.
-pub(super) fn may_pass(status: StatusCode) -> bool {
+pub(crate) fn may_pass(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 /// The wait after the try with this number (from 1), if there is another one. `asked` is what the registry wants
 /// (`Retry-After`, in seconds), `random` any number: waits differ, so that many agents do not come back as one.
-pub(super) fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Duration> {
+pub(crate) fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Duration> {
     if tried >= TRIES {
         return None;
     }
     let most = WAIT_MS << tried.saturating_sub(1).min(8);
     let own = most / 2 + random % (most / 2 + 1);
     Some(Duration::from_millis(own + asked.unwrap_or(0).min(LONGEST) * 1000))
+}
+
+/// Any number; should the system have none, waits are the shortest.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    SystemRandom::new().fill(&mut bytes).map_or(0, |()| u64::from_le_bytes(bytes))
 }
 
 #[cfg(test)]

@@ -228,5 +228,7 @@ pub(crate) async fn a_push_that_is_given_up_leaves_nothing(bed: &Bed) {
         _ = begins => {}
     }
     gated.is_unnamed().await;
-    assert_eq!(has(&target(&bed.registry, "x"), "1").await.0, 404);
+    // The registry behind the script.
+    let behind: Reference = format!("{}/{}:1", bed.registry, to.full_repository()).parse().unwrap();
+    assert_eq!(has(&behind, "1").await.0, 404);
 }

@@ -1,7 +1,7 @@
 //! What bollard's errors and the engine's texts mean, told apart by whose fault it is. Pure; the texts are those of
 //! Docker Engine 20.10 to 28.
 
-use crate::engine::EngineError;
+use crate::{engine::EngineError, registry::answers::remedy};
 use acre_model::{reference::Reference, text::clip};
 use bollard::errors::Error;
 use std::error::Error as StdError;
@@ -163,9 +163,7 @@ fn with_remedy(reference: &Reference, text: String) -> String {
     let is_401 = !lower.contains("denied") || lower.contains("no basic auth credentials");
     let status = if !is_401 || lower.contains("401") { "" } else { " (401 Unauthorized)" };
     let registry = reference.registry().unwrap_or("docker.io");
-    format!(
-        "{text}{status}; the run has no login for {registry} that may do this: `acre login {registry}` gives it one"
-    )
+    format!("{text}{status}; {}", remedy(registry))
 }
 
 /// Whether the engine answered that there is no such thing.
