@@ -169,7 +169,7 @@ fn capability(pool: &str) -> v1::Capability {
 
 async fn permit(channel: Channel, agent: &str) -> Result<(), Status> {
     let attempt = v1::AttemptId { run: "0000000000".to_owned(), unit: 0, number: 1 };
-    let request = v1::PermitRequest { agent: agent.to_owned(), epoch: 1, attempt: Some(attempt), fence: 1 };
+    let request = v1::PermitRequest { agent: agent.to_owned(), attempt: Some(attempt), fence: 1 };
     AgentsClient::new(channel).permit(request).await.map(drop)
 }
 

@@ -7,9 +7,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+#[path = "texts/given.rs"]
+mod given;
+
 use acre_model::{
     ids::RunId,
-    plan::{Fetch, GitAddress},
     platform::Platform,
     secret::{self, Nonce},
     submission::NamedText,
@@ -231,24 +233,7 @@ fn compiles(text: &str) -> bool {
 
 /// All that people are shown of a task that is compiled with everything given.
 fn shown(text: &str) -> String {
-    let facts = facts();
-    let values = [NamedText { name: "v".to_owned(), text: "a: {b: 1}\nl: [1, x]\n".to_owned() }];
-    let fetch =
-        Fetch::Git(GitAddress { repository: "https://h/r.git".to_owned(), reference: None, subdirectory: None });
-    let input = Input {
-        file: "acb.yaml",
-        text,
-        values: &values,
-        sets: &[],
-        secret_sets: &[],
-        platforms: &[],
-        registry: Some("r.example"),
-        facts: &facts,
-        files: &acre_task::NoFiles,
-        has_tree: true,
-        source: Some(&fetch),
-    };
-    match compile(&input) {
+    match given::compile(text) {
         Ok(compiled) => {
             let warnings = compiled.plan.warnings.join("\n");
             let plan = plan::dump(&compiled.plan) + &plan::graph(&compiled.plan);

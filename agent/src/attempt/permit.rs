@@ -42,7 +42,6 @@ async fn once(job: &Job, fence: Fence) -> Result<(), Status> {
         agent: job.works.config.id.to_string(),
         attempt: Some((&job.attempt.id).into()),
         fence: fence.0,
-        ..PermitRequest::default()
     };
     client.permit(request).await.map(drop)
 }

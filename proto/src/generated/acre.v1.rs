@@ -2253,11 +2253,9 @@ pub mod blobs_server {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PermitRequest {
-    /// The agent that asks, and the epoch of its process.
+    /// The agent that asks.
     #[prost(string, tag = "1")]
     pub agent: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "2")]
-    pub epoch: u64,
     #[prost(message, optional, tag = "3")]
     pub attempt: ::core::option::Option<AttemptId>,
     /// As it came with the assignment.
