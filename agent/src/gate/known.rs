@@ -7,7 +7,7 @@ use acre_model::digest::Digest;
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Seek as _, Write as _},
     path::PathBuf,
     sync::{Mutex, PoisonError},
 };
@@ -17,11 +17,15 @@ const DIGESTS: usize = 20_000;
 /// Most names of one digest.
 const NAMES: usize = 4;
 
-/// The memory: lines of digest and name in a file, which is written anew when it is opened.
+/// Most lines of the file: then it is written anew, with what is remembered.
+const LINES: usize = 2 * DIGESTS * NAMES;
+
+/// The memory: lines of digest and name in a file, which is written anew when it is opened, and when it has grown.
 pub(super) struct Known(Mutex<Memory>);
 
 struct Memory {
     file: File,
+    lines: usize,
     /// The last seen last.
     by_digest: BTreeMap<Digest, Vec<String>>,
     order: VecDeque<Digest>,
@@ -36,7 +40,7 @@ impl Known {
             Err(why) => return Err(why),
         };
         let file = OpenOptions::new().create(true).write(true).truncate(true).open(&place)?;
-        let mut memory = Memory { file, by_digest: BTreeMap::new(), order: VecDeque::new() };
+        let mut memory = Memory { file, lines: 0, by_digest: BTreeMap::new(), order: VecDeque::new() };
         for line in text.lines() {
             if let Some((digest, name)) = line.split_once(' ')
                 && let Ok(digest) = digest.parse()
@@ -52,7 +56,12 @@ impl Known {
     pub(super) fn learn(&self, digest: Digest, name: &str) {
         let mut memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.learn(digest, name) {
-            drop(writeln!(memory.file, "{digest} {name}"));
+            memory.lines += 1;
+            let written = match memory.lines > LINES {
+                true => memory.rewrite(),
+                false => writeln!(memory.file, "{digest} {name}"),
+            };
+            drop(written);
         }
     }
 
@@ -91,6 +100,9 @@ impl Memory {
             self.by_digest.get(digest).into_iter().flatten().map(move |name| format!("{digest} {name}\n"))
         });
         let text: String = lines.collect();
+        self.lines = text.lines().count();
+        self.file.set_len(0)?;
+        self.file.rewind()?;
         self.file.write_all(text.as_bytes())
     }
 }
@@ -116,5 +128,20 @@ mod tests {
         assert_eq!(known.names(digest(1), "r/"), [""; 0]);
         assert_eq!(known.names(digest(2), "other/"), ["a"]);
         assert_eq!(known.names(digest(3), "other/"), [""; 0]);
+    }
+
+    #[test]
+    fn the_file_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("blobs");
+        let known = Known::open(place.clone()).unwrap();
+        // As if much had been learned and forgotten again.
+        known.0.lock().unwrap().lines = LINES - 1;
+        let digest = |byte: u8| Digest::from_bytes([byte; 32]);
+        for (byte, lines) in [(1, 1), (2, 2), (3, 3)] {
+            known.learn(digest(byte), "r/a");
+            assert_eq!(fs::read_to_string(&place).unwrap().lines().count(), lines);
+        }
+        assert_eq!(known.0.lock().unwrap().lines, 3);
     }
 }
