@@ -81,7 +81,8 @@ impl Built<'_> {
 
     /// The image as a child of an index: it has no tag of its own.
     fn child(&self, tag: &Reference, agent: Option<AgentId>) -> Image {
-        let mut child = Image { agent, ..self.image(tag, None) };
+        let way = self.run.record.units[self.unit.id.index()].way;
+        let mut child = Image { agent, way, ..self.image(tag, None) };
         child.image.tag = None;
         child
     }
