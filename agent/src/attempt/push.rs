@@ -99,10 +99,10 @@ async fn through(job: &Job, gate: &Gate, image: &Image) -> Result<Result<Pushed,
         plain: job.works.config.plain_http.iter().any(|host| host == registry),
         logins: &logins,
     };
-    let permit = async || {
-        permit::ask(job).await?;
-        Ok(job.started()?)
-    };
+    // The work begins now, also for who measures it; what the world sees comes with the permit.
+    job.works.contact.fresh().await;
+    job.started()?;
+    let permit = async || permit::ask(job).await;
     listening(job, |say| async move { gate.push(push, permit, &say).await }).await
 }
 

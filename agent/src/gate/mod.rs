@@ -17,7 +17,7 @@ mod upstream;
 pub use passage::{By, Pushed};
 
 use crate::{
-    engine::{EngineError, Login, Logins, Runtime, Saying},
+    engine::{EngineError, Login, Logins, Runtime, Said, Saying},
     parts::Tasks,
 };
 use acre_model::{digest::Digest, reference::Reference};
@@ -33,6 +33,9 @@ use std::{
     },
 };
 use tokio::{net::TcpListener, sync::mpsc};
+
+/// What an engine has said and nobody has taken yet, at most.
+const SAID: usize = 16;
 
 /// The gate of an agent.
 pub struct Gate {
@@ -122,15 +125,18 @@ impl Gate {
         let passing = self.passages.enter(passage);
         let local = self.local(&push, passing.id()).map_err(Stopped::Failed)?;
         self.runtime.tag(push.image, &local).await.map_err(Stopped::Failed)?;
+        let names = Names { local: local.clone(), target: push.target.clone().with_default_tag() };
         let _named = Named { reference: local.clone(), runtime: self.runtime.clone(), tasks: self.tasks.clone() };
         let login = Login { username: passing.id().to_string(), secret: passing.secret().to_owned() };
         let logins = Logins::from_iter([(format!("127.0.0.1:{}", self.port), login)]);
 
-        let pushing = self.runtime.push(&local, &logins, say);
+        let (tell, mut told) = mpsc::channel(SAID);
+        let pushing = async move { self.runtime.push(&local, &logins, &tell).await };
         tokio::pin!(pushing);
         let mut permit = Some(permit);
         let done = loop {
             tokio::select! {
+                Some(said) = told.recv() => drop(say.send(names.put_back(said)).await),
                 done = &mut pushing => break done,
                 Some(answer) = asked.recv() => {
                     let Some(permit) = permit.take() else { continue };
@@ -140,6 +146,9 @@ impl Gate {
                 }
             }
         };
+        while let Ok(said) = told.try_recv() {
+            drop(say.send(names.put_back(said)).await);
+        }
         let pushed = self.judge(done.err(), &passing)?;
         self.note(push.image, push.target, pushed.digest).await;
         Ok(pushed)
@@ -190,6 +199,24 @@ fn pushed_to(reference: &Reference) -> String {
     format!("{}/{}@", reference.registry_or_hub(), reference.full_repository())
 }
 
+/// The name of an image at the gate, and the one that people know it by.
+struct Names {
+    local: Reference,
+    target: Reference,
+}
+
+impl Names {
+    /// What the engine says, with the image's own name.
+    fn put_back(&self, said: Said) -> Said {
+        let Said::Output(stream, bytes) = said else { return said };
+        let Ok(text) = std::str::from_utf8(&bytes) else { return Said::Output(stream, bytes) };
+        let text = text.replace(&self.local.name(), &self.target.name());
+        // The last line begins with the tag: `1: digest: sha256:… size: 528`.
+        let tag = |reference: &Reference| format!("{}: digest: ", reference.tag().unwrap_or("latest"));
+        Said::Output(stream, text.replace(&tag(&self.local), &tag(&self.target)).into())
+    }
+}
+
 /// A name that an image has while it is pushed, and that is taken off it again, whatever happens.
 struct Named {
     reference: Reference,
@@ -205,5 +232,31 @@ impl Drop for Named {
                 tracing::warn!(%reference, %why, "a name for the push gate is left on the engine");
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use acre_model::log::Stream;
+
+    #[test]
+    fn people_read_the_names_that_they_gave() {
+        let names = Names {
+            local: "127.0.0.1:4711/acre/r__5000/app:p7".parse().unwrap(),
+            target: "r:5000/app:1.0".parse().unwrap(),
+        };
+        let table = [
+            (
+                "The push refers to repository [127.0.0.1:4711/acre/r__5000/app]\n",
+                "The push refers to repository [r:5000/app]\n",
+            ),
+            ("p7: digest: sha256:12 size: 528\n", "1.0: digest: sha256:12 size: 528\n"),
+            ("3397a4cea8c9: Pushed\n", "3397a4cea8c9: Pushed\n"),
+        ];
+        for (said, expected) in table {
+            let put_back = names.put_back(Said::Output(Stream::Stdout, said.into()));
+            assert_eq!(put_back, Said::Output(Stream::Stdout, expected.into()), "{said}");
+        }
     }
 }
