@@ -140,6 +140,13 @@ impl Capability {
     }
 }
 
+/// What is free for a user of a disk and its size, both in bytes and as df(1) has them, from blocks as statvfs(3) tells:
+/// all, free, and free for users. What is set aside for the system belongs to nobody.
+pub const fn room(block: u64, (all, free, available): (u64, u64, u64)) -> (u64, u64) {
+    let size = all.saturating_sub(free).saturating_add(available);
+    (available.saturating_mul(block), size.saturating_mul(block))
+}
+
 /// Whether a disk of this size in bytes has too little room for work; one that is not known (0) has enough.
 pub const fn is_full(free: u64, size: u64) -> bool {
     // A disk that never had twice that is judged by its tenth alone.
@@ -168,9 +175,23 @@ mod tests {
     #[test]
     fn a_disk_is_full_below_a_tenth_or_two_gib() {
         const GIB: u64 = 1 << 30;
-        let table = [(50, 100, false), (9, 100, true), (10, 100, false), (1, 5, true), (3, 5, false), (0, 0, false)];
+        let table = [
+            (50, 100, false),
+            (9, 100, true),
+            (10, 100, false),
+            (1, 5, true),
+            (3, 5, false),
+            (1, 3, false),
+            (0, 0, false),
+        ];
         for (free, size, expected) in table {
             assert_eq!(is_full(free * GIB, size * GIB), expected, "{free} of {size} GiB");
         }
+    }
+
+    #[test]
+    fn a_disk_has_the_room_that_df_tells() {
+        assert_eq!(room(4096, (100, 20, 10)), (10 * 4096, 90 * 4096));
+        assert_eq!(room(1, (0, 5, u64::MAX)), (u64::MAX, u64::MAX));
     }
 }

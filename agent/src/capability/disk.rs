@@ -1,6 +1,6 @@
 //! Room on the disk where the agent keeps its files.
 
-use acre_model::capability::{Capability, is_full};
+use acre_model::capability::{Capability, is_full, room};
 use std::path::Path;
 
 /// The least change that is told: a hundredth of the disk, but not less than this.
@@ -21,10 +21,8 @@ impl Room {
         let folder = folder.to_owned();
         let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&folder)).await.ok()?;
         let disk = asked.inspect_err(|why| tracing::debug!(%why, "the disk cannot be asked for its room")).ok()?;
-        let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
-        // As df(1) has it: what is set aside for the system belongs to nobody.
-        let taken = disk.f_blocks.saturating_sub(disk.f_bfree);
-        Some(Self { free: bytes(disk.f_bavail), size: bytes(taken.saturating_add(disk.f_bavail)) })
+        let (free, size) = room(disk.f_frsize, (disk.f_blocks, disk.f_bfree, disk.f_bavail));
+        Some(Self { free, size })
     }
 
     /// What a capability says of it.

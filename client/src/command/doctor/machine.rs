@@ -2,7 +2,10 @@
 
 use super::Check;
 use crate::farm::local::{find, paths::Home};
-use acre_model::{capability::is_full, text::clip};
+use acre_model::{
+    capability::{self, is_full},
+    text::clip,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -46,8 +49,7 @@ fn folder(state: &Path) -> Check {
 fn room(state: &Path) -> Check {
     match rustix::fs::statvfs(existing(state)) {
         Ok(disk) => {
-            let (free, all) =
-                (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
+            let (free, all) = capability::room(disk.f_frsize, (disk.f_blocks, disk.f_bfree, disk.f_bavail));
             room_of(free, all)
         }
         Err(why) => Check::warn("disk", format!("cannot be asked for its room: {why}"), "see whether it is mounted"),
