@@ -82,6 +82,13 @@ pub fn containers(run: &str) -> Vec<String> {
     listed(&["container", "ls", "--quiet", "--filter", &format!("label=acre.run={run}")])
 }
 
+/// Names of images that have this in them.
+pub fn image_names(part: &str) -> Vec<String> {
+    let mut names = listed(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+    names.retain(|name| name.contains(part));
+    names
+}
+
 /// Removes the images whose names begin with `prefix`.
 pub fn remove_images(prefix: &str) {
     let pattern = format!("reference={prefix}*");

@@ -236,6 +236,17 @@ fn refuse(mut client: TcpStream, status: &str, body: &str) -> std::io::Result<()
     )
 }
 
+/// Starts a registry that takes every request and answers none, for as long as the test runs; its address.
+pub fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    thread::spawn(move || {
+        // They stay connected.
+        let _clients: Vec<TcpStream> = listener.incoming().flatten().collect();
+    });
+    address
+}
+
 /// An address of this machine at which nobody listens.
 pub fn closed() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");

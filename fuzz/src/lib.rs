@@ -1,9 +1,5 @@
 //! What the fuzz targets share. Each target gives arbitrary bytes to one reader of text from outside; what it looks for
-//! is a panic, an endless run, and what the target itself asserts.
-//!
-//! ```text
-//! cargo +nightly fuzz run task -- -max_total_time=60
-//! ```
+//! is a panic, an endless run, and what the target itself asserts. `infra/fuzz` runs them.
 
 use acre_model::{ids::RunId, secret::Nonce, submission::NamedText, time::Timestamp};
 use acre_task::{Compiled, Diagnostics, Files, Input, RunFacts, compile, plan};

@@ -98,6 +98,7 @@ async fn through(job: &Job, gate: &Gate, image: &Image) -> Result<Result<Pushed,
         by: if image.is_child { By::Digest } else { By::Tag },
         plain: job.works.config.plain_http.iter().any(|host| host == registry),
         logins: &logins,
+        note: &|name| job.attempt.sandbox.note_name(name),
     };
     // The work begins now, also for who measures it; what the world sees comes with the permit.
     job.works.contact.fresh().await;

@@ -87,6 +87,9 @@ pub struct Push<'a> {
     pub plain: bool,
     /// Logins of the run.
     pub logins: &'a Logins,
+    /// Notes the name that the image is about to have for the push, so that it goes even if this process does not live
+    /// to take it off.
+    pub note: &'a (dyn Fn(&Reference) -> Result<(), EngineError> + Sync),
 }
 
 /// Why nothing was pushed.
@@ -124,6 +127,7 @@ impl Gate {
         let passage = Passage::new(&push, asking).map_err(Stopped::Failed)?;
         let passing = self.passages.enter(passage);
         let local = self.local(&push, passing.id()).map_err(Stopped::Failed)?;
+        (push.note)(&local).map_err(Stopped::Failed)?;
         self.runtime.tag(push.image, &local).await.map_err(Stopped::Failed)?;
         let names = Names { local: local.clone(), target: push.target.clone().with_default_tag() };
         let _named = Named { reference: local.clone(), runtime: self.runtime.clone(), tasks: self.tasks.clone() };

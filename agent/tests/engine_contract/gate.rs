@@ -54,7 +54,7 @@ impl<'b> Gated<'b> {
         permit: impl AsyncFnOnce() -> Result<(), D>,
     ) -> Result<Pushed, Stopped<D>> {
         let image = self.image.to_string();
-        let push = Push { image: &image, target, by, plain: false, logins };
+        let push = Push { image: &image, target, by, plain: false, logins, note: &|_| Ok(()) };
         self.gate.push(push, permit, &deaf()).await
     }
 

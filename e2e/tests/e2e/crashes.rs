@@ -2,8 +2,10 @@
 //! repeat, and the engine is clean.
 
 use acre_e2e::{
+    engine,
     farm::{CLEAN, Farm, Part, SOON},
     program::{Running, is_notice},
+    registry,
     source::Source,
     wait,
 };
@@ -109,7 +111,7 @@ fn everything_is_killed_and_the_step_ends_meanwhile() {
     client.kill();
     farm.kill(Part::Scheduler);
     farm.kill(Part::Agent);
-    wait::until("the step ends by itself", SOON, || (acre_e2e::engine::containers(&run).len() == 1).then_some(()));
+    wait::until("the step ends by itself", SOON, || (engine::containers(&run).len() == 1).then_some(()));
     farm.acre(&["up"]).ended(0);
     ends_well(&farm, &run);
 }
@@ -152,4 +154,23 @@ fn an_agent_that_is_killed_in_a_build_builds_again() {
     farm.acre(&["up"]).ended(0);
     client.end().ended(0).says("Successfully pushed image");
     farm.is_clean_within(CLEAN);
+}
+
+#[test]
+fn an_agent_that_is_killed_in_a_push_leaves_no_name_for_it() {
+    let (farm, host) = (Farm::new(), registry::silent());
+    let image = format!("{host}/held:1");
+    engine::docker(&["pull", "--quiet", &registry::base()]).ended(0);
+    engine::docker(&["tag", &registry::base(), &image]).ended(0);
+    // What the push gate calls it.
+    let names = || engine::image_names(&format!("/acre/{}/", host.replace(':', "__")));
+    let mut client = farm.start_task(&format!("steps: [{{push: [\"{image}\"]}}]"), &[]);
+    let run = farm.comes_to(&mut client, "Pushing image");
+    wait::until("the image has a name for the push", SOON, || (!names().is_empty()).then_some(()));
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0);
+    farm.acre(&["cancel", &run]).ended(0);
+    client.end().ended(3);
+    wait::until("the name is taken off", CLEAN, || names().is_empty().then_some(()));
+    engine::docker(&["image", "rm", &image]).ended(0);
 }

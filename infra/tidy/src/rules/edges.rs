@@ -48,7 +48,7 @@ fn refusal(may: May, name: &str) -> Option<&'static str> {
         May::Use(names) if names.contains(&name) => None,
         May::Use([]) => Some("it stands alone"),
         May::Use(_) => Some(
-            "the house: task, proto on model; tree on proto; scheduler on task; agent on tree; client on task, tree",
+            "the house: task, proto on model; tree, link on proto; scheduler on task; agent and client on tree, link; client on task",
         ),
     }
 }
