@@ -1,7 +1,7 @@
 """Measures acre against the docker command line on the same engine.
 
     python3 infra/measure --acre PATH --buildx PATH --registry HOST:PORT --base IMAGE --work DIRECTORY
-                          --results DIRECTORY [--rounds N] [--only ROW]... [--check]
+                          --results DIRECTORY [--farm ADDRESS --second ADDRESS] [--rounds N] [--only ROW]... [--check]
 
 Started by infra/bench, which provides all of it. Exit codes: 0; 1 with --check if a bound is missed; 2 if a measured
 command failed.
@@ -26,6 +26,9 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(name, required=True, help=argparse.SUPPRESS)
     for name in ("--work", "--results"):
         parser.add_argument(name, required=True, type=pathlib.Path, help=argparse.SUPPRESS)
+    # A farm that is up already, and the engine of its second agent.
+    for name in ("--farm", "--second"):
+        parser.add_argument(name, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=9, help="rounds that count, after one to warm up (default: 9)")
     parser.add_argument("--only", action="append", choices=[row.name for row in ROWS], help="measure only this row")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a bound is missed")
@@ -60,17 +63,20 @@ def write(directory: pathlib.Path, machine: dict, rounds: int, results: list[Res
 def main() -> int:
     given = arguments()
     environment = quiet_environment(given.work)
-    tools = Tools(given.acre, "docker", given.buildx, given.registry, given.base, environment, given.work)
+    if given.farm:
+        environment["ACRE_FARM"] = given.farm
+    tools = Tools(given.acre, "docker", given.buildx, given.registry, given.base, environment, given.work, given.second)
     machine = describe(tools.docker, tools.buildx, pathlib.Path(__file__).parent)
     results, failures = [], []
-    tools.run_acre("up")
+    if not given.farm:
+        tools.run_acre("up")
     try:
-        tools.run_docker("pull", "-q", tools.base)
+        tools.pull(tools.base)
         for row in ROWS:
             if given.only and row.name not in given.only:
                 continue
             if not row.fits(tools):
-                print(f"==> {row.name}: not on this engine", file=sys.stderr)
+                print(f"==> {row.name}: not here", file=sys.stderr)
                 continue
             try:
                 results.append(measure(row, tools, given.rounds))
@@ -78,7 +84,8 @@ def main() -> int:
                 failures.append(row.name)
                 print(f"\n==> error: {row.name}: {failed}", file=sys.stderr)
     finally:
-        tools.run_acre("down")
+        if not given.farm:
+            tools.run_acre("down")
         tools.forget_images(LABEL)
     if results:
         print(table(results))

@@ -31,9 +31,13 @@ class Row:
     start: Callable[[Tools], Round]
     # Set where the row is only for engines that can build for many platforms at once, or only for those that cannot.
     many_platforms: bool | None = None
+    # Set where the row compares a farm of two agents with one of them.
+    two_agents: bool = False
 
     def fits(self, tools: Tools) -> bool:
-        """Whether the row can be measured on this engine."""
+        """Whether the row can be measured on this farm and engine."""
+        if self.two_agents != tools.has_two_agents():
+            return False
         return self.many_platforms is None or self.many_platforms == tools.builds_many_platforms()
 
 
@@ -135,13 +139,23 @@ def buildx_push_each(tools: Tools, image: str, tree: pathlib.Path) -> str:
     return tools.run_buildx("imagetools", "create", "-t", image, *children)
 
 
+def acre_build_on_both(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    tools.run_acre("agents", "--undrain", "two")
+    return acre_build_all(tools, image, tree)
+
+
+def acre_build_on_one(tools: Tools, image: str, tree: pathlib.Path) -> str:
+    tools.run_acre("agents", "--drain", "two")
+    return acre_build_all(tools, image, tree)
+
+
 def build_and_push(
     name: str, cold: bool = False, change: bool = False, acre: Build = acre_build, other: Build = buildx_push
 ) -> Callable[[Tools], Round]:
     """Build and push of a tree per side, prepared before each measurement as the row wants it."""
 
     def start(tools: Tools) -> Round:
-        trees = {side: tools.work / f"{name}-{side}" for side in ("acre", "buildx")}
+        trees = {side: tools.work / f"{name}-{side}" for side in ("acre", "other")}
         images = {side: f"{tools.registry}/bench/{side}:{name}" for side in trees}
         for side, tree in trees.items():
             samples.build_tree(tree, f"{name} {side}", tools.base)
@@ -156,7 +170,7 @@ def build_and_push(
 
             return measure
 
-        return interleaved(measured("acre", acre), measured("buildx", other))
+        return interleaved(measured("acre", acre), measured("other", other))
 
     return start
 
@@ -173,6 +187,17 @@ def four_platforms() -> list[Row]:
             Row(f"four-{kind}", "buildx, all at once", Bound(Kind.RATIO, limits[kind]), at_once, many_platforms=True),
             Row(f"four-{kind}-in-turn", "buildx, in turn", Bound(Kind.RATIO, 0.6), in_turn, many_platforms=False),
         ]
+    return rows
+
+
+def two_agents() -> list[Row]:
+    """Rows of the same build by two agents and by one, each of which takes one group at a time, as a machine of one core
+    would."""
+    kinds = {"cold": {"cold": True}, "one-file": {"change": True}}
+    rows = []
+    for kind, how in kinds.items():
+        start = build_and_push(f"two-{kind}", acre=acre_build_on_both, other=acre_build_on_one, **how)
+        rows.append(Row(f"two-{kind}", "one of the agents", Bound(Kind.RATIO, 1.0), start, two_agents=True))
     return rows
 
 
@@ -240,6 +265,7 @@ ROWS = [
     Row("build-unchanged", "buildx --push", Bound(Kind.RATIO, 0.75), build_and_push("unchanged")),
     Row("build-one-file", "buildx --push", Bound(Kind.RATIO, 1.0), build_and_push("one-file", change=True)),
     *four_platforms(),
+    *two_agents(),
     Row("start", "docker run --rm", Bound(Kind.EXCESS, 0.060), submit_to_start),
     Row("upload-classic", "docker build", Bound(Kind.RATIO), upload("classic", classic)),
     Row("upload-buildx", "buildx", Bound(Kind.RATIO), upload("buildx", buildx)),

@@ -42,6 +42,11 @@ class Tools:
     base: str
     environment: dict[str, str]
     work: pathlib.Path
+    # The engine of the farm's other agent; None: the farm is that of this machine alone.
+    second: str | None = None
+
+    def has_two_agents(self) -> bool:
+        return self.second is not None
 
     def run_acre(self, *arguments: str) -> str:
         return run([self.acre, *arguments], self.environment)
@@ -70,17 +75,27 @@ class Tools:
         if any(codes):
             raise Failed(f"{' '.join(command)}: exit codes {codes}")
 
+    def engines(self) -> list[tuple[str, ...]]:
+        """What leads `docker` to each engine of the farm."""
+        return [(), *([("--host", self.second)] if self.second else [])]
+
+    def pull(self, image: str) -> None:
+        for engine in self.engines():
+            self.run_docker(*engine, "pull", "-q", image)
+
     def forget_builds(self, *images: str) -> None:
         """Makes the next build a cold one."""
-        for image in images:
-            with contextlib.suppress(Failed):
-                self.run_docker("image", "rm", "-f", image)
-        self.run_docker("builder", "prune", "-af")
+        for engine in self.engines():
+            for image in images:
+                with contextlib.suppress(Failed):
+                    self.run_docker(*engine, "image", "rm", "-f", image)
+            self.run_docker(*engine, "builder", "prune", "-af")
 
     def forget_images(self, label: str) -> None:
         """Removes all images that carry a label."""
-        if ids := self.run_docker("image", "ls", "-q", "--filter", f"label={label}").split():
-            self.run_docker("image", "rm", "-f", *dict.fromkeys(ids))
+        for engine in self.engines():
+            if ids := self.run_docker(*engine, "image", "ls", "-q", "--filter", f"label={label}").split():
+                self.run_docker(*engine, "image", "rm", "-f", *dict.fromkeys(ids))
 
     def start_events(self) -> "StartEvents":
         return StartEvents(self.environment["DOCKER_HOST"])

@@ -77,10 +77,16 @@ class Rounds(unittest.TestCase):
         for many in (True, False):
             tools = unittest.mock.Mock()
             tools.builds_many_platforms.return_value = many
+            tools.has_two_agents.return_value = False
             fitting = [row for row in ROWS if row.name.startswith("four-") and row.fits(tools)]
             with self.subTest(many=many):
                 self.assertEqual(len(fitting), 3)
                 self.assertTrue(all(row.name.endswith("-in-turn") != many for row in fitting), fitting)
+
+    def test_a_farm_of_two_agents_has_rows_of_its_own(self) -> None:
+        tools = unittest.mock.Mock()
+        tools.has_two_agents.return_value = True
+        self.assertEqual([row.name for row in ROWS if row.fits(tools)], ["two-cold", "two-one-file"])
 
     def test_rows_have_names_of_their_own(self) -> None:
         self.assertEqual(len({row.name for row in ROWS}), len(ROWS))
