@@ -46,19 +46,21 @@ pub(crate) fn split_with_secrets(text: &str, nonce: &Nonce) -> Result<Vec<String
 }
 
 fn split_tokens(text: &str, open: impl Fn(String) -> String) -> Result<Vec<String>, BadWords> {
+    if let Some(at) = text.find('\0') {
+        return Err(BadWords::Nul(at));
+    }
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut rest = text.char_indices().peekable();
     while let Some((at, character)) = rest.next() {
         match character {
-            '\0' => return Err(BadWords::Nul(at)),
             ' ' | '\t' | '\n' | '\r' => words.extend(word.take()),
             '#' if word.is_none() => while rest.next_if(|(_, c)| *c != '\n').is_some() {},
             '\'' => single_quoted(&mut rest, at, word.get_or_insert_default())?,
             // A secret's token, or what only looks like one: not for the shell to read.
             tokens::BEGIN => {
                 let mut token = String::from(character);
-                while let Some((_, inside)) = rest.next_if(|(_, c)| *c != '\0' && !c.is_whitespace()) {
+                while let Some((_, inside)) = rest.next_if(|(_, c)| !c.is_whitespace()) {
                     token.push(inside);
                     if inside == tokens::END {
                         break;
@@ -96,10 +98,9 @@ fn operator(rest: &str, word_begins: bool) -> Option<&'static str> {
 type Characters<'a> = std::iter::Peekable<std::str::CharIndices<'a>>;
 
 fn single_quoted(rest: &mut Characters<'_>, start: usize, word: &mut String) -> Result<(), BadWords> {
-    for (at, character) in rest.by_ref() {
+    for (_, character) in rest.by_ref() {
         match character {
             '\'' => return Ok(()),
-            '\0' => return Err(BadWords::Nul(at)),
             other => word.push(other),
         }
     }
@@ -107,10 +108,9 @@ fn single_quoted(rest: &mut Characters<'_>, start: usize, word: &mut String) -> 
 }
 
 fn double_quoted(rest: &mut Characters<'_>, start: usize, word: &mut String) -> Result<(), BadWords> {
-    while let Some((at, character)) = rest.next() {
+    while let Some((_, character)) = rest.next() {
         match character {
             '"' => return Ok(()),
-            '\0' => return Err(BadWords::Nul(at)),
             '\\' => match rest.next_if(|(_, c)| matches!(c, '"' | '\\' | '$' | '`' | '\n')) {
                 Some((_, '\n')) => {}
                 Some((_, escaped)) => word.push(escaped),
@@ -185,6 +185,7 @@ mod tests {
             ("a \"b\\\"", BadWords::Quote('"', 2)),
             ("a\\", BadWords::Backslash(1)),
             ("a\0", BadWords::Nul(1)),
+            ("a \\\0", BadWords::Nul(3)),
         ];
         for (text, expected) in table {
             assert_eq!(split(text), Err(expected), "{text}");
