@@ -98,6 +98,7 @@ fn board() -> Board {
         started_at: None,
         ended_at: None,
         report: None,
+        tree: None,
         warnings: Vec::new(),
         units: Vec::new(),
     });
