@@ -2,7 +2,7 @@
 //! missing, stops what is too much, and tells what it has. Levels in, levels out: hearing a wish twice changes nothing.
 
 use crate::{
-    attempt::{self, Attempt, Stop, Works},
+    attempt::{self, Attempt, Detached, Followed, Stop, Works},
     labels,
     sandbox::{self, Sandbox},
 };
@@ -165,13 +165,15 @@ impl Roster {
             .map(|(attempt, _)| attempt.clone())
             .collect();
         unwanted.iter().for_each(|attempt| self.let_go(attempt));
+        let mut going_on = Vec::new();
         if !self.reaped {
             self.reaped = true;
-            self.reap(&farm, &named.keys().copied().cloned().collect());
+            going_on = self.reap(&farm, &named.keys().copied().cloned().collect());
         }
         for group in desired.groups {
             self.converge_group(&farm, group);
         }
+        going_on.into_iter().for_each(|(attempt, detached)| self.follow_on(attempt, &detached));
     }
 
     fn converge_group(&mut self, farm: &str, desired: DesiredGroup) {
@@ -218,6 +220,26 @@ impl Roster {
             Attempt { id: desired.attempt, unit: desired.unit, sandbox: sandbox.clone(), stop: stop.subscribe() };
         let (works, handle) = (self.works.clone(), self.handle.clone());
         self.works.tasks.spawn("attempt", async move { attempt::run(works, attempt, handle).await });
+    }
+
+    /// A container that an earlier process has detached, in a group that goes on: the farm does not name its attempt,
+    /// which has ended, and hears all the same what becomes of it.
+    fn follow_on(&mut self, attempt: AttemptId, detached: &Detached) {
+        let key = detached.group(&attempt.run);
+        let (Some(group), Ok(spool)) = (self.groups.get(&key), self.works.spools.spool(&attempt)) else { return };
+        let Some(ended) = spool.ended() else { return };
+        let (works, sandbox, roster) = (self.works.clone(), group.sandbox.clone(), self.handle.clone());
+        let known = Known {
+            group: key,
+            fence: detached.fence,
+            progress: Progress::Ended(ended.clone()),
+            stop: watch::Sender::new(Stop::No),
+            unwanted: true,
+            detached: true,
+        };
+        self.attempts.insert(attempt.clone(), known);
+        let followed = Followed { works, attempt, step: detached.step.clone(), sandbox, spool, roster };
+        self.works.tasks.spawn("detached container", attempt::again(followed, ended));
     }
 
     /// An attempt that the farm does not name: it is stopped if it runs, and forgotten when it has ended.
@@ -277,18 +299,27 @@ impl Roster {
     }
 
     /// What an earlier process left and nobody wants is removed: sandboxes from the engine, logs once they are sent.
-    fn reap(&self, farm: &str, wanted: &BTreeSet<AttemptId>) {
+    /// Returns what outlives its attempt.
+    fn reap(&self, farm: &str, wanted: &BTreeSet<AttemptId>) -> Vec<(AttemptId, Detached)> {
+        let mut going_on = Vec::new();
         for (attempt, spool) in self.works.spools.all() {
-            if !wanted.contains(&attempt) {
-                spool.close();
-                spool.forget();
-                self.works.spools.tidy(&attempt);
+            if wanted.contains(&attempt) {
+                continue;
+            }
+            match spool.detached().filter(|detached| self.wanted.contains(&detached.group(&attempt.run))) {
+                Some(detached) if spool.ended().is_some() => going_on.push((attempt, detached)),
+                _ => {
+                    spool.close();
+                    spool.forget();
+                    self.works.spools.tidy(&attempt);
+                }
             }
         }
         sandbox::forget_markers(&self.works.config.data, &self.wanted);
         let (works, groups) = (self.works.clone(), self.wanted.clone());
         let agent = labels::of_agent(farm, &self.works.config.id);
         self.works.tasks.spawn("reaper", async move { crate::reaper::reap(&works, agent, groups).await });
+        going_on
     }
 
     fn show(&self) {

@@ -246,6 +246,11 @@ impl Sandbox {
         self.works.parts.runtime.hold(&self.spec, &held).await
     }
 
+    /// Its group.
+    pub(crate) const fn key(&self) -> &GroupKey {
+        &self.key
+    }
+
     /// Resolves once it is being removed.
     pub(crate) fn closing(&self) -> CancellationToken {
         self.closing.clone()

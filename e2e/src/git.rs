@@ -64,6 +64,11 @@ impl GitServer {
         self.push(&work, branch)
     }
 
+    /// From now on nobody without this `user:password` is answered.
+    pub fn ask_for_login(&self, login: &str) {
+        std::fs::write(self.folder.path().join("login"), login).expect("a file can be written");
+    }
+
     /// The address of the repository, without a reference.
     pub fn url(&self) -> String {
         format!("http://{}/repo.git", self.address)

@@ -393,13 +393,26 @@ impl Build {
     }
 }
 
+impl Fetch {
+    /// Every text that may hold tokens.
+    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let text = match self {
+            Self::Git(git) => Some(&mut git.repository),
+            Self::Tar(tar) => Some(&mut tar.url),
+            Self::Oci(_) => None,
+        };
+        text.into_iter()
+    }
+}
+
 impl Action {
     /// Every text that may hold tokens; no other text of a plan does, but for the files of volumes.
     pub fn texts_mut(&mut self) -> Box<dyn Iterator<Item = &mut String> + '_> {
         match self {
             Self::Cmd(cmd) => Box::new(cmd.texts_mut()),
             Self::Build(build) => Box::new(build.texts_mut()),
-            Self::Source(_) | Self::Push(_) | Self::Index(_) => Box::new(std::iter::empty()),
+            Self::Source(fetch) => Box::new(fetch.texts_mut()),
+            Self::Push(_) | Self::Index(_) => Box::new(std::iter::empty()),
         }
     }
 }

@@ -70,6 +70,9 @@ pub struct RunView {
     pub ended_at: Option<Timestamp>,
     /// Its report, once it has ended.
     pub report: Option<Digest>,
+    /// The tree of its source, which stays in the farm as long as this record does. People are not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tree: Option<Digest>,
     /// Warnings of its plan.
     pub warnings: Vec<String>,
     /// Its units, in plan order; empty in lists.

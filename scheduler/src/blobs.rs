@@ -1,11 +1,18 @@
 //! Blobs: files and directories of source trees, submissions, plans and reports, by the digest of their content.
 
+pub mod condemned;
+mod names;
+
+pub use condemned::{Condemned, Verdict};
+pub use names::digests_in;
+
 use acre_model::{digest::Digest, tree::Node};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
+use tokio::sync::RwLock;
 
 /// What kind of blob is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +95,14 @@ const PARALLEL: usize = 32;
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// Held for writing by who removes one, or puts one again.
+    condemned: Arc<RwLock<Condemned>>,
 }
 
 impl Blobs {
     /// Blobs below `blobs/` of this object store.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, condemned: Arc::default() }
     }
 
     /// The object store, for what is not content-addressed: log segments.
@@ -106,8 +115,11 @@ impl Blobs {
         Path::from(format!("blobs/{}/{hex}", &hex[..2]))
     }
 
-    /// Whether a blob is there.
+    /// Whether a blob is there, and stays.
     pub async fn has(&self, digest: &Digest) -> Result<bool, BlobError> {
+        if self.condemned.read().await.contains_key(digest) {
+            return Ok(false);
+        }
         match self.store.head(&Self::path(digest)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
@@ -127,9 +139,14 @@ impl Blobs {
     pub async fn put_bytes(&self, bytes: Bytes) -> Result<Digest, BlobError> {
         let digest = digest_of(&bytes);
         if !self.has(&digest).await? {
-            self.store.put(&Self::path(&digest), PutPayload::from(bytes)).await?;
+            self.put_whole(&digest, bytes).await?;
         }
         Ok(digest)
+    }
+
+    async fn put_whole(&self, digest: &Digest, bytes: Bytes) -> Result<(), BlobError> {
+        let put = async { Ok(self.store.put(&Self::path(digest), PutPayload::from(bytes)).await.map(drop)?) };
+        self.written(digest, put).await
     }
 
     /// Starts storing a blob that comes in pieces.
@@ -248,15 +265,13 @@ impl Putting {
             self.blobs.check_closed(self.digest, &rest).await?;
         }
         if self.upload.is_none() {
-            self.blobs.store.put(&Blobs::path(&self.digest), PutPayload::from(rest)).await?;
-            return Ok(());
+            return self.blobs.put_whole(&self.digest, rest).await;
         }
         if !rest.is_empty() {
             self.part(rest).await?;
         }
-        if let Some(mut upload) = self.upload.take() {
-            upload.complete().await?;
-        }
-        Ok(())
+        let Some(mut upload) = self.upload.take() else { return Ok(()) };
+        let completed = async { Ok(upload.complete().await.map(drop)?) };
+        self.blobs.written(&self.digest, completed).await
     }
 }

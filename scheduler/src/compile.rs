@@ -163,7 +163,7 @@ fn repository(fetch: &Fetch) -> Option<String> {
 fn fetch(submission: &Submission) -> Result<Option<Fetch>, NotCompiled> {
     match &submission.source {
         Source::Address(address) => {
-            let parsed = acre_task::address::parse(address);
+            let parsed = acre_task::address::parse_sealed(address);
             parsed.map(Some).map_err(|why| NotCompiled::Faults(why.to_string()))
         }
         Source::None | Source::Tree(_) => Ok(None),

@@ -23,6 +23,7 @@ pub mod retention;
 pub mod secrets;
 pub mod serve;
 pub mod store;
+pub mod sweep;
 
 pub use config::Config;
 pub use serve::{Parts, RunError, run};

@@ -1,12 +1,13 @@
-//! What is old is removed: ended runs by age and count, with their logs and reports.
+//! What is old is removed: ended runs by age and count, with their logs and reports; then what nothing names any more.
 
 use crate::{
     blobs::Blobs,
     logs::Logs,
     parts::Clock,
     store::{self, Change, Order, Store, StoreError, Stored, Transaction, keys},
+    sweep::Sweep,
 };
-use acre_model::{digest::Digest, ids::RunId, run::RunView, time::Timestamp};
+use acre_model::{ids::RunId, run::RunView, time::Timestamp};
 use serde::Deserialize;
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ const KEY_MS: u64 = 7 * 86_400_000;
 pub struct Retention {
     /// Where records are.
     pub store: Arc<dyn Store>,
-    /// Where reports are.
+    /// What the records name.
     pub blobs: Blobs,
     /// Where logs are.
     pub logs: Logs,
@@ -38,8 +39,17 @@ impl Retention {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "old runs were not removed");
             }
+            match self.sweep().round(self.clock.now().wall).await {
+                Ok(0) => {}
+                Ok(blobs) => tracing::info!(blobs, "removed what no run names any more"),
+                Err(error) => tracing::warn!(%error, "what no run names any more was not removed"),
+            }
             tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
         }
+    }
+
+    fn sweep(&self) -> Sweep {
+        Sweep { store: self.store.clone(), blobs: self.blobs.clone() }
     }
 
     async fn round(&self) -> Result<(), StoreError> {
@@ -57,22 +67,13 @@ impl Retention {
 
     async fn remove(&self, record: Stored) -> Result<(), StoreError> {
         let view: Option<RunView> = store::decode(&record.value).ok();
-        if let Some(view) = &view {
-            if let Err(error) = self.logs.remove(&view.id).await {
-                tracing::warn!(run = %view.id, %error, "logs were not removed");
-                return Ok(());
-            }
-            self.remove_blob(view.report).await;
+        if let Some(view) = &view
+            && let Err(error) = self.logs.remove(&view.id).await
+        {
+            tracing::warn!(run = %view.id, %error, "logs were not removed");
+            return Ok(());
         }
         self.delete(record.key).await
-    }
-
-    async fn remove_blob(&self, digest: Option<Digest>) {
-        if let Some(digest) = digest
-            && let Err(error) = self.blobs.remove(&digest).await
-        {
-            tracing::warn!(%digest, %error, "a report was not removed");
-        }
     }
 
     async fn delete(&self, key: String) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use crate::{
     Config,
     api::{self, Services},
-    blobs::Blobs,
+    blobs::{BlobError, Blobs},
     board::Board,
     ca::Authority,
     caller::Caller,
@@ -69,6 +69,9 @@ pub enum RunError {
     /// The blobs could not be reached.
     #[error("the blob folder failed: {0}")]
     Blobs(#[from] object_store::Error),
+    /// What is known of the blobs could not be read.
+    #[error(transparent)]
+    Condemned(#[from] BlobError),
     /// The listener failed.
     #[error("the listener failed: {0}")]
     Listener(#[from] tonic::transport::Error),
@@ -119,6 +122,7 @@ where
 {
     let Parts { store, objects, clock, random, key, authority, vault, identity } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
+    blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
     let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), vault));
     let around = Around {

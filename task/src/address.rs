@@ -1,7 +1,11 @@
 //! Addresses as a source or a build's context (task language §9): git repositories, archives by http, OCI artifacts.
 //! Read, checked against what could make `git` do anything but fetch, and shown without their secrets.
 
-use crate::paths;
+mod sealed;
+
+pub use sealed::{RESERVED, Sealed, seal};
+
+use crate::{paths, tokens};
 use acre_model::{
     plan::{Fetch, GitAddress, TarAddress},
     reference::Reference,
@@ -12,6 +16,9 @@ use std::borrow::Cow;
 /// Why an address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAddress {
+    /// Characters that tokens are written with.
+    #[error("`{0}`: it has characters that are reserved")]
+    Reserved(String),
     /// A scheme that is not fetched from.
     #[error("`{0}`: sources are fetched from https://, ssh://, oci:// and user@host:path addresses")]
     Scheme(String),
@@ -79,6 +86,17 @@ const ARCHIVES: [&str; 9] = [".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".t
 /// # Errors
 /// Where it is not an address, or could make a program do more than fetch.
 pub fn parse(text: &str) -> Result<Fetch, BadAddress> {
+    if tokens::reserved(text).is_some() {
+        return Err(BadAddress::Reserved(clip(&tokens::without_reserved(&shown(text)))));
+    }
+    parse_sealed(text)
+}
+
+/// The same of an address that was [`seal`]ed.
+///
+/// # Errors
+/// As of [`parse`].
+pub fn parse_sealed(text: &str) -> Result<Fetch, BadAddress> {
     if text.len() > LONGEST {
         return Err(BadAddress::Length(text.len()));
     }
@@ -209,7 +227,7 @@ fn check(address: &str, parts: &Parts<'_>) -> Result<(), BadAddress> {
     // The user of ssh becomes an argument of the ssh program.
     let name =
         |user: &str| !user.starts_with('-') && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-    let graphic = |user: &str| user.bytes().all(|b| b.is_ascii_graphic());
+    let graphic = |user: &str| user.chars().all(|c| c.is_ascii_graphic() || tokens::is_reserved(c));
     let user_is_valid = parts.user.is_none_or(|user| match parts.scheme {
         "https" | "http" => graphic(user),
         _ => name(user.split(':').next().unwrap_or_default()) && graphic(user),

@@ -1,6 +1,11 @@
 //! What is wrong with a task file, where, and what would be right: the only way this crate talks about a user's text.
 
-use crate::{address, inert::Inert, tokens};
+use crate::{
+    address,
+    inert::Inert,
+    tokens,
+    written::{Place, Written},
+};
 use acre_model::{secret::Nonce, text::clip};
 use std::fmt;
 
@@ -154,6 +159,7 @@ impl std::error::Error for Diagnostics {}
 #[derive(Clone, Debug)]
 pub(crate) struct Listing {
     file: String,
+    written: Written,
     lines: Vec<String>,
     /// For each line, its line in the file; empty: the same.
     origins: Vec<u32>,
@@ -165,7 +171,8 @@ impl Listing {
     /// The lines of `text`, which are the file's own.
     pub(crate) fn new(file: &str, text: &str) -> Self {
         let lines = text.lines().map(str::to_owned).collect();
-        Self { file: file.to_owned(), lines, origins: Vec::new(), nonce: Nonce::default() }
+        let written = Written::of(file, text);
+        Self { file: file.to_owned(), written, lines, origins: Vec::new(), nonce: Nonce::default() }
     }
 
     /// The same with tokens under this nonce.
@@ -193,14 +200,33 @@ impl Listing {
         line.checked_sub(1).and_then(|index| self.lines.get(index as usize)).map_or("", String::as_str)
     }
 
-    /// The line of the file that a line came from.
+    /// The line of the file that a line came from; 0 of a text that was made of flags, whose lines nobody knows.
     pub(crate) fn origin(&self, line: u32) -> u32 {
+        if self.written == Written::File { self.line_before(line) } else { 0 }
+    }
+
+    /// The line, before rendering, that a line came from.
+    fn line_before(&self, line: u32) -> u32 {
         line.checked_sub(1).and_then(|index| self.origins.get(index as usize)).copied().unwrap_or(line)
     }
 
     /// A text without what nobody is shown: tokens of secrets, and passwords of addresses.
     fn for_people(&self, text: &str) -> String {
         address::masked(&tokens::for_people(text, &self.nonce)).into_owned()
+    }
+
+    /// The place of a line and column of the file, where it was written.
+    fn place(&self, line: u32, column: u32, shown: String) -> Place {
+        match self.written {
+            Written::File => Place { flag: self.file.clone(), line, column, shown },
+            // Nobody knows the text that was made of flags: it is meant as a whole.
+            Written::Cmd | Written::Build => self.written.place(line, column, &shown).unwrap_or_else(|| Place {
+                flag: self.file.clone(),
+                line: 0,
+                column: 0,
+                shown: String::new(),
+            }),
+        }
     }
 
     /// An error at a place.
@@ -212,12 +238,14 @@ impl Listing {
             shown if shown == before => at.column,
             shown => At::new(0, shown.chars().count() + 1).column,
         };
-        let (shown, caret) = excerpt(&self.for_people(line), column);
+        let Place { flag: file, line, column, shown } =
+            self.place(self.line_before(at.line), column, self.for_people(line));
+        let (shown, caret) = excerpt(&shown, column);
         Diagnostic {
             severity: Severity::Error,
             class: Class::Invalid,
-            file: self.file.clone(),
-            line: self.origin(at.line),
+            file,
+            line,
             column,
             shown,
             caret,

@@ -12,7 +12,7 @@
 //! | [`plan`] | a task | units, edges, groups |
 //!
 //! Beside them: [`words`] and `flags` for the text of a step, `dockerfile` for what an image builds on, [`address`] for
-//! addresses of sources, [`synth`] for runs without a file, `tokens` for the secrets that stand in all these texts.
+//! addresses of sources, [`synth`] for runs without a file and `written` for places in their flags, `tokens` for the secrets that stand in all these texts.
 //!
 //! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
 //! from outside makes it panic, and everything that text can make grow has a limit.
@@ -36,6 +36,7 @@ pub mod task;
 pub mod text;
 mod tokens;
 pub mod words;
+mod written;
 mod yaml;
 
 pub use diagnostic::{At, Class, Diagnostic, Diagnostics, Severity};

@@ -2,6 +2,15 @@
 
 use std::fmt::Write;
 
+/// The name of the text of [`cmd_task`], for messages.
+pub const CMD: &str = "--cmd";
+/// The name of the text of [`build_task`], for messages.
+pub const BUILD: &str = "acre build";
+/// With which these texts begin.
+pub(crate) const HEAD: &str = "version: v1.0.0\n";
+/// With which the text of a single command begins.
+pub(crate) const CMD_HEAD: &str = "version: v1.0.0\nsteps:\n  - cmd: ";
+
 /// What `acre build` was asked for (task language §13), as far as the task's text says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildRequest {
@@ -69,7 +78,7 @@ pub fn build_task(request: &BuildRequest) -> String {
     words.extend(request.no_cache.then(|| "--no-cache".to_owned()));
     words.extend(request.pull.then(|| "--pull".to_owned()));
     words.push(".".to_owned());
-    let mut text = String::from("version: v1.0.0\n");
+    let mut text = String::from(HEAD);
     let secrets: Vec<String> =
         request.secrets.iter().cloned().chain(request.ssh.iter().map(|id| ssh_secret(id))).collect();
     // Writing to a string does not fail.
@@ -103,7 +112,7 @@ pub fn ssh_secret(id: &str) -> String {
 
 /// The task of a single command.
 pub fn cmd_task(cmd: &str) -> String {
-    format!("version: v1.0.0\nsteps:\n  - cmd: {}\n", scalar(cmd, 4))
+    format!("{CMD_HEAD}{}\n", scalar(cmd, 4))
 }
 
 /// The name with the registry in front, if it has none. What is a registry follows [`acre_model::reference`]; a

@@ -11,7 +11,7 @@ pub(crate) const BEGIN: char = '\u{f0002}';
 pub(crate) const END: char = '\u{f0003}';
 
 /// Characters that this crate writes marks and tokens with; a text that comes with them could pass for one.
-const fn is_reserved(character: char) -> bool {
+pub(crate) const fn is_reserved(character: char) -> bool {
     matches!(character, '\u{f0000}'..=END)
 }
 

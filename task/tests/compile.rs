@@ -17,7 +17,10 @@ use acre_model::{
     submission::NamedText,
     time::Timestamp,
 };
-use acre_task::{Files, Input, RunFacts, compile, plan};
+use acre_task::{
+    Files, Input, RunFacts, compile, plan,
+    synth::{self, BuildRequest},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -344,5 +347,23 @@ mod arbitrary {
             let text = acre_task::synth::build_task(&request);
             prop_assert!(compiles(&text), "{}", text);
         }
+    }
+}
+
+#[test]
+fn a_fault_of_flags_is_told_in_its_flag() {
+    let image = BuildRequest { images: vec!["r.example/a:{{nope}}".to_owned()], ..BuildRequest::default() };
+    let argument = BuildRequest { build_args: vec!["A={{nope}} x".to_owned()], ..BuildRequest::default() };
+    let nameless = BuildRequest { build_args: vec!["=x".to_owned()], ..BuildRequest::default() };
+    let table = [
+        (synth::CMD, synth::cmd_task("img a\n  b | c"), "\n --> --cmd:2:5\n  |\n2 |   b | c\n  |     ^"),
+        (synth::CMD, synth::cmd_task("--foo img"), "\n --> --cmd:1:1\n"),
+        (synth::BUILD, synth::build_task(&image), "\n --> -t:1:15\n  |\n1 | r.example/a:{{nope}}\n"),
+        (synth::BUILD, synth::build_task(&argument), "\n --> --build-arg:1:6\n  |\n1 | 'A={{nope}} x'\n"),
+        (synth::BUILD, synth::build_task(&nameless), "\n  --> acre build"),
+    ];
+    for (name, text, expected) in table {
+        let found = given::compile_as(name, &text).unwrap_err().to_string();
+        assert!(found.contains(expected), "{text}: {found}");
     }
 }

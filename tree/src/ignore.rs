@@ -18,6 +18,8 @@ pub const RULES: usize = 10_000;
 #[derive(Clone, Debug, Default)]
 pub struct Ignore {
     rules: Vec<Rule>,
+    /// Lists beside this one: a path is ignored only where all of them ignore it.
+    others: Vec<Ignore>,
 }
 
 /// Why a text is not a list of rules.
@@ -49,6 +51,8 @@ pub enum BadIgnore {
 pub struct Scope {
     /// By rule, whether it covers the directory. Empty for the root.
     covered: Vec<bool>,
+    /// The same by the other lists. Empty for the root.
+    others: Vec<Scope>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,12 +102,19 @@ impl Ignore {
     fn collect<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Self, BadIgnore> {
         let rules = lines.filter_map(|(line, text)| rule(line, text).transpose());
         let rules = rules.take(RULES + 1).collect::<Result<Vec<Rule>, BadIgnore>>()?;
-        if rules.len() > RULES { Err(BadIgnore::TooMuch) } else { Ok(Self { rules }) }
+        if rules.len() > RULES { Err(BadIgnore::TooMuch) } else { Ok(Self { rules, others: Vec::new() }) }
     }
 
-    /// Whether there are no rules.
-    pub const fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    /// Whether nothing is ignored, since there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty() || self.others.iter().any(Self::is_empty)
+    }
+
+    /// For who needs what either list leaves: ignored is only what both ignore.
+    #[must_use]
+    pub fn or(mut self, other: Self) -> Self {
+        self.others.push(other);
+        self
     }
 
     /// These rules, and after them exceptions for exactly these paths (and what lies below them): the Dockerfile and
@@ -133,11 +144,16 @@ impl Ignore {
     pub fn is_ignored_in(&self, scope: &Scope, path: &str) -> bool {
         let last = (0..self.rules.len()).rev().find(|&index| self.covers(index, scope, path));
         last.is_some_and(|index| !self.rules[index].exception)
+            && self.others.iter().enumerate().all(|(index, other)| other.is_ignored_in(scope.other(index), path))
     }
 
     /// The scope of the directory `path`, which lies in the directory of `scope`.
     pub fn enter(&self, scope: &Scope, path: &str) -> Scope {
-        Scope { covered: (0..self.rules.len()).map(|index| self.covers(index, scope, path)).collect() }
+        let others = self.others.iter().enumerate().map(|(index, other)| other.enter(scope.other(index), path));
+        Scope {
+            covered: (0..self.rules.len()).map(|index| self.covers(index, scope, path)).collect(),
+            others: others.collect(),
+        }
     }
 
     /// Whether something below the ignored directory `dir` may not be ignored, so that it has to be walked. May err on
@@ -155,6 +171,11 @@ impl Ignore {
         let ignoring = (0..self.rules.len()).rev().find(|&index| scope.has(index) && !self.rules[index].exception);
         let after = ignoring.map_or(0, |index| index + 1);
         self.rules[after..].iter().any(|rule| rule.exception && rule.reaches_into(dir))
+            || self
+                .others
+                .iter()
+                .enumerate()
+                .any(|(index, other)| other.may_contain_exceptions_in(scope.other(index), dir))
     }
 
     fn covers(&self, index: usize, scope: &Scope, path: &str) -> bool {
@@ -162,7 +183,14 @@ impl Ignore {
     }
 }
 
+/// The scope of the root.
+static ROOT: Scope = Scope { covered: Vec::new(), others: Vec::new() };
+
 impl Scope {
+    fn other(&self, index: usize) -> &Self {
+        self.others.get(index).unwrap_or(&ROOT)
+    }
+
     fn has(&self, index: usize) -> bool {
         self.covered.get(index).copied().unwrap_or(false)
     }

@@ -15,6 +15,9 @@ use std::{
 /// Directories of version control systems; left out wherever they are (task language, "Contexts").
 pub const VCS: [&str; 4] = [".git", ".hg", ".svn", ".bzr"];
 
+/// The file of rules; behind the name of a Dockerfile, the one of its own.
+const DOCKERIGNORE: &str = ".dockerignore";
+
 /// What is in a directory.
 #[derive(Debug, Default)]
 pub struct Walked {
@@ -112,17 +115,59 @@ pub enum WalkError {
     },
 }
 
-/// The rules for a build from `root` with the Dockerfile `dockerfile` (below `root`, separated by `/`):
-/// `<dockerfile>.dockerignore` or else `.dockerignore`, or none; with both the Dockerfile and the rules' own file kept.
-pub fn rules(root: &Path, dockerfile: &str) -> Result<Ignore, WalkError> {
-    for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
-        let path = root.join(&name);
-        if let Some(text) = read_rules(&path)? {
-            let ignore = Ignore::parse(&text).map_err(|source| WalkError::Ignore { path, source })?;
-            return Ok(ignore.keeping([dockerfile, &name]));
+/// Who takes files of a tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// A build: it takes what `<Dockerfile>.dockerignore` or else `.dockerignore` leaves of its context, and always
+    /// those two and its Dockerfile.
+    Build {
+        /// The context, below the root, separated by `/`; empty: the root.
+        folder: String,
+        /// The Dockerfile, below the root.
+        dockerfile: String,
+    },
+    /// All else: it takes what the root's `.dockerignore` leaves.
+    Other,
+}
+
+impl Taker {
+    /// A build from the root.
+    pub fn of_root(dockerfile: &str) -> Self {
+        Self::Build { folder: String::new(), dockerfile: dockerfile.to_owned() }
+    }
+}
+
+/// The rules for the tree of `root` of which all of them get what they take. A context below the root gets what the
+/// root's rules leave of it.
+pub fn rules(root: &Path, takers: &[Taker]) -> Result<Ignore, WalkError> {
+    let (mut own, mut kept, mut needs_common) = (Vec::new(), vec![DOCKERIGNORE.to_owned()], takers.is_empty());
+    for taker in takers {
+        let Taker::Build { folder, dockerfile } = taker else {
+            needs_common = true;
+            continue;
+        };
+        let name = format!("{dockerfile}{DOCKERIGNORE}");
+        match parsed(root, &name)? {
+            Some(rules) if folder.is_empty() => own.push(rules.keeping([dockerfile.as_str(), &name])),
+            _ => {
+                needs_common = true;
+                kept.extend([dockerfile.clone(), name, format!("{folder}/{DOCKERIGNORE}")]);
+            }
         }
     }
-    Ok(Ignore::default())
+    if needs_common {
+        // Exceptions alone are no rules.
+        let common = parsed(root, DOCKERIGNORE)?;
+        own.push(common.map(|rules| rules.keeping(kept.iter().map(String::as_str))).unwrap_or_default());
+    }
+    Ok(own.into_iter().reduce(Ignore::or).unwrap_or_default())
+}
+
+/// The rules in a file below `root`, if it is there.
+fn parsed(root: &Path, name: &str) -> Result<Option<Ignore>, WalkError> {
+    let path = root.join(name);
+    let Some(text) = read_rules(&path)? else { return Ok(None) };
+    Ignore::parse(&text).map(Some).map_err(|source| WalkError::Ignore { path, source })
 }
 
 /// The text of a file of rules; none where there is no such file.
@@ -336,16 +381,39 @@ mod tests {
     #[test]
     fn the_dockerfile_and_its_rules_are_always_kept() {
         let root = tree(&["build/Dockerfile", "src/x"]);
+        let build = [Taker::of_root("build/Dockerfile")];
         fs::write(root.path().join(".dockerignore"), "*").unwrap();
-        assert_eq!(
-            paths(root.path(), &rules(root.path(), "build/Dockerfile").unwrap()),
-            [".dockerignore", "build/Dockerfile"]
-        );
+        assert_eq!(paths(root.path(), &rules(root.path(), &build).unwrap()), [".dockerignore", "build/Dockerfile"]);
         fs::write(root.path().join("build/Dockerfile.dockerignore"), "src\n.dockerignore").unwrap();
-        let own = rules(root.path(), "build/Dockerfile").unwrap();
+        let own = rules(root.path(), &build).unwrap();
         assert_eq!(paths(root.path(), &own), ["build/Dockerfile", "build/Dockerfile.dockerignore"]);
         fs::write(root.path().join("build/Dockerfile.dockerignore"), "[").unwrap();
-        assert!(matches!(rules(root.path(), "build/Dockerfile"), Err(WalkError::Ignore { .. })));
+        assert!(matches!(rules(root.path(), &build), Err(WalkError::Ignore { .. })));
+    }
+
+    #[test]
+    fn everyone_gets_what_he_takes() {
+        let root = tree(&["A", "B", "docs/x", "src/x", "sub/Dockerfile", "sub/y"]);
+        for (name, text) in [(".dockerignore", "A\ndocs\nsub"), ("B.dockerignore", "src\nA\nsub")] {
+            fs::write(root.path().join(name), text).unwrap();
+        }
+        let sub = Taker::Build { folder: "sub".to_owned(), dockerfile: "sub/Dockerfile".to_owned() };
+        let (a, b) = ([Taker::of_root("A")], [Taker::of_root("./B")]);
+        let [of_a, of_b] = [&a[0], &b[0]].map(Clone::clone);
+        let common = [".dockerignore", "B", "B.dockerignore", "src/x"];
+        let table: [(&[Taker], &[&str]); 6] = [
+            (&[], &common),
+            (&[Taker::Other], &common),
+            (&a, &[".dockerignore", "A", "B", "B.dockerignore", "src/x"]),
+            (&b, &[".dockerignore", "B", "B.dockerignore", "docs/x"]),
+            (&[of_b.clone(), Taker::Other], &[".dockerignore", "B", "B.dockerignore", "docs/x", "src/x"]),
+            (&[sub, of_b, of_a], &[".dockerignore", "A", "B", "B.dockerignore", "docs/x", "src/x", "sub/Dockerfile"]),
+        ];
+        for (takers, expected) in table {
+            assert_eq!(paths(root.path(), &rules(root.path(), takers).unwrap()), expected, "{takers:?}");
+        }
+        fs::remove_file(root.path().join(".dockerignore")).unwrap();
+        assert!(rules(root.path(), &[Taker::of_root("B"), Taker::Other]).unwrap().is_empty());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod tries;
 mod workspace;
 
 pub(crate) use artifacts::forget_unfinished;
+pub(crate) use detached::{Detached, Followed, again};
 pub(crate) use traffic::Traffic;
 
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
     source,
 };
 use acre_model::{
-    attempt::{AttemptId, Ended, UnitResult},
+    attempt::{AttemptId, Ended, Fence, UnitResult},
     ids::ProjectName,
     outcome::{Cause, Outcome},
     plan::Action,
@@ -181,7 +182,12 @@ pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandl
         Err(error) => return roster.tell(Told::Ended(id, disk_failed(&works, &error.to_string()))),
     };
     if let Some(ended) = spool.ended() {
-        return roster.tell(Told::Ended(id, ended));
+        roster.tell(Told::Ended(id.clone(), ended.clone()));
+        if spool.detached().is_some() {
+            let Attempt { unit, sandbox, .. } = attempt;
+            again(Followed { works, attempt: id, step: unit.step, sandbox, spool, roster }, ended).await;
+        }
+        return;
     }
     spool.mask(&attempt.sandbox.masks());
     let job = Job { works: works.clone(), attempt, spool, roster: roster.clone(), detached: Mutex::default() };
@@ -191,7 +197,7 @@ pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandl
     }
     roster.tell(Told::Ended(id, ended.clone()));
     if let Some(running) = detached {
-        works.tasks.spawn("detached container", detached::follow(job, running, ended));
+        works.tasks.spawn("detached container", detached::follow(job.into(), running, ended));
     }
 }
 
@@ -225,6 +231,11 @@ impl Job {
 
     /// The container outlives the attempt.
     fn detach(&self, running: Running) {
+        let Attempt { id, unit, sandbox, .. } = &self.attempt;
+        let fence = self.roster.fence(id).unwrap_or(Fence(0));
+        if let Err(error) = self.spool.mark_detached(&Detached::new(sandbox.key(), fence, &unit.step)) {
+            tracing::warn!(attempt = %id, %error, "a detached container would not be followed after a restart");
+        }
         *self.detached.lock().unwrap_or_else(PoisonError::into_inner) = Some(running);
     }
 

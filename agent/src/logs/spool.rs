@@ -1,10 +1,11 @@
-//! The log of one attempt on disk, and the two small files beside it that say how far the attempt has come.
+//! The log of one attempt on disk, and the small files beside it that say how far the attempt has come.
 //!
 //! Everything that goes in is masked first, so that no secret lies on the disk either. A spool outlives its process: what
 //! was written is there after a crash, and is sent from where the farm left off.
 
 use super::frames;
 use crate::{
+    attempt::Detached,
     engine::Seen,
     mask::{self, Masks},
 };
@@ -233,6 +234,11 @@ impl Spool {
         self.wake();
     }
 
+    /// What an earlier process has closed is written on.
+    pub(crate) fn reopen(&self) {
+        self.lock().closed = false;
+    }
+
     /// The farm no longer wants the attempt: once its log is stored, nothing of it is needed.
     pub(crate) fn forget(&self) {
         self.lock().forgotten = true;
@@ -260,6 +266,23 @@ impl Spool {
     pub(crate) fn mark_ended(&self, ended: &Ended) -> Result<(), SpoolError> {
         let bytes = serde_json::to_vec(ended).map_err(io::Error::from)?;
         Ok(replace(&self.folder.join("ended"), &bytes)?)
+    }
+
+    /// Notes that the attempt's container outlives it.
+    pub(crate) fn mark_detached(&self, detached: &Detached) -> Result<(), SpoolError> {
+        let bytes = serde_json::to_vec(detached).map_err(io::Error::from)?;
+        Ok(replace(&self.folder.join("detached"), &bytes)?)
+    }
+
+    /// The container that outlives the attempt, if there is one, and its end was not told yet.
+    pub(crate) fn detached(&self) -> Option<Detached> {
+        serde_json::from_slice(&fs::read(self.folder.join("detached")).ok()?).ok()
+    }
+
+    /// Nothing more becomes of the container that outlived the attempt.
+    pub(crate) fn detached_is_over(&self) {
+        // If it stays, the next process tells the end again, which changes nothing.
+        drop(fs::remove_file(self.folder.join("detached")));
     }
 
     /// The attempt's end, if it has come.

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 pub struct Request {
     /// Where its files come from.
     pub source: Choice,
-    /// The Dockerfile whose `.dockerignore` counts, relative to the source.
-    pub dockerfile: String,
+    /// The Dockerfile of `acre build`, relative to the source; `None`: the task names its own.
+    pub dockerfile: Option<String>,
     /// All but project, source and key.
     pub submission: Submission,
     /// The secrets of the command line.
@@ -84,7 +84,6 @@ impl Request {
             allow_partial,
             ..Submission::default()
         };
-        let dockerfile = dockerfile.unwrap_or_else(|| "Dockerfile".to_owned());
         Self { source, dockerfile, submission, confidential: Confidential::default() }
     }
 }
@@ -149,10 +148,11 @@ impl BuildArgs {
             ..BuildRequest::default()
         };
         faults.end()?;
-        let task = NamedText { name: "acre build".to_owned(), text: synth::build_task(&request) };
+        let task = NamedText { name: synth::BUILD.to_owned(), text: synth::build_task(&request) };
         // Without a fault it is there.
         let source = source.unwrap_or(Choice::None);
-        let mut request = Request::new(source, TaskSource::Text(task), self.file, self.shared);
+        let dockerfile = self.file.unwrap_or_else(|| "Dockerfile".to_owned());
+        let mut request = Request::new(source, TaskSource::Text(task), Some(dockerfile), self.shared);
         request.confidential.secrets = secrets.into_iter().chain(keys.into_iter().filter_map(ssh_secret)).collect();
         Ok(BuildWish { request, kept, metadata_file: self.metadata_file, load: self.load })
     }
@@ -222,7 +222,7 @@ fn check_registry(registry: Option<&str>, faults: &mut Faults) {
 fn task_source(source: &Choice, file: Option<String>, cmd: Option<String>) -> Result<TaskSource, Error> {
     let text = |name: &str, text| Ok(TaskSource::Text(NamedText { name: name.to_owned(), text }));
     match (source, file.as_deref(), cmd) {
-        (_, _, Some(cmd)) => text("--cmd", synth::cmd_task(&cmd)),
+        (_, _, Some(cmd)) => text(synth::CMD, synth::cmd_task(&cmd)),
         (Choice::Archive, Some("-"), None) => {
             let why = "standard input cannot be the task file and the source at once; name the file in the archive";
             Err(Error::Usage(why.to_owned()))

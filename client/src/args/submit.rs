@@ -106,7 +106,8 @@ pub struct CheckArgs {
     /// How to print the plan
     #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
-    /// The source: a folder, or /dev/null for none
+    /// The source: a folder, `-` for a tar archive on standard input, or /dev/null for none; of an address nothing is
+    /// fetched, so that it goes only with a task that is here (`-f -`, --cmd)
     #[arg(value_name = "SOURCE", default_value = ".")]
     pub source: String,
 }

@@ -1,33 +1,33 @@
 //! `acre check`: the plan of a task, or all that is wrong with it, without a farm.
 
-use super::{print, print_as};
+use super::{gather::task_in, print, print_as, takers::takers};
 use crate::{
     args::{CheckArgs, checked},
     error::Error,
     exit_code::ExitCode,
     now,
-    source::Choice,
+    source::{self, Choice, FolderFiles, Local, PackedFiles},
 };
 use acre_model::{
     ids::RunId,
-    plan::{Action, Plan},
+    plan::{Action, Fetch, Plan},
     secret::Nonce,
     submission::{NamedText, TaskSource},
+    text::clip,
 };
-use acre_task::{Compiled, Files, Input, RunFacts, compile, plan};
+use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, address, compile, plan};
 use serde::Serialize;
 use std::{collections::BTreeSet, io::Write};
 
 /// Compiles the task and prints its plan; warnings go to standard error.
-pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
+pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Error> {
     let (format, strict, graph) = (args.format, args.strict, args.graph);
     let request = checked::request(&args.source, args.task, args.shared)?;
-    let TaskSource::Text(task) = &request.submission.task else {
-        let why = "the task file of a source at an address is not at hand; fetch it and check its folder";
-        return Err(Error::Usage(why.to_owned()));
+    let archive = match &request.source {
+        Choice::Archive => source::pack(&request.source, &[]).await?,
+        Choice::None | Choice::Folder(_) | Choice::Address(_) => None,
     };
-    let files = request.source.files(&request.dockerfile)?;
-    let compiled = compiled(&request, task, files.as_ref())?;
+    let compiled = compiled_here(&request, archive.as_ref())?;
     let mut err = std::io::stderr();
     for warning in &compiled.plan.warnings {
         // If nobody listens there, the plan is worth printing all the same.
@@ -43,6 +43,40 @@ pub(super) fn check(args: CheckArgs) -> Result<ExitCode, Error> {
     let text = plan::dump(&compiled.plan);
     print_as(format, &Shown::of(compiled.plan), || text)?;
     Ok(ExitCode::Success)
+}
+
+/// What the task of a request compiles to, with what of its source is on this machine.
+fn compiled_here(request: &checked::Request, archive: Option<&Local>) -> Result<Compiled, Error> {
+    let packed = archive.map(|archive| PackedFiles(&archive.tree));
+    let task = match (&request.submission.task, archive) {
+        (TaskSource::Text(task), _) => task.clone(),
+        (TaskSource::File(name), Some(archive)) => task_in(&archive.tree, name.as_deref())?,
+        (TaskSource::File(_), None) => return Err(Error::Usage(not_here(&request.source))),
+    };
+    match (&request.source, &packed) {
+        (Choice::Folder(folder), _) => compiled(request, &task, &FolderFiles::new(folder, &takers(request))?),
+        (_, Some(packed)) => compiled(request, &task, packed),
+        (_, None) => compiled(request, &task, &NoFiles),
+    }
+}
+
+/// What can be done about a task file in a source that only a farm fetches.
+fn not_here(source: &Choice) -> String {
+    let shown = source.shown();
+    let fetched = match source {
+        Choice::Address(address) => address::parse(address).ok(),
+        Choice::None | Choice::Folder(_) | Choice::Archive => None,
+    };
+    let way = match fetched {
+        Some(Fetch::Tar(_)) => "pipe the archive in, as in `curl -L ADDRESS | acre check -`",
+        Some(Fetch::Oci(_)) => "pull the artifact, and check its folder",
+        Some(Fetch::Git(_)) | None => "clone it, and check its folder",
+    };
+    format!(
+        "the task file in `{}` is not at hand: a farm fetches it, and check asks none; {way}, or give a task file of \
+         this machine with `-f - <FILE`",
+        clip(&shown)
+    )
 }
 
 /// A plan as `-o json` and `-o yaml` print it: whole, with the images that it builds and pushes in one list.
@@ -82,6 +116,10 @@ pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn
         task_name: None,
         nonce: Nonce::default(),
     };
+    let fetch = match &request.source {
+        Choice::Address(text) => address::parse(text).ok(),
+        Choice::None | Choice::Folder(_) | Choice::Archive => None,
+    };
     let input = Input {
         file: &task.name,
         text: &task.text,
@@ -93,7 +131,7 @@ pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn
         facts: &facts,
         files,
         has_tree: request.source != Choice::None,
-        source: None,
+        source: fetch.as_ref(),
     };
     let mut compiled = compile(&input).map_err(|diagnostics| Error::Task(diagnostics.to_string()))?;
     if request.submission.allow_partial {

@@ -51,7 +51,7 @@ fn plan(request: &Request, tree: Option<&Packed>, config: &DockerConfig) -> Opti
 }
 
 /// The task file of an archive.
-fn task_in(tree: &Packed, name: Option<&str>) -> Result<NamedText, Error> {
+pub(super) fn task_in(tree: &Packed, name: Option<&str>) -> Result<NamedText, Error> {
     let tried = name.map_or_else(|| acre_task::DEFAULT_NAMES.to_vec(), |name| vec![name]);
     let found = tried.iter().find_map(|name| PackedFiles(tree).read(name).map(|bytes| (*name, bytes)));
     let Some((name, bytes)) = found else {

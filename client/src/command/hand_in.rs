@@ -4,6 +4,7 @@ use super::{
     attend::{Attended, attend},
     gather::gather,
     print,
+    takers::takers,
 };
 use crate::{
     args::{Follow, Format, checked::Request},
@@ -39,7 +40,7 @@ pub(super) async fn hand_in(
 ) -> Result<(FarmClient, RunView), Error> {
     let registry = request.submission.registry.clone();
     let prepare = async {
-        let local = source::pack(&request.source, &request.dockerfile).await?;
+        let local = source::pack(&request.source, &takers(&request)).await?;
         let gathered = gather(&mut request, local.as_ref().map(|local| &local.tree)).await?;
         Ok((local, gathered))
     };

@@ -19,6 +19,7 @@ mod man;
 mod run;
 mod secret;
 mod show;
+mod takers;
 mod up;
 
 use crate::{
@@ -38,7 +39,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Build(args) => build::build(&wish, args).await,
         Command::Run(args) => run::run(&wish, args).await,
-        Command::Check(args) => check::check(args),
+        Command::Check(args) => check::check(args).await,
         Command::Logs(args) => logs::logs(&wish, args).await,
         Command::Show(args) => show::show(&wish, args).await,
         Command::Artifacts(args) => artifacts::artifacts(&wish, args).await,

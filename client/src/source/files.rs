@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use acre_task::Files;
-use acre_tree::walk::{rules, walk};
+use acre_tree::walk::{Taker, rules, walk};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
@@ -22,10 +22,10 @@ pub struct FolderFiles {
 }
 
 impl FolderFiles {
-    /// Walks the folder; `dockerfile` is kept whatever the rules say.
-    pub fn new(root: &Path, dockerfile: &str) -> Result<Self, Error> {
+    /// Walks the folder, for whoever takes files of it.
+    pub fn new(root: &Path, takers: &[Taker]) -> Result<Self, Error> {
         let walked =
-            rules(root, dockerfile).and_then(|rules| walk(root, &rules)).map_err(|why| super::send::fault(&why))?;
+            rules(root, takers).and_then(|rules| walk(root, &rules)).map_err(|why| super::send::fault(&why))?;
         let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::from([(String::new(), BTreeSet::new())]);
         for found in &walked.files {
             // Every folder above the file is a name in the folder above it.
@@ -51,11 +51,7 @@ impl FolderFiles {
 
     /// Where a path leads once its links are followed, as the compiler writes it; `None` out of the source.
     fn behind_links(&self, path: &str) -> Option<String> {
-        let root = self.root.canonicalize().ok()?;
-        let target = self.root.join(path).canonicalize().ok()?;
-        let parts: Option<Vec<&str>> =
-            target.strip_prefix(root).ok()?.components().map(|part| part.as_os_str().to_str()).collect();
-        Some(parts?.join("/"))
+        behind_links(&self.root, path)
     }
 
     /// The symbolic links in a folder, which are sent as they are.
@@ -66,18 +62,43 @@ impl FolderFiles {
     }
 }
 
+fn behind_links(root: &Path, path: &str) -> Option<String> {
+    let target = root.join(path).canonicalize().ok()?;
+    let parts: Option<Vec<&str>> = target
+        .strip_prefix(root.canonicalize().ok()?)
+        .ok()?
+        .components()
+        .map(|part| part.as_os_str().to_str())
+        .collect();
+    Some(parts?.join("/"))
+}
+
+/// The bytes of a regular file, as far as a compiler is given any.
+fn read_file(file: &Path) -> Option<Vec<u8>> {
+    // The path was found to be a regular file; a link that has taken its place is not followed out of the source.
+    fs::symlink_metadata(file).ok().filter(fs::Metadata::is_file)?;
+    let mut bytes = Vec::new();
+    File::open(file).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// All files of a source folder, for finding out which of them a task takes: what is missing is nobody's fault yet.
+#[derive(Debug)]
+pub struct WholeFolder<'a>(pub &'a Path);
+
+impl Files for WholeFolder<'_> {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        read_file(&self.0.join(behind_links(self.0, path)?))
+    }
+}
+
 impl Files for FolderFiles {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         let path = match self.is_sent(path) {
             true => path.to_owned(),
             false => self.behind_links(path).filter(|behind| self.is_sent(behind))?,
         };
-        let file = self.root.join(path);
-        // The walk saw a regular file; a link that has taken its place is not followed out of the source.
-        fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file)?;
-        let mut bytes = Vec::new();
-        File::open(file).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
+        read_file(&self.root.join(path))
     }
 
     fn list(&self, folder: &str) -> Option<Vec<String>> {
@@ -113,7 +134,7 @@ mod tests {
         for (path, text) in [("Dockerfile", "FROM x"), ("a/b/c", "1"), ("secret", "s"), (".dockerignore", "secret")] {
             fs::write(root.path().join(path), text).unwrap();
         }
-        let files = FolderFiles::new(root.path(), "Dockerfile").unwrap();
+        let files = FolderFiles::new(root.path(), &[]).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::symlink;
@@ -121,7 +142,7 @@ mod tests {
             symlink("/etc/passwd", root.path().join("away")).unwrap();
             symlink("a/b", root.path().join("folder")).unwrap();
             symlink("secret", root.path().join("hidden")).unwrap();
-            let files = FolderFiles::new(root.path(), "Dockerfile").unwrap();
+            let files = FolderFiles::new(root.path(), &[]).unwrap();
             assert_eq!(files.read("linked").as_deref(), Some(&b"1"[..]));
             assert_eq!(files.read("folder/c").as_deref(), Some(&b"1"[..]));
             assert_eq!(files.list("folder").unwrap(), ["c"]);
@@ -141,5 +162,10 @@ mod tests {
         assert_eq!(files.list("nowhere"), Some(Vec::new()));
         assert!(files.left_out("secret").unwrap().contains(".dockerignore"));
         assert_eq!(files.left_out("nowhere"), None);
+        let whole = WholeFolder(root.path());
+        assert_eq!(
+            (whole.read("secret").as_deref(), whole.read("../x"), whole.list("")),
+            (Some(&b"s"[..]), None, None)
+        );
     }
 }

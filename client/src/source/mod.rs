@@ -5,13 +5,13 @@ mod files;
 mod packed;
 mod send;
 
-pub use files::FolderFiles;
+pub use files::{FolderFiles, WholeFolder};
 pub use packed::PackedFiles;
 pub use send::{Local, Sent, pack, send};
 
 use crate::error::Error;
 use acre_model::text::clip;
-use acre_task::{Files, NoFiles, address};
+use acre_task::address;
 use std::{
     fs,
     io::{self, Read},
@@ -71,15 +71,6 @@ impl Choice {
         let end = (0..=LONGEST_SHOWN.min(shown.len())).rev().find(|end| shown.is_char_boundary(*end)).unwrap_or(0);
         shown.truncate(end);
         shown
-    }
-
-    /// Its files as far as they are at hand without sending anything; `dockerfile` is kept whatever the rules of
-    /// `.dockerignore` say.
-    pub fn files(&self, dockerfile: &str) -> Result<Box<dyn Files>, Error> {
-        match self {
-            Self::Folder(folder) => Ok(Box::new(FolderFiles::new(folder, dockerfile)?)),
-            Self::None | Self::Address(_) | Self::Archive => Ok(Box::new(NoFiles)),
-        }
     }
 }
 

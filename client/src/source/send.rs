@@ -9,7 +9,7 @@ use acre_tree::{
     Packed,
     pack::{Options, PackError},
     upload::{Progress, UploadError},
-    walk::rules,
+    walk::{Taker, rules},
 };
 use std::{path::Path, time::SystemTime};
 use tempfile::TempDir;
@@ -30,18 +30,18 @@ pub struct Local {
     pub(super) _unpacked: Option<TempDir>,
 }
 
-/// The tree of a source on this machine; `None` where it has none here.
-pub async fn pack(source: &Choice, dockerfile: &str) -> Result<Option<Local>, Error> {
+/// The tree of a source on this machine, for whoever takes files of it; `None` where it has none here.
+pub async fn pack(source: &Choice, takers: &[Taker]) -> Result<Option<Local>, Error> {
     match source {
-        Choice::Folder(folder) => Ok(Some(Local { tree: folder_tree(folder, dockerfile).await?, _unpacked: None })),
+        Choice::Folder(folder) => Ok(Some(Local { tree: folder_tree(folder, takers).await?, _unpacked: None })),
         Choice::Archive => archive::unpack_stdin().await.map(Some),
         Choice::None | Choice::Address(_) => Ok(None),
     }
 }
 
-/// Packs a folder; the rules of `<dockerfile>.dockerignore` or `.dockerignore` say what is left out. Warnings are told.
-async fn folder_tree(folder: &Path, dockerfile: &str) -> Result<Packed, Error> {
-    let ignore = rules(folder, dockerfile).map_err(|why| fault(&why))?;
+/// Packs a folder, but for what the rules of `.dockerignore` leave out for all of `takers`. Warnings are told.
+async fn folder_tree(folder: &Path, takers: &[Taker]) -> Result<Packed, Error> {
+    let ignore = rules(folder, takers).map_err(|why| fault(&why))?;
     // Without a home nothing is remembered from one run to the next.
     let stat_cache = Home::from_env().ok().map(|home| home.state().join("stat-cache"));
     let options = Options { ignore, stat_cache, now: SystemTime::now() };

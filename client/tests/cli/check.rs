@@ -1,6 +1,6 @@
 //! `acre check`: plans and faults, without a farm.
 
-use crate::support::acre::{World, end};
+use crate::support::acre::{World, end, end_with_input};
 
 const TASK: &str =
     "version: v1.1.0\nsteps:\n  - id: web\n    build: -t $Registry/web:1 .\n  - cmd: $Registry/web:1 serve\n";
@@ -59,10 +59,12 @@ async fn faults_and_warnings_go_to_standard_error() {
 #[tokio::test]
 async fn sources_that_do_not_do_are_refused_with_a_remedy() {
     let world = World::default();
-    let table: [(&[&str], &str); 5] = [
+    let table: [(&[&str], &str); 7] = [
         (&["check"], "has no task file (acb.yaml, acr-task.yaml, acre.yaml); name one with --file"),
         (&["check", "-f", "../acb.yaml"], "write a path relative to the source"),
-        (&["check", "https://h.example/r.git"], "fetch it and check its folder"),
+        (&["check", "https://u:token@h.example/r.git"], "`https://***@h.example/r.git` is not at hand"),
+        (&["check", "https://h.example/x.tgz"], "pipe the archive in, as in `curl -L ADDRESS | acre check -`"),
+        (&["check", "oci://h.example/x:1"], "pull the artifact, and check its folder"),
         (&["check", "nowhere"], "does not exist"),
         (&["check", "/dev/null"], "give a command with --cmd"),
     ];
@@ -71,4 +73,49 @@ async fn sources_that_do_not_do_are_refused_with_a_remedy() {
         assert!(ended.code == Some(2) && ended.stderr.contains(expected), "{words:?}: {ended:?}");
         assert!(ended.stderr.starts_with("error: ") && ended.stderr.lines().count() == 1, "{words:?}: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn an_archive_on_standard_input_is_checked_as_a_folder_is() {
+    let world = World::default();
+    world.write("src/acb.yaml", "steps:\n  - build: -t r.example/app:1 -f sub/Dockerfile .\n");
+    world.write("src/other.yaml", "steps:\n  - build: -f missing .\n");
+    world.write("src/sub/Dockerfile", "FROM base.example/base:1\n");
+    let mut tar = tokio::process::Command::new("tar");
+    let archive = tar.args(["-C", "src", "-cz", "."]).current_dir(world.folder.path()).output().await.unwrap().stdout;
+    let table: [(&[&str], &[u8], i32, &str); 5] = [
+        (&["check", "-"], &archive, 0, "base.example/base:1"),
+        (&["check", "-f", "other.yaml", "-"], &archive, 2, "no Dockerfile at `missing`; the context has: "),
+        (&["check", "-f", "nowhere.yaml", "-"], &archive, 2, "the archive has no task file (nowhere.yaml)"),
+        (&["check", "--cmd", "bash", "-"], &archive, 0, "bash"),
+        (&["check", "-"], b"no archive", 2, "standard input as source: "),
+    ];
+    for (words, input, code, expected) in table {
+        let ended = end_with_input(world.acre(words), input).await;
+        assert_eq!(ended.code, Some(code), "{words:?}: {ended:?}");
+        assert!(ended.stdout.contains(expected) || ended.stderr.contains(expected), "{words:?}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_is_here_is_checked_for_a_source_at_an_address() {
+    let world = World::default();
+    let words = ["check", "-f", "-", "https://h.example/r.git#main"];
+    let ended = end_with_input(world.acre(&words), b"steps:\n  - build: -t r.example/app:1 .\n").await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("https://h.example/r.git"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_dockerfile_that_the_rules_leave_out_is_there_all_the_same() {
+    let world = World::default();
+    world.write(".dockerignore", "build\n");
+    world.write("build/Dockerfile", "FROM base.example/base:1\n");
+    world.write("build/alias.yaml", "x: y\n");
+    world.write("acb.yaml", "steps:\n  - build: -t r.example/app:1 -f build/Dockerfile .\n");
+    world.write("alias.yaml", "version: v1.1.0\nalias:\n  src: [build/alias.yaml]\nsteps: []\n");
+    let found = end(world.acre(&["check"])).await;
+    assert!(found.code == Some(0) && found.stdout.contains("base.example/base:1"), "{found:?}");
+    let left_out = end(world.acre(&["check", "-f", "alias.yaml"])).await;
+    assert!(left_out.code == Some(2) && left_out.stderr.contains("no such file in the source tree"), "{left_out:?}");
 }

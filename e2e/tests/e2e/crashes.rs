@@ -69,6 +69,72 @@ fn the_agent_is_killed_and_started_again() {
     ends_well(&farm, &run);
 }
 
+/// A run whose service has been detached, at work on its next step.
+fn with_a_service(farm: &Farm) -> (Running, String) {
+    let task = "
+steps:
+  - id: service
+    detach: true
+    cmd: {base} sh -c 'echo serving; trap \"echo going; exit 9\" TERM; while :; do sleep 0.05; done'
+  - id: waits
+    cmd: {base} sh -c 'echo waiting; until [ -e go ]; do sleep 0.05; done'
+";
+    let mut client = farm.start_task(task, &[]);
+    let run = farm.comes_to(&mut client, "waiting\n");
+    (client, run)
+}
+
+/// The id of a step's container.
+fn container(run: &str, step: &str) -> String {
+    let filters = [format!("label=acre.run={run}"), format!("name=-{step}-")];
+    let words = ["container", "ls", "--all", "--quiet", "--filter", &filters[0], "--filter", &filters[1]];
+    engine::docker(&words).ended(0).stdout.trim().to_owned()
+}
+
+/// Demands that the end of the service is told once, in its log and in the report of the run, which goes on to its end.
+#[track_caller]
+fn tells_of_the_service(farm: &Farm, run: &str, how: &str) {
+    let says = format!("Container service {how} while the run went on");
+    let log = wait::until("the end of the service is told", SOON, || {
+        Some(farm.log(run, "service")).filter(|log| log.contains(&says))
+    });
+    assert_eq!(log.matches(&says).count(), 1, "{log}");
+    assert_eq!(log.matches("serving\n").count(), 1, "{log}");
+    engine::docker(&["exec", &container(run, "waits"), "touch", "/workspace/go"]).ended(0);
+    let report = farm.report(run, SOON);
+    assert_eq!(report["status"], "Succeeded", "{report:#}");
+    farm.acre(&["show", run]).ended(0).says(&says);
+}
+
+#[test]
+fn a_detached_container_is_followed_by_the_next_agent() {
+    let farm = Farm::new();
+    let (client, run) = with_a_service(&farm);
+    client.kill();
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0);
+    engine::docker(&["stop", &container(&run, "service")]).ended(0);
+    tells_of_the_service(&farm, &run, "exited with code 9");
+    assert!(farm.log(&run, "service").contains("going\n"), "its output goes on, too");
+}
+
+#[test]
+fn what_became_of_a_detached_container_without_an_agent_is_told_by_the_next() {
+    for (command, how) in [("stop", "exited with code 9"), ("rm", "was removed by someone")] {
+        let farm = Farm::new();
+        let (client, run) = with_a_service(&farm);
+        client.kill();
+        farm.kill(Part::Agent);
+        let service = container(&run, "service");
+        engine::docker(&["stop", &service]).ended(0);
+        if command == "rm" {
+            engine::docker(&["rm", &service]).ended(0);
+        }
+        farm.acre(&["up"]).ended(0);
+        tells_of_the_service(&farm, &run, how);
+    }
+}
+
 #[test]
 fn the_scheduler_is_killed_and_the_client_brings_it_up() {
     let farm = Farm::new();

@@ -56,3 +56,51 @@ fn the_same_files_stay_behind_as_with_docker_build() {
         assert_eq!(list(&ours), list(&theirs), "with the rules {rules:?}");
     }
 }
+
+/// A folder in which a Dockerfile that is not called so is left out by these rules, or by those of its own.
+fn with_other(farm: &Farm, rules: &[(&str, &str)]) -> Source {
+    let dockerfile = farm.text("FROM {base}\nCOPY . /context\nRUN find /context -type f | sort >/list\n");
+    let files = [("build/other", dockerfile.as_str()), ("build/x", "x"), ("docs/x", "x"), ("src/x", "x")];
+    Source::new(&[&files, rules].concat())
+}
+
+/// What of the context an image has that was built from it.
+fn listed(image: &str) -> Vec<String> {
+    let output = docker(&["run", "--rm", image, "cat", "/list"]);
+    output.ended(0).stdout.lines().map(|path| path.trim_start_matches("/context/").to_owned()).collect()
+}
+
+/// Builds with `acre build`, and as a step of a task; both must have the same context, which is returned.
+#[track_caller]
+fn built(farm: &Farm, source: &Source, number: usize) -> Vec<String> {
+    let (alone, in_a_task) = (farm.image(&format!("alone:{number}")), farm.image(&format!("task:{number}")));
+    farm.acre(&["build", "--no-push", "-f", "build/other", "-t", &alone, source.arg()]).ended(0);
+    let task = format!("steps:\n  - build: -f build/other -t {in_a_task} .\n");
+    farm.acre_with(&[], &task, &["run", "-f", "-", source.arg()]).ended(0);
+    let alone = listed(&alone);
+    assert_eq!(listed(&in_a_task), alone);
+    alone
+}
+
+#[test]
+fn a_dockerfile_is_sent_whatever_the_rules_say() {
+    let farm = Farm::new();
+    for (number, rules) in ["build\n", "*\n!src\n"].iter().enumerate() {
+        let source = with_other(&farm, &[(".dockerignore", rules)]);
+        let (dockerfile, theirs) = (format!("{}/build/other", source.arg()), farm.image(&format!("theirs:{number}")));
+        docker(&["build", "--quiet", "--file", &dockerfile, "--tag", &theirs, source.arg()]).ended(0);
+        assert_eq!(built(&farm, &source, number), listed(&theirs), "with the rules {rules:?}");
+    }
+}
+
+#[test]
+fn a_dockerfile_has_rules_of_its_own() {
+    let farm = Farm::new();
+    // As BuildKit has it: they stand in place of the context's, which go as any other file.
+    for (number, (common, own, expected)) in
+        [("", "build\ndocs\n.dockerignore\n", ["src/x"]), ("docs\n", "**\n!docs\n", ["docs/x"])].into_iter().enumerate()
+    {
+        let source = with_other(&farm, &[(".dockerignore", common), ("build/other.dockerignore", own)]);
+        assert_eq!(built(&farm, &source, number), expected, "with {common:?} and {own:?}");
+    }
+}

@@ -3,6 +3,7 @@
 use acre_e2e::{
     engine::docker,
     farm::{CLEAN, Farm},
+    git::GitServer,
     program::Running,
     registry,
     source::Source,
@@ -75,6 +76,29 @@ steps:
         farm.acre(words).ended(0).says_not(SECRET);
     }
     is_nowhere(&farm);
+    farm.is_clean_within(CLEAN);
+}
+
+#[test]
+fn what_is_secret_of_an_address_is_used_and_written_nowhere() {
+    let farm = Farm::new();
+    let server = GitServer::new();
+    let task = farm.text("steps:\n  - cmd: {base} cat word\n  - cmd: {base} echo '{{.Run.Repository}}'\n");
+    server.commit("main", &[("acb.yaml", &task), ("word", "fetched\n")]);
+    let secret = SECRET.replace('/', ".");
+    server.ask_for_login(&format!("user:{secret}"));
+    let address = server.url().replace("http://", &format!("http://user:{secret}@"));
+    let output = farm.acre(&["run", &format!("{address}#main")]);
+    let repository = server.url().replace("http://", "http://***@");
+    assert_eq!(output.ended(0).printed(), ["fetched", &repository]);
+    let run = output.run_id();
+    for words in [&["logs", run.as_str()][..], &["show", "-o", "json", &run], &["list"]] {
+        farm.acre(words).ended(0).says_not(&secret);
+    }
+    farm.acre(&["run", &server.url()]).ended(1).says("there is no such repository, or it is not shown to this user");
+    let mut found = Vec::new();
+    holding(&farm.state(), secret.as_bytes(), &mut found);
+    assert!(found.is_empty(), "it stands in {found:#?}");
     farm.is_clean_within(CLEAN);
 }
 

@@ -194,6 +194,8 @@ impl From<RunView> for v1::Run {
             started_at,
             ended_at,
             report,
+            // For the farm alone.
+            tree: _,
             warnings,
             units,
         } = run;
@@ -229,6 +231,7 @@ impl TryFrom<v1::Run> for RunView {
             started_at: wire.started_at.map(Into::into),
             ended_at: wire.ended_at.map(Into::into),
             report: parsed_or_none("run.report", &wire.report)?,
+            tree: None,
             warnings: wire.warnings,
             units: wire.units.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })

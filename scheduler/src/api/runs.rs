@@ -15,13 +15,14 @@ use acre_model::{
     ids::{ProjectName, RunId},
     plan::{Plan, ResolvedSource},
     run::RunView,
-    secret::Confidential,
+    secret::{Confidential, Nonce},
     submission::{Source, Submission, TaskSource},
 };
 use acre_proto::{
     convert::{parsed, parsed_or_default, parsed_or_none},
     v1::{self, runs_server::Runs},
 };
+use acre_task::address::{self, Sealed};
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use std::{path::Path, sync::Arc};
@@ -117,7 +118,8 @@ impl Services {
         let now = self.clock.now().wall;
         let known = Known { run: self.ids.next(now), submitted_at: now, nonce: self.secrets.nonce() };
         let (id, project) = (known.run.clone(), submission.project.clone());
-        let (run, sealed) = self.new_run(submission, given, known, encoded).await?;
+        let (submission, given) = with_sealed_address(submission, given, &known.nonce)?;
+        let (run, sealed) = self.new_run(submission, given, known).await?;
         match self.driver.submit(run, sealed, key).await.map_err(status)? {
             Some(view) => Ok(view),
             None => self.view(&project, &id).await,
@@ -130,7 +132,6 @@ impl Services {
         submission: Submission,
         given: Confidential,
         known: Known,
-        encoded: Bytes,
     ) -> Result<(NewRun, Option<Bytes>), Status> {
         let submission = Arc::new(submission);
         let Planned { resolved, plan, task_shown, sealed } = self.plan(&submission, given, &known).await?;
@@ -141,7 +142,7 @@ impl Services {
         let run = NewRun {
             id: known.run,
             project: submission.project.clone(),
-            submission: self.blobs.put_bytes(encoded).await.map_err(status)?,
+            submission: self.blobs.put_bytes(store::encode(&*submission)).await.map_err(status)?,
             source_shown: submission.source_shown.clone(),
             task_shown,
             pool: submission.pool.clone(),
@@ -163,7 +164,7 @@ impl Services {
                 TaskSource::File(name) => name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()),
             };
             let plan = compile::source_plan(submission).map_err(status)?;
-            let sealed = self.secrets.seal_given(&known.run, &given);
+            let sealed = self.secrets.seal_given(&known.run, &given, &known.nonce);
             return Ok(Planned { resolved: None, plan, task_shown, sealed });
         }
         let tree = self.stored_tree(&submission.source).await?;
@@ -225,6 +226,22 @@ impl Services {
 
 fn named(project: &str, run: &str) -> Result<(ProjectName, RunId), Status> {
     Ok((parsed_or_default("project", project)?, parsed("run", run)?))
+}
+
+/// A submission that may be stored: what is secret of its source's address goes to the other secrets.
+fn with_sealed_address(
+    mut submission: Submission,
+    mut given: Confidential,
+    nonce: &Nonce,
+) -> Result<(Submission, Confidential), Status> {
+    if let Source::Address(text) = &mut submission.source {
+        address::parse(text).map_err(|why| Status::invalid_argument(format!("source: {why}")))?;
+        submission.source_shown = address::shown(text);
+        let Sealed { address, secrets } = address::seal(text, nonce);
+        *text = address;
+        given.secrets.extend(secrets);
+    }
+    Ok((submission, given))
 }
 
 /// A full disk is told before anything is lost on it.

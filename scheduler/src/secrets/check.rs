@@ -6,6 +6,7 @@ use acre_model::{
     secret::{Confidential, Login, SECRET_SIZE},
     text::clip,
 };
+use acre_task::address::RESERVED;
 
 /// Most bytes of all secrets of a run together: its sealed record stays below the store's limit for a value.
 pub(super) const RUN_SIZE: usize = 256 << 10;
@@ -20,6 +21,10 @@ pub(super) fn given(given: &mut Confidential) -> Result<(), SecretsError> {
         return Err(SecretsError::TooMany(format!("logins: {}; limit {LOGINS}", given.logins.len())));
     }
     check_size(given)?;
+    if let Some(id) = given.secrets.keys().find(|id| id.as_str().starts_with(RESERVED)) {
+        let id = clip(id.as_str());
+        return Err(SecretsError::Invalid(format!("secret `{id}`: ids that begin with `{RESERVED}` are acre's own")));
+    }
     let mut faults: Vec<String> = given.logins.iter().filter_map(|one| login(one).err()).collect();
     let mut registries: Vec<&str> = given.logins.iter().map(|login| login.registry.as_str()).collect();
     registries.sort_unstable();
@@ -91,6 +96,13 @@ mod tests {
             let why = login(&given).err().unwrap_or_default();
             assert!(why.starts_with(expected) && why.is_empty() == expected.is_empty(), "{given:?}: {why}");
         }
+    }
+
+    #[test]
+    fn ids_of_acres_own_secrets_do_not_come_from_outside() {
+        let secrets = [("acre.source.user".parse().unwrap(), SecretValue::default())].into();
+        let why = given(&mut Confidential { secrets, ..Confidential::default() }).unwrap_err().to_string();
+        assert_eq!(why, "secret `acre.source.user`: ids that begin with `acre.` are acre's own");
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl Secrets {
         }
         let Some(stored) = self.load_run(run).await? else { return Ok(None) };
         let (nonce, tokens, is_final) = match stored.stage {
-            Stage::Given => (Nonce::default(), BTreeSet::new(), false),
+            Stage::Given { nonce } => (nonce, BTreeSet::new(), false),
             Stage::Resolved { nonce, tokens } => (nonce, tokens, true),
         };
         let (secrets, logins) = (stored.confidential.secrets, stored.confidential.logins);

@@ -23,7 +23,10 @@ pub(super) struct RunSecrets {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Stage {
     /// As they came: what the run needs is known when its source is there.
-    Given,
+    Given {
+        /// Of the tokens in the address of the source.
+        nonce: Nonce,
+    },
     /// All that its plan needs.
     Resolved {
         /// Of the plan's tokens.
@@ -35,8 +38,8 @@ pub(super) enum Stage {
 
 impl Secrets {
     /// What came with a run whose source is not there yet. `None`: nothing to keep.
-    pub fn seal_given(&self, run: &RunId, given: &Confidential) -> Option<Bytes> {
-        self.seal(run, RunSecrets { confidential: given.clone(), stage: Stage::Given })
+    pub fn seal_given(&self, run: &RunId, given: &Confidential, nonce: &Nonce) -> Option<Bytes> {
+        self.seal(run, RunSecrets { confidential: given.clone(), stage: Stage::Given { nonce: nonce.clone() } })
     }
 
     /// What a compiled run needs. `None`: nothing to keep.
@@ -68,9 +71,6 @@ impl Secrets {
 /// Every token that stands in a plan, once.
 fn tokens_of(plan: &Plan) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    if plan.secrets.is_empty() {
-        return found;
-    }
     let mut take = |text: &str| found.extend(tokens(text, &plan.nonce).iter().map(|token| token.write(&plan.nonce)));
     for unit in &plan.units {
         unit.action.clone().texts_mut().for_each(|text| take(text));

@@ -117,6 +117,11 @@ pub fn quarantine(key: &str) -> String {
     format!("quarantine/{key}")
 }
 
+/// All records that were put aside.
+pub fn all_quarantined() -> Range<String> {
+    prefix("quarantine/")
+}
+
 /// All keys that begin with `prefix`, which ends with `/`; `0` follows `/` in ASCII.
 fn prefix(prefix: &str) -> Range<String> {
     let end = format!("{}0", &prefix[..prefix.len() - 1]);

@@ -2,6 +2,7 @@
 
 use super::fields::{Fields, Keys, Placed};
 use crate::{
+    address::RESERVED,
     diagnostic::{At, Class, Faults},
     names::{self, Names},
     paths, tokens,
@@ -43,6 +44,12 @@ pub(super) fn secrets(fields: &mut Fields<'_, '_>) -> Vec<SecretDecl> {
         };
         match value.parse::<SecretId>() {
             Err(why) => inner.faults.refuse(at, why.to_string()),
+            Ok(id) if id.as_str().starts_with(RESERVED) => {
+                inner.faults.refuse(
+                    at,
+                    format!("the secret `{}`: ids that begin with `{RESERVED}` are acre's own", clip(id.as_str())),
+                );
+            }
             Ok(id) => match declared.iter().find(|other| other.id == id) {
                 Some(first) => {
                     inner.faults.refuse(at, format!("the secret `{id}` is there twice, first in line {}", first.line))

@@ -21,7 +21,7 @@ use crate::{
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-    plan::{Action, Build, Context, Dependency, Fetch, Plan, Unit},
+    plan::{Action, Build, Context, Dependency, Plan, Unit},
     platform::Platform,
     secret::{SecretDecl, SecretSource},
 };
@@ -30,16 +30,14 @@ use edges::Reach;
 /// A plan for people: secrets by their names instead of as tokens, addresses without their passwords.
 pub fn for_people(mut plan: Plan) -> Plan {
     let nonce = std::mem::take(&mut plan.nonce);
+    for unit in &mut plan.units {
+        if let Action::Source(fetch) = &mut unit.action {
+            fetch.texts_mut().for_each(|text| *text = crate::address::shown(text));
+        }
+    }
     let texts = plan.units.iter_mut().flat_map(|unit| unit.action.texts_mut());
     let files = plan.volumes.iter_mut().flat_map(|volume| volume.files.iter_mut().map(|(_, content)| content));
     texts.chain(files).for_each(|text| *text = crate::tokens::for_people(text, &nonce));
-    for unit in &mut plan.units {
-        match &mut unit.action {
-            Action::Source(Fetch::Git(git)) => git.repository = crate::address::shown(&git.repository),
-            Action::Source(Fetch::Tar(tar)) => tar.url = crate::address::shown(&tar.url),
-            _ => {}
-        }
-    }
     plan
 }
 

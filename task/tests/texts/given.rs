@@ -11,6 +11,11 @@ use acre_task::{Compiled, Diagnostics, Input, RunFacts};
 
 /// Compiles `text` with values, a registry and a source at hand.
 pub(crate) fn compile(text: &str) -> Result<Compiled, Diagnostics> {
+    compile_as("acb.yaml", text)
+}
+
+/// The same under another name.
+pub(crate) fn compile_as(file: &str, text: &str) -> Result<Compiled, Diagnostics> {
     let now = Timestamp::from_millis(1_795_197_781_000);
     let facts = RunFacts {
         id: RunId::new(1_795_197_781, 7, 0),
@@ -27,7 +32,7 @@ pub(crate) fn compile(text: &str) -> Result<Compiled, Diagnostics> {
     let fetch =
         Fetch::Git(GitAddress { repository: "https://h/r.git".to_owned(), reference: None, subdirectory: None });
     acre_task::compile(&Input {
-        file: "acb.yaml",
+        file,
         text,
         values: &values,
         sets: &[],

@@ -182,3 +182,21 @@ fn a_text_without_rules_is_empty() {
     assert!(Ignore::default().is_empty() && rules(&["# a", " "]).is_empty());
     assert!(!rules(&["a"]).is_empty());
 }
+
+#[test]
+fn of_two_lists_ignored_is_what_both_ignore() {
+    let table: [[&[&str]; 4]; 4] = [
+        [&["*.log", "a"], &["a"], &["a", "a/b"], &["x.log"]],
+        [&["*", "!keep"], &["keep"], &[], &["keep", "other"]],
+        [&["*"], &["*", "!a/b"], &["a", "a/c", "b"], &["a/b"]],
+        [&["*"], &[], &[], &["a", "a/b"]],
+    ];
+    for [one, other, ignored, kept] in table {
+        for both in [rules(one).or(rules(other)), rules(other).or(rules(one))] {
+            ignored.iter().for_each(|path| assert!(both.is_ignored(path), "{one:?}, {other:?}: `{path}`"));
+            kept.iter().for_each(|path| assert!(!both.is_ignored(path), "{one:?}, {other:?}: `{path}`"));
+        }
+    }
+    let both = rules(&["*"]).or(rules(&["*", "!a/b"]));
+    assert!(both.may_contain_exceptions("a") && !both.may_contain_exceptions("b"));
+}

@@ -29,7 +29,7 @@ fn write_tree(root: &Path, directories: usize, files: usize) {
 
 /// Packs a tree a minute from now, when the stat cache trusts what was written just now.
 async fn packed(root: &Path, stat_cache: Option<&Path>) -> Pack {
-    let ignore = walk::rules(root, "Dockerfile").expect("rules");
+    let ignore = walk::rules(root, &[walk::Taker::of_root("Dockerfile")]).expect("rules");
     let stat_cache = stat_cache.map(Path::to_owned);
     pack(root.to_owned(), Options { ignore, stat_cache, now: SystemTime::now() + Duration::from_secs(60) })
         .await

@@ -98,6 +98,7 @@ fn board() -> Board {
         started_at: None,
         ended_at: None,
         report: None,
+        tree: None,
         warnings: Vec::new(),
         units: Vec::new(),
     });
@@ -183,10 +184,10 @@ async fn without_what_was_stored_no_token_is_sent() {
 #[tokio::test]
 async fn what_came_with_a_run_is_there_before_its_source_is() {
     let kept = Kept::new(None).await;
-    assert_eq!(kept.secrets.seal_given(&run(), &Confidential::default()), None);
+    assert_eq!(kept.secrets.seal_given(&run(), &Confidential::default(), &Nonce::new(7)), None);
     let mut given = given(&[("x", "v4lue")]);
     given.logins = vec![login("r.example", "p4ssword")];
-    let sealed = kept.secrets.seal_given(&run(), &given).unwrap();
+    let sealed = kept.secrets.seal_given(&run(), &given, &Nonce::new(7)).unwrap();
     kept.commit(Change::Put(crate::store::keys::confidential(&run()), sealed)).await;
     assert!(kept.secrets.stored_given(&run()).await.unwrap() == given);
     let (desired, _) = open(&kept, &board(), &planned(&["plain"], "")).await;
