@@ -1,9 +1,12 @@
 //! The engine that the farms work on: what a farm has there, asked with the `docker` program; and a way to it that can
 //! be cut.
 
-use crate::program::{Output, Running};
+use crate::{
+    program::{Output, Running},
+    proxy::copy,
+};
 use std::{
-    io::{self, Read, Write},
+    io,
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     process::Command,
@@ -18,6 +21,11 @@ use tempfile::TempDir;
 /// The address of the engine (`DOCKER_HOST`).
 pub fn address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
+}
+
+/// Its socket.
+pub(crate) fn socket() -> String {
+    address().strip_prefix("unix://").expect("DOCKER_HOST is a Unix socket").to_owned()
 }
 
 /// Runs the `docker` program to its end.
@@ -82,6 +90,11 @@ pub fn containers(run: &str) -> Vec<String> {
     listed(&["container", "ls", "--quiet", "--filter", &format!("label=acre.run={run}")])
 }
 
+/// What a farm has there: containers, networks, volumes.
+pub(crate) fn things_of(farm: &str) -> Vec<Thing> {
+    things().into_iter().filter(|thing| thing.farm == farm).collect()
+}
+
 /// Removes the images whose names begin with `prefix`.
 pub fn remove_images(prefix: &str) {
     let pattern = format!("reference={prefix}*");
@@ -108,8 +121,7 @@ impl Link {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let listener = UnixListener::bind(folder.path().join("engine.sock")).expect("a socket can be made");
-        let address = address();
-        let engine = address.strip_prefix("unix://").expect("DOCKER_HOST is a Unix socket").to_owned();
+        let engine = socket();
         let state = Arc::<State>::default();
         let shared = state.clone();
         thread::spawn(move || {
@@ -164,15 +176,4 @@ impl State {
         connections.extend([client, engine]);
         Ok(())
     }
-}
-
-/// Passes on what comes, and its end.
-fn copy(mut from: UnixStream, mut to: UnixStream) {
-    let mut piece = [0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut piece) {
-        if to.write_all(&piece[..read]).is_err() {
-            break;
-        }
-    }
-    drop(to.shutdown(Shutdown::Write));
 }
