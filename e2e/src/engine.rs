@@ -2,8 +2,10 @@
 //! be cut.
 
 use crate::{
+    farm::CLEAN,
     program::{Output, Running},
     proxy::copy,
+    wait,
 };
 use std::{
     io,
@@ -93,6 +95,18 @@ pub fn containers(run: &str) -> Vec<String> {
 /// What a farm has there: containers, networks, volumes.
 pub(crate) fn things_of(farm: &str) -> Vec<Thing> {
     things().into_iter().filter(|thing| thing.farm == farm).collect()
+}
+
+/// Removes all that a farm has there whose agents were killed, images of trials among it. What the engine was asked for
+/// last may still come into being.
+pub(crate) fn remove_all_of(farm: &str) {
+    wait::within(CLEAN, || {
+        things_of(farm).iter().for_each(Thing::remove);
+        things_of(farm).is_empty().then_some(())
+    });
+    for image in listed(&["image", "ls", "--quiet", "--filter", &format!("label=acre.farm={farm}")]) {
+        docker(&["image", "rm", "--force", &image]);
+    }
 }
 
 /// Removes the images whose names begin with `prefix`.

@@ -265,7 +265,9 @@ impl Farm {
                 program::signal_process(pid, Signal::KILL);
             }
         }
-        self.on_engine().iter().for_each(Thing::remove);
+        if let Some(identity) = self.identity() {
+            engine::remove_all_of(identity);
+        }
     }
 }
 

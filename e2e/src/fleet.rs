@@ -212,7 +212,9 @@ impl Fleet {
             eprintln!("--- agent {id} says\n{}", agent.last_words());
             agent.kill();
         }
-        self.on_engine().iter().for_each(engine::Thing::remove);
+        if let Some(farm) = farm::identity(&self.data()) {
+            engine::remove_all_of(&farm);
+        }
     }
 }
 

@@ -55,7 +55,8 @@ impl Default for Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        engine::remove_images(&format!("{}/", self.address));
+        // A star of the engine's ends at a slash.
+        engine::remove_images(&format!("{}/*/", self.address));
     }
 }
 
