@@ -1,9 +1,14 @@
 //! The engine that the farms work on: what a farm has there, asked with the `docker` program; and a way to it that can
 //! be cut.
 
-use crate::program::{Output, Running};
+use crate::{
+    farm::CLEAN,
+    program::{Output, Running},
+    proxy::copy,
+    wait,
+};
 use std::{
-    io::{self, Read, Write},
+    io,
     net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     process::Command,
@@ -18,6 +23,11 @@ use tempfile::TempDir;
 /// The address of the engine (`DOCKER_HOST`).
 pub fn address() -> String {
     std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned())
+}
+
+/// Its socket.
+pub(crate) fn socket() -> String {
+    address().strip_prefix("unix://").expect("DOCKER_HOST is a Unix socket").to_owned()
 }
 
 /// Runs the `docker` program to its end.
@@ -89,6 +99,23 @@ pub fn image_names(part: &str) -> Vec<String> {
     names
 }
 
+/// What a farm has there: containers, networks, volumes.
+pub(crate) fn things_of(farm: &str) -> Vec<Thing> {
+    things().into_iter().filter(|thing| thing.farm == farm).collect()
+}
+
+/// Removes all that a farm has there whose agents were killed, images of trials among it. What the engine was asked for
+/// last may still come into being.
+pub(crate) fn remove_all_of(farm: &str) {
+    wait::within(CLEAN, || {
+        things_of(farm).iter().for_each(Thing::remove);
+        things_of(farm).is_empty().then_some(())
+    });
+    for image in listed(&["image", "ls", "--quiet", "--filter", &format!("label=acre.farm={farm}")]) {
+        docker(&["image", "rm", "--force", &image]);
+    }
+}
+
 /// Removes the images whose names begin with `prefix`.
 pub fn remove_images(prefix: &str) {
     let pattern = format!("reference={prefix}*");
@@ -115,8 +142,7 @@ impl Link {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let listener = UnixListener::bind(folder.path().join("engine.sock")).expect("a socket can be made");
-        let address = address();
-        let engine = address.strip_prefix("unix://").expect("DOCKER_HOST is a Unix socket").to_owned();
+        let engine = socket();
         let state = Arc::<State>::default();
         let shared = state.clone();
         thread::spawn(move || {
@@ -171,15 +197,4 @@ impl State {
         connections.extend([client, engine]);
         Ok(())
     }
-}
-
-/// Passes on what comes, and its end.
-fn copy(mut from: UnixStream, mut to: UnixStream) {
-    let mut piece = [0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut piece) {
-        if to.write_all(&piece[..read]).is_err() {
-            break;
-        }
-    }
-    drop(to.shutdown(Shutdown::Write));
 }

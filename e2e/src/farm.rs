@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     thread,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -22,6 +22,18 @@ use tempfile::TempDir;
 pub const CLEAN: Duration = Duration::from_secs(5);
 /// How soon a farm does what it does in the background.
 pub const SOON: Duration = Duration::from_secs(20);
+
+/// Who a farm is whose scheduler keeps its data there, as the farm's things on the engine are labelled; `None` before it
+/// has come up for the first time.
+///
+/// It is in its store, one file, as `"identity":NUMBER` (the scheduler's `FarmRecord`).
+pub(crate) fn identity(data: &Path) -> Option<String> {
+    let store = fs::read(data.join("farm.redb")).ok()?;
+    let mark = b"\"identity\":";
+    let start = store.windows(mark.len()).position(|window| window == mark)? + mark.len();
+    let digits: String = store[start..].iter().copied().take_while(u8::is_ascii_digit).map(char::from).collect();
+    digits.parse().ok().map(|identity: u64| format!("{identity:016x}"))
+}
 
 /// A background process of the farm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +79,11 @@ impl Farm {
     }
 
     fn with(engine: &str, home: io::Result<TempDir>) -> Self {
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos();
         Self {
             home: home.expect("a temporary folder can be made"),
             engine: engine.to_owned(),
             identity: OnceCell::new(),
-            repository: format!("{}/e2e-{:x}-{nanos:x}", registry::address(), std::process::id()),
+            repository: registry::repository(),
         }
     }
 
@@ -94,8 +105,7 @@ impl Farm {
     /// Puts the names of this test in place of `{base}` (an image with a shell), `{repo}` (what names of images begin
     /// with) and `{registry}`.
     pub fn text(&self, text: &str) -> String {
-        let text = text.replace("{base}", &registry::base()).replace("{repo}", &self.repository);
-        text.replace("{registry}", &registry::address())
+        registry::named(text, &self.repository)
     }
 
     /// Starts `acre` with these words, in which names are put as by [`Farm::text`].
@@ -208,7 +218,7 @@ impl Farm {
     /// What the farm has on the engine: containers, networks, volumes.
     pub fn on_engine(&self) -> Vec<Thing> {
         let Some(identity) = self.identity() else { return Vec::new() };
-        engine::things().into_iter().filter(|thing| thing.farm == identity).collect()
+        engine::things_of(identity)
     }
 
     /// Demands that the engine soon has nothing of the farm, but for one network that is kept to spare.
@@ -240,22 +250,11 @@ impl Farm {
         command
     }
 
-    /// Who the farm is, as its things on the engine are labelled; `None` before it has come up for the first time.
-    ///
-    /// It is in its store, one file, as `"identity":NUMBER` (the scheduler's `FarmRecord`).
     fn identity(&self) -> Option<&str> {
         if self.identity.get().is_none() {
-            drop(self.identity.set(self.stored_identity()?));
+            drop(self.identity.set(identity(&self.state().join("scheduler"))?));
         }
         self.identity.get().map(String::as_str)
-    }
-
-    fn stored_identity(&self) -> Option<String> {
-        let store = fs::read(self.state().join("scheduler/farm.redb")).ok()?;
-        let mark = b"\"identity\":";
-        let start = store.windows(mark.len()).position(|window| window == mark)? + mark.len();
-        let digits: String = store[start..].iter().copied().take_while(u8::is_ascii_digit).map(char::from).collect();
-        digits.parse().ok().map(|identity: u64| format!("{identity:016x}"))
     }
 
     #[allow(clippy::print_stderr, reason = "whoever looks at a failed test wants to know")]
@@ -266,7 +265,9 @@ impl Farm {
                 program::signal_process(pid, Signal::KILL);
             }
         }
-        self.on_engine().iter().for_each(Thing::remove);
+        if let Some(identity) = self.identity() {
+            engine::remove_all_of(identity);
+        }
     }
 }
 

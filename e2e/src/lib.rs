@@ -3,11 +3,15 @@
 //! | module | what |
 //! |---|---|
 //! | [`farm`] | a farm of a test's own, and what is asked of it |
+//! | [`fleet`] | a farm of several agents |
+//! | [`shown`] | a run as it is shown: who served it how, and why it waits |
 //! | [`etcd`] | a farm whose records are in etcd |
 //! | [`program`] | `acre` at work, and what it said in the end |
 //! | [`source`] | folders of files to build from |
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
+//! | [`stand_in`] | engines that stand in for those of machines that are not there |
 //! | [`registry`] | the test registry, and registries that refuse |
+//! | [`watched`] | a registry that remembers what was asked of it |
 //! | [`git`] | repositories and a server for them |
 //! | [`network`] | farms on the network: agents and people that join |
 //! | [`files`] | files over HTTP |
@@ -19,9 +23,14 @@ pub mod engine;
 pub mod etcd;
 pub mod farm;
 pub mod files;
+pub mod fleet;
 pub mod git;
 pub mod network;
 pub mod program;
+mod proxy;
 pub mod registry;
+pub mod shown;
 pub mod source;
+pub mod stand_in;
 pub mod wait;
+pub mod watched;

@@ -174,6 +174,11 @@ impl Running {
         self.stdout.all()
     }
 
+    /// What it has said lately.
+    pub fn last_words(&self) -> String {
+        clipped(&self.said())
+    }
+
     fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_some()
     }

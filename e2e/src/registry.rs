@@ -11,7 +11,7 @@ use std::{
     net::{TcpListener, TcpStream},
     process::Command,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tempfile::TempDir;
 
@@ -28,7 +28,19 @@ pub fn base() -> String {
     std::env::var("ACRE_TEST_BASE").unwrap_or_else(|_| format!("{}/base:1", address()))
 }
 
-/// That image for one platform, by the digest of its manifest: to have it on the engine, the name of [`base`] need not
+/// What the names of a test's images begin with, in the registry of the tests: no other test has the same.
+pub(crate) fn repository() -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_nanos();
+    format!("{}/e2e-{:x}-{nanos:x}", address(), std::process::id())
+}
+
+/// Puts the names of a test in place of `{base}` (an image with a shell), `{repo}` (what names of images begin with) and
+/// `{registry}`.
+pub(crate) fn named(text: &str, repository: &str) -> String {
+    text.replace("{base}", &base()).replace("{repo}", repository).replace("{registry}", &address())
+}
+
+/// The image that steps run in for one platform, by the digest of its manifest: to have it on the engine, the name of [`base`] need not
 /// move there to another platform's, which would be seen by whoever else uses it (OCI image specification, "Image
 /// Index").
 pub fn base_for(os: &str, architecture: &str) -> String {

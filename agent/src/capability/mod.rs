@@ -93,7 +93,7 @@ impl Watcher {
         loop {
             let began = tokio::time::Instant::now();
             trials.forget().await;
-            let mut verdicts = std::pin::pin!(trials.verdicts());
+            let mut verdicts = std::pin::pin!(trials.verdicts().await);
             while let Some((platform, verdict)) = verdicts.next().await {
                 tracing::debug!(%platform, ?verdict, "tried");
                 self.tell.send_if_modified(|told| verdict.apply(&mut told.platforms, &platform));

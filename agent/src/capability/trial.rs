@@ -34,6 +34,7 @@ pub(super) enum Verdict {
 }
 
 /// Trials on one engine.
+#[derive(Clone, Copy)]
 pub(super) struct Trials<'a> {
     /// The engine.
     pub runtime: &'a Arc<dyn Runtime>,
@@ -48,32 +49,45 @@ pub(super) struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     /// Tries all platforms, and tells about each as soon as it is known. A Windows engine emulates nothing.
-    pub(super) fn verdicts(&self) -> impl Stream<Item = (Platform, Verdict)> + use<'a> {
-        let Self { runtime, tasks, native, labels } = *self;
-        let platforms = Platform::tried().into_iter().filter(|platform| platform.os() == native.os());
-        let trials = platforms.map(move |platform| async move {
-            let verdict = Trials { runtime, tasks, native, labels }.verdict(&platform).await;
-            (platform, verdict)
+    pub(super) async fn verdicts(self) -> impl Stream<Item = (Platform, Verdict)> + use<'a> {
+        let platforms = Platform::tried().into_iter().filter(move |platform| platform.os() == self.native.os());
+        let programs = platforms.clone().filter_map(|platform| Some((platform.dashed(), program::trial(&platform)?)));
+        let name = format!("acre-trial-{}", self.owner());
+        let bare = Arc::new(Bare { name, labels: self.labels.clone(), programs: programs.collect() });
+        let (runtime, made) = (self.runtime.clone(), bare.clone());
+        let made = self.to_its_end(async move { runtime.make_programs(&made).await }).await;
+        let trials = platforms.map(move |platform| {
+            let (bare, made) = (bare.clone(), made.clone());
+            async move {
+                let ended = match made {
+                    Ok(()) => self.run(bare, platform.dashed()).await,
+                    Err(why) => Err(why),
+                };
+                let verdict = judge(self.native, &platform, ended);
+                (platform, verdict)
+            }
         });
         stream::iter(trials).buffer_unordered(AT_ONCE)
     }
 
-    async fn verdict(&self, platform: &Platform) -> Verdict {
-        let Some(file) = program::trial(platform) else {
-            return Verdict::Fails("acre has no program for it".to_owned());
-        };
-        let name = format!("acre-trial-{}-{}", self.owner(), platform.dashed());
-        let bare = Bare { name, labels: self.labels.clone(), file };
-        let (tell, told) = oneshot::channel();
+    async fn run(self, bare: Arc<Bare>, program: String) -> Result<i64, EngineError> {
         let runtime = self.runtime.clone();
+        self.to_its_end(async move { runtime.try_program(&bare, &program).await }).await
+    }
+
+    /// Asks the engine for something that goes on to its end.
+    async fn to_its_end<T: Send + 'static>(
+        self,
+        asked: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (tell, told) = oneshot::channel();
         self.tasks.spawn("trial", async move {
-            drop(tell.send(tokio::time::timeout(PATIENCE, runtime.try_program(&bare)).await));
+            drop(tell.send(tokio::time::timeout(PATIENCE, asked).await));
         });
+        let late = || EngineError::BrokenOff(format!("it has not run a program within {} s", PATIENCE.as_secs()));
         match told.await {
-            Ok(Ok(ended)) => judge(self.native, platform, ended),
-            Ok(Err(_)) | Err(_) => {
-                Verdict::Untried(format!("the engine has not run it within {} s", PATIENCE.as_secs()))
-            }
+            Ok(Ok(ended)) => ended,
+            Ok(Err(_)) | Err(_) => Err(late()),
         }
     }
 
@@ -86,7 +100,7 @@ impl<'a> Trials<'a> {
         HEXLOWER.encode(&digest.finalize()[..6])
     }
 
-    /// Removes what trials left that were broken off.
+    /// Removes what trials left.
     pub(super) async fn forget(&self) {
         if let Err(why) = self.runtime.forget_programs(self.labels).await {
             tracing::warn!(%why, "what earlier trials left cannot be removed yet");

@@ -144,15 +144,15 @@ pub struct HeldVolume {
     pub files: Vec<(String, SecretValue)>,
 }
 
-/// A program that needs nothing but the kernel, to be tried in a container that has nothing but it.
+/// Programs that need nothing but the kernel, to be tried in containers that have nothing but them.
 #[derive(Clone, Debug)]
 pub struct Bare {
-    /// Of the container and its image; unique on the engine, of a-z, 0-9 and -.
+    /// Of their image, and what the names of containers begin with; unique on the engine, of a-z, 0-9 and -.
     pub name: String,
-    /// On both.
+    /// On image and containers.
     pub labels: Labels,
-    /// The executable file.
-    pub file: Vec<u8>,
+    /// Executable files, by names of a-z, 0-9 and -.
+    pub programs: BTreeMap<String, Vec<u8>>,
 }
 
 /// A container that has been started.
@@ -324,12 +324,16 @@ pub trait Runtime: Send + Sync + 'static {
     /// Pushes an image to its registry; the digest is that of the manifest the registry now has.
     fn push<'a>(&'a self, reference: &'a Reference, logins: &'a Logins, say: &'a Saying) -> Asked<'a, Digest>;
 
-    /// Runs a program as the only file of an image, whatever processor it is for, and tells its exit code. A program that the engine
-    /// could not start is [`EngineError::Refused`], or has the code that the engine makes of it. Nothing of it stays.
-    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64>;
+    /// Makes an image that has these programs and nothing else.
+    fn make_programs<'a>(&'a self, bare: &'a Bare) -> Asked<'a, ()>;
 
-    /// Removes what is left of tries that were broken off: containers and images that carry all of these labels, of
-    /// which there must be one.
+    /// Runs one of the programs of an image that was made, whatever processor it is for, and tells its exit code. A program
+    /// that the engine could not start is [`EngineError::Refused`], or has the code that the engine makes of it. Its
+    /// container does not stay.
+    fn try_program<'a>(&'a self, bare: &'a Bare, program: &'a str) -> Asked<'a, i64>;
+
+    /// Removes images that were made for programs, and what is left of tries that were broken off: all that carries all
+    /// of these labels, of which there must be one.
     fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()>;
 }
 

@@ -79,7 +79,7 @@ on_docker! {
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     trial::a_program_tells_who_ran_it,
     trial::what_was_not_run_tells_nothing,
-    trial::a_try_leaves_nothing,
+    trial::a_try_leaves_nothing_but_the_image,
     trial::what_a_broken_off_try_left_is_forgotten,
     cut::an_engine_tells_what_it_is,
     cut::the_end_of_the_engine_is_noticed,

@@ -15,8 +15,12 @@ async fn left(bed: &Bed) -> (usize, usize) {
     (containers, answer.matches("\"RepoTags\"").count())
 }
 
-fn bare(bed: &Bed, file: Vec<u8>) -> Bare {
-    Bare { name: format!("{}-trial", bed.sandbox.name), labels: bed.sandbox.labels.clone(), file }
+/// An image with these programs.
+async fn made(bed: &Bed, programs: impl IntoIterator<Item = (String, Vec<u8>)>) -> Bare {
+    let name = format!("{}-trial", bed.sandbox.name);
+    let bare = Bare { name, labels: bed.sandbox.labels.clone(), programs: programs.into_iter().collect() };
+    bed.docker.make_programs(&bare).await.unwrap();
+    bare
 }
 
 /// What this engine runs, and which of those is emulated (by `infra/lib/emulation.sh`).
@@ -31,33 +35,41 @@ async fn served(bed: &Bed) -> Vec<(Platform, Ran)> {
 }
 
 pub(crate) async fn a_program_tells_who_ran_it(bed: &Bed) {
-    for (platform, expected) in served(bed).await {
-        let tried = bare(bed, program::trial(&platform).unwrap());
-        let code = bed.docker.try_program(&tried).await.unwrap_or_else(|why| panic!("{platform}: {why}"));
+    let served = served(bed).await;
+    let program = |platform: &Platform| (platform.dashed(), program::trial(platform).unwrap());
+    let bare = made(bed, served.iter().map(|(platform, _)| program(platform))).await;
+    for (platform, expected) in served {
+        let tried = bed.docker.try_program(&bare, &platform.dashed()).await;
+        let code = tried.unwrap_or_else(|why| panic!("{platform}: {why}"));
         let ran = program::who_ran(&platform, code);
         assert_eq!(ran, Some(expected), "{platform} ended with {code}; QEMU is needed for all but the engine's own");
     }
+    bed.docker.forget_programs(&bed.sandbox.labels).await.unwrap();
 }
 
-/// An emulator that is not there, one that cannot be started, one that does something else: none is taken for one.
+/// An emulator that is not there, one that cannot be started, one that does something else or nothing: none is taken for
+/// one.
 pub(crate) async fn what_was_not_run_tells_nothing(bed: &Bed) {
     let platform: Platform = "linux/riscv64".parse().unwrap();
     let mut of_no_processor = program::trial(&platform).unwrap();
     of_no_processor[18..20].copy_from_slice(&[0xed, 0xfe]);
     let without_its_interpreter = b"#!/no/emulator\n".to_vec();
-    let exits_at_once = quick(&bed.docker.info().await.unwrap().native);
+    let native = bed.docker.info().await.unwrap().native;
     let table = [
-        ("of no processor", of_no_processor),
-        ("without its interpreter", without_its_interpreter),
-        ("exits at once", exits_at_once),
+        ("of-no-processor", of_no_processor),
+        ("without-its-interpreter", without_its_interpreter),
+        ("exits-at-once", quick(&native)),
+        ("never-ends", program::pause(native.arch()).unwrap()),
     ];
-    for (what, file) in table {
-        match bed.docker.try_program(&bare(bed, file)).await {
+    let bare = made(bed, table.map(|(what, file)| (what.to_owned(), file))).await;
+    for what in bare.programs.keys().map(String::as_str).chain(["is-not-there"]) {
+        match bed.docker.try_program(&bare, what).await {
             Ok(code) => assert_eq!(program::who_ran(&platform, code), None, "{what}: {code}"),
             Err(why) => assert!(matches!(why, EngineError::Refused(_)), "{what}: {why:?}"),
         }
-        assert_eq!(left(bed).await, (0, 0), "{what}");
+        assert_eq!(left(bed).await, (0, 1), "{what}: only the image is left");
     }
+    bed.docker.forget_programs(&bed.sandbox.labels).await.unwrap();
 }
 
 /// The native program, with exit(0) in place of its code.
@@ -73,20 +85,23 @@ fn quick(native: &Platform) -> Vec<u8> {
     file
 }
 
-pub(crate) async fn a_try_leaves_nothing(bed: &Bed) {
+pub(crate) async fn a_try_leaves_nothing_but_the_image(bed: &Bed) {
     let native = bed.docker.info().await.unwrap().native;
-    bed.docker.try_program(&bare(bed, program::trial(&native).unwrap())).await.unwrap();
+    let bare = made(bed, [("own".to_owned(), program::trial(&native).unwrap())]).await;
+    bed.docker.try_program(&bare, "own").await.unwrap();
+    assert_eq!(left(bed).await, (0, 1));
+    bed.docker.forget_programs(&bed.sandbox.labels).await.unwrap();
     assert_eq!(left(bed).await, (0, 0));
 }
 
 pub(crate) async fn what_a_broken_off_try_left_is_forgotten(bed: &Bed) {
     let native = bed.docker.info().await.unwrap().native;
-    let endless = bare(bed, program::pause(native.arch()).unwrap());
+    let endless = made(bed, [("endless".to_owned(), program::pause(native.arch()).unwrap())]).await;
     let running = async {
         while !bed.docker.find_containers(&bed.sandbox.labels).await.unwrap().iter().any(|found| found.running) {}
     };
     tokio::select! {
-        ended = bed.docker.try_program(&endless) => panic!("it has ended: {ended:?}"),
+        ended = bed.docker.try_program(&endless, "endless") => panic!("it has ended: {ended:?}"),
         () = running => {}
     }
     assert_eq!(left(bed).await, (1, 1));

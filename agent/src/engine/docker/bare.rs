@@ -1,4 +1,4 @@
-//! Containers that have nothing but one program of acre's own, and no right to anything. Pure.
+//! Containers that have nothing but programs of acre's own, and no right to anything. Pure.
 
 use crate::engine::{EngineError, Labels};
 use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount};
@@ -7,12 +7,13 @@ use bytes::Bytes;
 /// Nobody: the program needs no right to anything.
 const USER: &str = "65534:65534";
 
-/// The only layer of an image that has nothing but this program, under this name.
-pub(super) fn root(name: &str, program: &[u8]) -> Result<Bytes, EngineError> {
-    tar_of([(name, program, 0o755)]).map_err(|why| EngineError::Refused(why.to_string()))
+/// The only layer of an image that has nothing but these programs, under their names.
+pub(super) fn root<'a>(programs: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Bytes, EngineError> {
+    let files = programs.into_iter().map(|(name, program)| (name, program, 0o755));
+    tar_of(files).map_err(|why| EngineError::Refused(why.to_string()))
 }
 
-/// A container of such an image.
+/// A container of such an image that runs the program of this name.
 pub(super) fn container(image: String, name: &str, labels: &Labels, mounts: Vec<Mount>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(image),

@@ -70,7 +70,7 @@ impl Docker {
 
     async fn import_sleeper(&self, program: &[u8]) -> Result<(), EngineError> {
         let labels = Labels::from([("acre.pause".to_owned(), "1".to_owned())]);
-        self.import_image((IMAGE, self.native.arch()), &labels, bare::root(PROGRAM, program)?).await
+        self.import_image((IMAGE, self.native.arch()), &labels, bare::root([(PROGRAM, program)])?).await
     }
 }
 

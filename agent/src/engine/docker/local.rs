@@ -146,8 +146,12 @@ impl Runtime for LocalEngine {
         on_docker!(self.push(reference, logins, say))
     }
 
-    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64> {
-        on_docker!(self.try_program(bare))
+    fn make_programs<'a>(&'a self, bare: &'a Bare) -> Asked<'a, ()> {
+        on_docker!(self.make_programs(bare))
+    }
+
+    fn try_program<'a>(&'a self, bare: &'a Bare, program: &'a str) -> Asked<'a, i64> {
+        on_docker!(self.try_program(bare, program))
     }
 
     fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()> {

@@ -227,8 +227,12 @@ impl Runtime for Docker {
         self.push_image(reference, logins, say).boxed()
     }
 
-    fn try_program<'a>(&'a self, bare: &'a Bare) -> Asked<'a, i64> {
-        self.try_bare(bare).boxed()
+    fn make_programs<'a>(&'a self, bare: &'a Bare) -> Asked<'a, ()> {
+        self.make_bare(bare).boxed()
+    }
+
+    fn try_program<'a>(&'a self, bare: &'a Bare, program: &'a str) -> Asked<'a, i64> {
+        self.try_bare(bare, program).boxed()
     }
 
     fn forget_programs<'a>(&'a self, labels: &'a Labels) -> Asked<'a, ()> {

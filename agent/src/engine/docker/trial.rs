@@ -1,5 +1,6 @@
-//! Trying programs: an image from scratch, a container of it, and nothing left of either. Which processor a program is
-//! for is the kernel's to see, in the file; the image says nothing of it.
+//! Trying programs: one image from scratch for all of them, since making one costs as much as running a container, and a
+//! container of it for each. Which processor a program is for is the kernel's to see, in the file; the image says nothing
+//! of it.
 
 use super::{Docker, bare, failure, labeled::filter};
 use crate::engine::{Bare, EngineError, Labels};
@@ -10,33 +11,44 @@ use bollard::{
     },
 };
 use futures::StreamExt as _;
+use std::time::Duration;
 
-/// The repository of the images, on every engine; the tag is the name of the try.
+/// How long a program may take that has been started: on an idle machine it takes milliseconds. One that crashes its
+/// emulator may never end: QEMU kills itself by the signal, and the first process of a container is spared by it.
+const ENDS: Duration = Duration::from_secs(10);
+
+/// The repository of the images, on every engine.
 const REPOSITORY: &str = "acre.local/trial";
-/// The program in them.
-const PROGRAM: &str = "trial";
 
 impl Docker {
-    /// Runs the program, tells its exit code, and removes what was made for it, also after a failure.
-    pub(super) async fn try_bare(&self, tried: &Bare) -> Result<i64, EngineError> {
-        let image = format!("{REPOSITORY}:{}", tried.name);
-        let root = bare::root(PROGRAM, &tried.file)?;
-        self.import_image((REPOSITORY, &tried.name), &tried.labels, root).await?;
-        let ended = self.run_bare(tried, image.clone()).await;
-        let container = self.remove_container(&tried.name).await;
-        let image = self.remove_image(&image).await;
-        let code = ended?;
-        container.and(image).map(|()| code)
+    /// Makes the image, whose tag is the name of all.
+    pub(super) async fn make_bare(&self, tried: &Bare) -> Result<(), EngineError> {
+        let root = bare::root(tried.programs.iter().map(|(name, program)| (name.as_str(), program.as_slice())))?;
+        self.import_image((REPOSITORY, &tried.name), &tried.labels, root).await
     }
 
-    async fn run_bare(&self, tried: &Bare, image: String) -> Result<i64, EngineError> {
-        let options = CreateContainerOptions { name: Some(tried.name.clone()), platform: String::new() };
-        let body = bare::container(image, PROGRAM, &tried.labels, Vec::new());
+    /// Runs a program, tells its exit code, and removes its container, also after a failure.
+    pub(super) async fn try_bare(&self, tried: &Bare, program: &str) -> Result<i64, EngineError> {
+        let name = format!("{}-{program}", tried.name);
+        let ended = self.run_bare(tried, program, &name).await;
+        let removed = self.remove_container(&name).await;
+        let code = ended?;
+        removed.map(|()| code)
+    }
+
+    async fn run_bare(&self, tried: &Bare, program: &str, name: &str) -> Result<i64, EngineError> {
+        let options = CreateContainerOptions { name: Some(name.to_owned()), platform: String::new() };
+        let image = format!("{REPOSITORY}:{}", tried.name);
+        let body = bare::container(image, program, &tried.labels, Vec::new());
         self.client.create_container(Some(options), body).await.map_err(|error| self.failed(error))?;
-        let started = self.client.start_container(&tried.name, None::<StartContainerOptions>).await;
+        let started = self.client.start_container(name, None::<StartContainerOptions>).await;
         started.map_err(|error| failure::of_start(&self.host, error))?;
         let options = WaitContainerOptions { condition: "not-running".to_owned() };
-        match self.client.wait_container(&tried.name, Some(options)).next().await {
+        let mut ends = self.client.wait_container(name, Some(options));
+        let Ok(ended) = tokio::time::timeout(ENDS, ends.next()).await else {
+            return Err(EngineError::Refused(format!("the program has not ended after {} s", ENDS.as_secs())));
+        };
+        match ended {
             Some(Ok(ended)) => Ok(ended.status_code),
             // bollard takes every other code than 0 for an error.
             Some(Err(Error::DockerContainerWaitError { code, .. })) => Ok(code),
@@ -45,7 +57,7 @@ impl Docker {
         }
     }
 
-    /// Removes the containers and images of tries that were broken off.
+    /// Removes images, and the containers of tries that were broken off.
     pub(super) async fn forget_bare(&self, labels: &Labels) -> Result<(), EngineError> {
         self.remove_all(labels).await?;
         let options = ListImagesOptions { filters: Some(filter(labels)), ..ListImagesOptions::default() };
@@ -56,7 +68,7 @@ impl Docker {
         Ok(())
     }
 
-    /// Removes an image by its only name, or its id. One that is gone is removed.
+    /// Removes an image by its id. One that is gone is removed.
     async fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let options = RemoveImageOptions { force: true, ..RemoveImageOptions::default() };
         match self.client.remove_image(image, Some(options), None).await {
