@@ -81,16 +81,18 @@ impl Index {
     /// Takes in the agents that changed.
     pub(super) fn look_at_agents(&mut self, agents: &BTreeMap<AgentId, Agent>) {
         for id in std::mem::take(&mut self.stale) {
-            match agents.get(&id) {
+            let has_changed = match agents.get(&id) {
                 Some(agent) => {
                     let seat = Seat { capability: agent.capability.clone(), readiness: agent.readiness() };
-                    self.fleet.join(id.clone(), seat);
+                    self.fleet.join(id.clone(), seat)
                 }
                 None => self.fleet.leave(&id),
+            };
+            if has_changed {
+                self.fleet_changed = true;
+                self.is_stirred = true;
+                self.stirred.insert(id);
             }
-            self.fleet_changed = true;
-            self.is_stirred = true;
-            self.stirred.insert(id);
         }
     }
 
