@@ -15,7 +15,7 @@ use tokio::sync::watch;
 #[derive(Default)]
 pub struct Board {
     runs: RwLock<BTreeMap<RunId, watch::Sender<Arc<RunView>>>>,
-    fleet: RwLock<Vec<AgentView>>,
+    fleet: RwLock<BTreeMap<AgentId, AgentView>>,
     /// Counts what clients ask for; an idle farm is one where this stands still.
     asked: watch::Sender<u64>,
 }
@@ -51,19 +51,29 @@ impl Board {
         runs.values().rev().map(|shown| shown.borrow().clone()).collect()
     }
 
-    /// Shows the fleet.
+    /// Shows the fleet, all of it.
     pub fn show_fleet(&self, fleet: Vec<AgentView>) {
+        let fleet = fleet.into_iter().map(|agent| (agent.id.clone(), agent)).collect();
         *self.fleet.write().unwrap_or_else(PoisonError::into_inner) = fleet;
+    }
+
+    /// Shows one agent; `None`: it is no longer in the fleet.
+    pub fn show_agent(&self, id: &AgentId, view: Option<AgentView>) {
+        let mut fleet = self.fleet.write().unwrap_or_else(PoisonError::into_inner);
+        match view {
+            Some(view) => drop(fleet.insert(id.clone(), view)),
+            None => drop(fleet.remove(id)),
+        }
     }
 
     /// The fleet, ascending by id.
     pub fn fleet(&self) -> Vec<AgentView> {
-        self.fleet.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fleet.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// One agent.
     pub fn agent(&self, id: &AgentId) -> Option<AgentView> {
-        self.fleet().into_iter().find(|agent| agent.id == *id)
+        self.fleet.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
     /// A client has asked for something.

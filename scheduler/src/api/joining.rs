@@ -89,7 +89,7 @@ impl Services {
 
     /// Whether no agent of this id is at work: a token is for a new agent, not for the place of another.
     fn is_free(&self, id: &AgentId) -> Result<(), Status> {
-        let is_taken = self.board.fleet().iter().any(|agent| agent.id == *id && agent.connected_at.is_some());
+        let is_taken = self.board.agent(id).is_some_and(|agent| agent.connected_at.is_some());
         let why = || format!("an agent `{id}` is connected already; give this one another name with --id");
         if is_taken { Err(Status::already_exists(why())) } else { Ok(()) }
     }

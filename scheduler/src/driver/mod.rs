@@ -292,10 +292,11 @@ impl Driver {
         }
         for (run, last) in effects.ended {
             self.board.show_last(last.view);
-            self.wake_followers(run);
+            // Followers of its log learn that nothing more will come.
+            self.logs.wake(&run);
         }
-        if effects.fleet_changed || !effects.tell.is_empty() {
-            self.board.show_fleet(self.state.fleet());
+        for agent in effects.seen.union(&effects.tell) {
+            self.board.show_agent(agent, self.state.agent_view(agent));
         }
         for agent in effects.tell {
             self.tell(&agent);
@@ -325,16 +326,6 @@ impl Driver {
         });
     }
 
-    /// Followers of a run's log learn that nothing more will come.
-    fn wake_followers(&self, run: RunId) {
-        let logs = self.logs.clone();
-        self.tasks.spawn("wake followers", async move {
-            if let Ok(logs) = logs.run(&run).await {
-                logs.wake();
-            }
-        });
-    }
-
     fn answer(&self, answer: Answer) {
         match answer {
             Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
@@ -346,13 +337,16 @@ impl Driver {
                 drop(reply.send(self.state.permit(&agent, &attempt, fence)));
             }
             Answer::Agent { agent, reply } => {
-                drop(reply.send(self.state.fleet().into_iter().find(|view| view.id == agent)));
+                drop(reply.send(self.state.agent_view(&agent)));
             }
         }
     }
 
     /// A farm that was asked to stop is done once nothing runs and no agent has anything left.
     fn answer_stop(&mut self) {
+        if self.stopping.is_empty() {
+            return;
+        }
         let is_there = |agent: &&farm::Agent| matches!(agent.session, farm::Session::Connected { .. });
         let is_clean = self.state.agents.values().filter(is_there).all(|agent| agent.sandboxes == 0);
         if self.state.is_idle() && is_clean {

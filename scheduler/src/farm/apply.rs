@@ -107,37 +107,44 @@ fn connected(
     agent.capability = capability;
     agent.leaving = false;
     agent.session = Session::Connected { id: session, since: now.wall, heard: now.mono };
-    state.index.agent_changed(id);
+    agent_changed(state, id, effects);
     effects.tell.insert(id.clone());
     effects.agents.insert(id.clone());
-    effects.fleet_changed = true;
 }
 
-fn heard(state: &mut State, id: &AgentId, session: SessionId, now: Mono) {
-    if let Some(Session::Connected { id, heard, .. }) = state.agents.get_mut(id).map(|agent| &mut agent.session)
+/// An agent is not what it was, for deciding and for people.
+fn agent_changed(state: &mut State, id: &AgentId, effects: &mut Effects) {
+    state.index.agent_changed(id);
+    watch(state, id);
+    effects.seen.insert(id.clone());
+}
+
+/// When an agent counts as lost is known as it is heard.
+fn watch(state: &mut State, id: &AgentId) {
+    let deadline = state.agents.get(id).and_then(|agent| agent.deadline(&state.patience));
+    state.index.watch(id, deadline);
+}
+
+fn heard(state: &mut State, agent: &AgentId, session: SessionId, now: Mono) {
+    if let Some(Session::Connected { id, heard, .. }) = state.agents.get_mut(agent).map(|agent| &mut agent.session)
         && *id == session
     {
         *heard = now;
+        watch(state, agent);
     }
 }
 
 fn told_all(state: &mut State, id: &AgentId, session: SessionId, told: AgentState, now: Now, effects: &mut Effects) {
     heard(state, id, session, now.mono);
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
-    effects.fleet_changed |= agent.sandboxes != told.groups.len();
-    if is_news(&agent.capability, &told.capability) {
-        effects.agents.insert(id.clone());
-    }
-    if agent.leaving != told.leaving {
-        agent.leaving = told.leaving;
-        state.index.agent_changed(id);
-        effects.fleet_changed = true;
-    }
     agent.sandboxes = told.groups.len();
-    if agent.capability != told.capability {
+    if agent.leaving != told.leaving || agent.capability != told.capability {
+        if is_news(&agent.capability, &told.capability) {
+            effects.agents.insert(id.clone());
+        }
+        agent.leaving = told.leaving;
         agent.capability = told.capability;
-        state.index.agent_changed(id);
-        effects.fleet_changed = true;
+        agent_changed(state, id, effects);
     }
     for attempt in told.attempts {
         attempt_told(state, id, attempt, now, effects);
@@ -285,16 +292,14 @@ fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effe
 fn gone(state: &mut State, id: &AgentId, session: SessionId, now: Mono, effects: &mut Effects) {
     let Some(agent) = state.agents.get_mut(id).filter(|agent| agent.has_session(session)) else { return };
     agent.session = Session::Away { since: now };
-    state.index.agent_changed(id);
+    agent_changed(state, id, effects);
     effects.agents.insert(id.clone());
-    effects.fleet_changed = true;
 }
 
 fn drain(state: &mut State, id: &AgentId, draining: bool, effects: &mut Effects) {
     if let Some(agent) = state.agents.get_mut(id) {
         agent.draining = draining;
-        state.index.agent_changed(id);
-        effects.fleet_changed = true;
+        agent_changed(state, id, effects);
     }
 }
 
@@ -308,19 +313,15 @@ fn loaded(state: &mut State, now: Now, effects: &mut Effects) {
 
 /// Agents that were not heard for too long are lost.
 fn tick(state: &mut State, now: Now, effects: &mut Effects) {
-    let patience = state.patience;
-    let is_late = |agent: &Agent| agent.deadline(&patience).is_some_and(|deadline| deadline <= now.mono);
-    let lost: Vec<AgentId> =
-        state.agents.iter().filter(|(_, agent)| is_late(agent)).map(|(id, _)| id.clone()).collect();
-    for id in lost {
+    let isolation_ms = state.patience.isolation_ms;
+    for id in state.index.late_agents(now.mono) {
         state.agents.remove(&id);
-        state.index.agent_changed(&id);
+        agent_changed(state, &id, effects);
         effects.agents.insert(id.clone());
-        effects.fleet_changed = true;
         let runs: BTreeSet<RunId> = state.index.placed_on(&id).map(|(run, _)| run.clone()).collect();
         for run in runs {
             if let Some(run) = state.runs.get_mut(&run) {
-                agent_lost(run, &id, patience.isolation_ms, now, effects);
+                agent_lost(run, &id, isolation_ms, now, effects);
             }
         }
     }

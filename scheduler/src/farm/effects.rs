@@ -32,8 +32,8 @@ pub struct Effects {
     pub tell: BTreeSet<AgentId>,
     /// Runs whose source is resolved and whose task is to be compiled.
     pub compile: BTreeSet<RunId>,
-    /// Whether what people see of the fleet has changed.
-    pub fleet_changed: bool,
+    /// Agents that look different to people, or are gone, besides those that are told something.
+    pub seen: BTreeSet<AgentId>,
 }
 
 /// A run that ended.
@@ -55,7 +55,7 @@ impl Effects {
 
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, fleet_changed } = later;
+        let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, seen } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
@@ -68,6 +68,6 @@ impl Effects {
         self.to_prove |= to_prove;
         self.tell.extend(tell);
         self.compile.extend(compile);
-        self.fleet_changed |= fleet_changed;
+        self.seen.extend(seen);
     }
 }

@@ -1,7 +1,7 @@
 //! What deciding has to find without looking through all runs and agents. All of it follows from them, is kept up as
 //! they change, and is never stored.
 
-use super::{Agent, GroupState, Mono, Now, Patience, Run, Warm};
+use super::{Agent, GroupState, Mono, Now, Patience, Run, Warm, deadlines::Deadlines};
 use crate::placement::{self, Emulate, Fleet, Need, Placed, Queue, Seat, Want};
 use acre_model::{
     capability::{Privileges, Requirement, Way},
@@ -30,6 +30,8 @@ pub(crate) struct Index {
     resuming: BTreeMap<AgentId, BTreeSet<Key>>,
     /// When a run is to be looked at again, though nothing happens.
     timers: BTreeSet<(Mono, RunId)>,
+    /// When an agent counts as lost, unless it is heard before.
+    watched: Deadlines<AgentId>,
     /// Agents that changed since the last look.
     stale: BTreeSet<AgentId>,
     /// Agents on which a group might go on since the last look.
@@ -73,6 +75,16 @@ impl Index {
         self.stale.insert(id.clone());
     }
 
+    /// An agent was heard, or left; it counts as lost then.
+    pub(super) fn watch(&mut self, id: &AgentId, deadline: Option<Mono>) {
+        self.watched.set(id, deadline);
+    }
+
+    /// Agents that were not heard for too long.
+    pub(super) fn late_agents(&self, now: Mono) -> Vec<AgentId> {
+        self.watched.due(now).cloned().collect()
+    }
+
     /// Whether something might begin that could not before.
     pub(super) fn is_stirred(&self) -> bool {
         self.is_stirred || !self.stirred.is_empty()
@@ -81,16 +93,18 @@ impl Index {
     /// Takes in the agents that changed.
     pub(super) fn look_at_agents(&mut self, agents: &BTreeMap<AgentId, Agent>) {
         for id in std::mem::take(&mut self.stale) {
-            match agents.get(&id) {
+            let has_changed = match agents.get(&id) {
                 Some(agent) => {
                     let seat = Seat { capability: agent.capability.clone(), readiness: agent.readiness() };
-                    self.fleet.join(id.clone(), seat);
+                    self.fleet.join(id.clone(), seat)
                 }
                 None => self.fleet.leave(&id),
+            };
+            if has_changed {
+                self.fleet_changed = true;
+                self.is_stirred = true;
+                self.stirred.insert(id);
             }
-            self.fleet_changed = true;
-            self.is_stirred = true;
-            self.stirred.insert(id);
         }
     }
 
@@ -274,9 +288,10 @@ impl Index {
         woken
     }
 
-    /// When the next run's time comes.
-    pub(super) fn next_timer(&self) -> Option<Mono> {
-        self.timers.first().map(|(at, _)| *at)
+    /// When the time of the next run or agent comes.
+    pub(super) fn next_deadline(&self) -> Option<Mono> {
+        let run = self.timers.first().map(|(at, _)| *at);
+        run.into_iter().chain(self.watched.first()).min()
     }
 
     /// The groups that are on an agent.
@@ -292,6 +307,7 @@ impl Index {
             && self.placed == other.placed
             && self.resuming == other.resuming
             && self.timers == other.timers
+            && self.watched == other.watched
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agent;
 mod apply;
+mod deadlines;
 mod desired;
 mod effects;
 mod event;
@@ -117,7 +118,10 @@ impl State {
     /// Makes the index anew.
     fn look_at_all(&mut self, now: Now) {
         self.index = Index::default();
-        self.agents.keys().for_each(|id| self.index.agent_changed(id));
+        for (id, agent) in &self.agents {
+            self.index.agent_changed(id);
+            self.index.watch(id, agent.deadline(&self.patience));
+        }
         self.index.look_at_agents(&self.agents);
         self.runs.values_mut().for_each(|run| self.index.look_at_run(run, &self.warm, &self.patience, now));
     }
@@ -132,8 +136,7 @@ impl State {
 
     /// When something happens by itself, unless an event comes first.
     pub fn next_deadline(&self) -> Option<Mono> {
-        let agents = self.agents.values().filter_map(|agent| agent.deadline(&self.patience));
-        agents.chain(self.index.next_timer()).min()
+        self.index.next_deadline()
     }
 
     /// Whether nothing is going on.

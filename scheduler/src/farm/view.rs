@@ -3,7 +3,7 @@
 use super::{Mono, Run, RunState, Session, State, UnitState, index};
 use acre_model::{
     fleet::AgentView,
-    ids::{GroupId, RunId},
+    ids::{AgentId, GroupId, RunId},
     run::{RunStatus, RunView, UnitPhase, UnitView},
     time::Timestamp,
 };
@@ -58,7 +58,13 @@ impl State {
 
     /// The fleet as people see it now.
     pub fn fleet(&self) -> Vec<AgentView> {
-        let view = self.agents.iter().map(|(id, agent)| AgentView {
+        self.agents.keys().filter_map(|id| self.agent_view(id)).collect()
+    }
+
+    /// An agent as people see it now.
+    pub fn agent_view(&self, id: &AgentId) -> Option<AgentView> {
+        let agent = self.agents.get(id)?;
+        Some(AgentView {
             id: id.clone(),
             capability: agent.capability.clone(),
             readiness: agent.readiness(),
@@ -67,8 +73,7 @@ impl State {
                 Session::Connected { since, .. } => Some(since),
                 Session::Away { .. } | Session::Unheard { .. } => None,
             },
-        });
-        view.collect()
+        })
     }
 }
 

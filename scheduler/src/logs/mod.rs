@@ -89,6 +89,14 @@ impl Logs {
         Ok(logs)
     }
 
+    /// Wakes a run's followers, if there are any: something other than a frame has changed.
+    pub fn wake(&self, run: &RunId) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(logs) = open.get(run).and_then(Weak::upgrade) {
+            logs.changed.send_modify(|count| *count += 1);
+        }
+    }
+
     /// Removes everything stored of a run's logs.
     pub async fn remove(&self, run: &RunId) -> Result<(), LogError> {
         segment::remove_all(&self.store, run).await.map_err(|error| LogError::Store(error.into()))
@@ -161,10 +169,5 @@ impl RunLogs {
         segment::store(&self.store, &self.run, &key, &pending).await.map_err(|error| LogError::Store(error.into()))?;
         self.lock().entry((unit, attempt)).or_default().stored(key.start, key.end);
         Ok(key.end)
-    }
-
-    /// Wakes followers: something other than a frame has changed.
-    pub fn wake(&self) {
-        self.changed.send_modify(|count| *count += 1);
     }
 }

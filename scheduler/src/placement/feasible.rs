@@ -148,8 +148,7 @@ impl Seat {
 
     /// All that a group could get of it.
     pub(super) fn total(&self) -> Room {
-        let (nano_cpus, memory) = (self.nano_cpus().unwrap_or(u64::MAX), self.memory().unwrap_or(u64::MAX));
-        Room { nano_cpus, memory, buildkit: self.has_buildkit() }
+        Room { nano_cpus: self.nano_cpus().unwrap_or(u64::MAX), memory: self.memory().unwrap_or(u64::MAX) }
     }
 
     /// What a group can get of it now.
@@ -158,8 +157,15 @@ impl Seat {
         Room {
             nano_cpus: total.nano_cpus.saturating_sub(load.nano_cpus),
             memory: total.memory.saturating_sub(load.memory),
-            buildkit: total.buildkit,
         }
+    }
+
+    /// Whether another one of its kind could take the same, and would refuse for the same reasons.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        let slots = self.capability.slots == other.capability.slots;
+        let engine = self.capability.engine == other.capability.engine;
+        let state = self.readiness == other.readiness && self.is_full() == other.is_full();
+        slots && engine && state && self.total() == other.total()
     }
 
     /// Whether it takes new work, if it has room.
@@ -181,7 +187,8 @@ impl Seat {
         self.capability.is_disk_full()
     }
 
-    fn has_buildkit(&self) -> bool {
+    /// Whether its engine builds for other platforms than its own.
+    pub(super) fn has_buildkit(&self) -> bool {
         matches!(self.capability.engine, Engine::Ready { buildkit: true, .. })
     }
 
@@ -267,16 +274,15 @@ impl Seat {
 }
 
 /// What a group can get of an agent, slots aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Room {
     nano_cpus: u64,
     memory: u64,
-    buildkit: bool,
 }
 
 impl Room {
     /// Whether it is enough.
-    pub(super) const fn holds(&self, asked: &Requirement, buildkit: bool) -> bool {
-        self.nano_cpus >= asked.nano_cpus && self.memory >= asked.memory && (self.buildkit || !buildkit)
+    pub(super) const fn holds(&self, asked: &Requirement) -> bool {
+        self.nano_cpus >= asked.nano_cpus && self.memory >= asked.memory
     }
 }

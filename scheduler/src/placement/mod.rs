@@ -4,12 +4,19 @@
 //! and by what it needs. The farm keeps both up as things change; so a decision costs about the same among ten agents
 //! and among ten thousand. [`place`] takes from the one and fills the other.
 //!
+//! Agents that are alike make a class, so that what is asked of all of them is asked of a few. A need that found no agent
+//! is remembered as unmet: from then on it is offered to agents that have got room, and to no others.
+//!
 //! Invariant: no `async`, no clock, no randomness, no I/O, no hash map; the same calls give the same placement.
 
+mod backlog;
+mod class;
+mod classes;
 mod feasible;
 mod fleet;
+mod line;
+mod needs;
 mod queue;
-mod tier;
 
 pub use feasible::{Reason, Seat};
 pub use fleet::Fleet;
@@ -77,8 +84,7 @@ pub struct Placed<K> {
 /// what is scarce for one platform wait for what is plenty on another.
 pub fn place<K: Ord + Clone>(queue: &mut Queue<K>, fleet: &mut Fleet) -> Vec<Placed<K>> {
     let mut placed = Vec::new();
-    queue.hear(fleet);
-    let mut lanes = queue.lanes_in_turn();
+    let mut lanes = queue.begin(fleet);
     while !lanes.is_empty() {
         lanes.retain(|lane| match queue.serve(lane, fleet) {
             Some(found) => {
@@ -89,6 +95,7 @@ pub fn place<K: Ord + Clone>(queue: &mut Queue<K>, fleet: &mut Fleet) -> Vec<Pla
             None => false,
         });
     }
+    fleet.settle();
     placed
 }
 

@@ -49,7 +49,7 @@ fn wants() -> impl Strategy<Value = Vec<(String, String)>> {
 
 fn start(agents: &[String], wants: &[(String, String)]) -> (Fleet, Queue<usize>) {
     let (mut fleet, mut queue) = (Fleet::default(), Queue::default());
-    agents.iter().map(|line| seat(line)).for_each(|(id, seat)| fleet.join(id, seat));
+    agents.iter().map(|line| seat(line)).for_each(|(id, seat)| assert!(fleet.join(id, seat)));
     for (key, (project, line)) in wants.iter().enumerate() {
         let project = project.parse().unwrap();
         queue.insert(key, Want { project, need: need(line), warm: None });
@@ -108,7 +108,9 @@ proptest! {
         let mut working = place(&mut queue, &mut fleet);
         for (what, which) in events {
             match (agents.get(usize::from(which) % agents.len().max(1)), what % 3) {
-                (Some(line), 0) => fleet.leave(&seat(line).0),
+                (Some(line), 0) => {
+                    fleet.leave(&seat(line).0);
+                }
                 (Some(line), 1) => {
                     let (id, mut seat) = seat(line);
                     seat.capability.slots = u32::from(what) % 5;

@@ -48,7 +48,7 @@ pub(super) fn seat(line: &str) -> (AgentId, Seat) {
 
 fn fleet(lines: &[&str]) -> Fleet {
     let mut fleet = Fleet::default();
-    lines.iter().map(|line| seat(line)).for_each(|(id, seat)| fleet.join(id, seat));
+    lines.iter().map(|line| seat(line)).for_each(|(id, seat)| assert!(fleet.join(id, seat)));
     fleet
 }
 
