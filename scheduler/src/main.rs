@@ -11,7 +11,10 @@ use acre_scheduler::{
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use object_store::local::LocalFileSystem;
-use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::{
+    fs::{FlockOperation, Mode, flock},
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
 use rustls::ServerConfig;
 use std::{
     fs::{self, File, OpenOptions},
@@ -168,6 +171,7 @@ fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
 
 async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let data = arguments.data.context("--data is missing")?;
+    allow_many_files();
     let (sockets, addresses): (Vec<String>, Vec<String>) =
         arguments.listen.into_iter().partition(|address| address.starts_with("unix:"));
     make_data(&data)?;
@@ -209,6 +213,15 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Ok(()) => Ok(()),
         Err(RunError::Store(StoreError::InUse { place })) => bail!("{place} is in use by another scheduler"),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Each agent is a connection, and a farm has more of them than a process may open files by default. (The default is low
+/// for the sake of select(2), which nothing here uses.)
+fn allow_many_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(why) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%why, ?current, "the limit of open files stays as it is");
     }
 }
 

@@ -81,6 +81,7 @@ pub const DOORS: &[&str] = &[
     "tree/tests/farm/server",
     // Agents and clients that a test plays to a scheduler.
     "scheduler/tests/network",
+    "scheduler/benches/dispatch",
 ];
 
 /// A module that computes and does nothing else.

@@ -228,6 +228,29 @@ fn every_agent_has_its_reason() {
 }
 
 #[test]
+fn an_agent_is_news_if_placement_could_tell() {
+    let known = "a default 2 linux/amd64,~linux/arm64";
+    let table = [
+        ("a default 2 linux/amd64,~linux/arm64", false),
+        ("a default 2 ~linux/arm64,linux/amd64", false),
+        ("a default 3 linux/amd64,~linux/arm64", true),
+        ("a default 2 linux/amd64,linux/arm64", true),
+        ("a default 2 linux/amd64,~linux/arm64 socket", true),
+        ("a default 2 linux/amd64,~linux/arm64 classic", true),
+        ("a default 2 linux/amd64,~linux/arm64 draining", true),
+        ("a default 2 linux/amd64,~linux/arm64 full", true),
+        ("a lab 2 linux/amd64,~linux/arm64", true),
+    ];
+    for (line, expected) in table {
+        let mut fleet = fleet(&[known]);
+        let (id, mut seat) = seat(line);
+        seat.capability.disk_free -= 1;
+        assert_eq!(fleet.join(id.clone(), seat.clone()), expected, "{line}");
+        assert_eq!(fleet.seat(&id), Some(&seat), "{line}");
+    }
+}
+
+#[test]
 fn what_no_agent_could_take_is_known() {
     let fleet = fleet(&MIXED);
     let table = [
