@@ -47,11 +47,14 @@ impl Fleet {
         Self::with(&["--placement-grace", grace])
     }
 
-    fn with(words: &[&str]) -> Self {
+    /// A farm without agents, whose scheduler is started with these words besides; `{base}` in them is the image with a
+    /// shell.
+    pub fn with(words: &[&str]) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let socket = format!("unix:{}/farm.sock", home.path().display());
         let mut command = command("acre-scheduler");
-        command.arg("--data").arg(home.path().join("scheduler")).args(["--listen", &socket]).args(words);
+        command.arg("--data").arg(home.path().join("scheduler")).args(["--listen", &socket]);
+        command.args(words.iter().map(|word| word.replace("{base}", &registry::base())));
         let mut scheduler = Running::start(command);
         scheduler.wait_for(": ready");
         Self {

@@ -37,6 +37,7 @@ pub fn compiles(text: &str) -> Result<Compiled, Diagnostics> {
         platforms: &[],
         registry: Some("r.example"),
         facts: &facts,
+        presets: &acre_task::Presets::default(),
         files: &Source,
         has_tree: true,
         source: None,

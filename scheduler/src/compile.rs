@@ -12,7 +12,7 @@ use acre_model::{
     tree::Directory,
 };
 use acre_task::{
-    Class, Diagnostics, Files, Input, RunFacts,
+    Class, Diagnostics, Files, Input, Presets, RunFacts,
     find::{Found, find},
 };
 use bytes::Bytes;
@@ -80,20 +80,48 @@ pub struct Ready {
     pub sealed: Option<Bytes>,
 }
 
-/// Compiles a submission whose source needs no fetching, or whose source has been fetched.
-pub async fn compile(
-    submission: Arc<Submission>,
-    known: Known,
-    resolved: Option<ResolvedSource>,
+/// Compiles the tasks of a farm.
+#[derive(Clone)]
+pub struct Compiler {
     blobs: Blobs,
-) -> Result<Compiled, NotCompiled> {
-    let runtime = Handle::current();
-    let work = move || {
-        let tree = resolved.as_ref().and_then(|source| source.tree);
-        let files = TreeFiles { blobs, runtime, root: tree };
-        compile_with(&submission, known, resolved.as_ref(), &files)
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|died| NotCompiled::Farm(died.to_string()))?
+    presets: Arc<Presets>,
+}
+
+impl Compiler {
+    /// For tasks whose files are in these blobs, on a farm whose presets stand for these images.
+    pub fn new(blobs: Blobs, presets: Presets) -> Self {
+        Self { blobs, presets: Arc::new(presets) }
+    }
+
+    /// Compiles a submission whose source needs no fetching, or whose source has been fetched.
+    pub async fn compile(
+        &self,
+        submission: Arc<Submission>,
+        known: Known,
+        resolved: Option<ResolvedSource>,
+    ) -> Result<Compiled, NotCompiled> {
+        let (Self { blobs, presets }, runtime) = (self.clone(), Handle::current());
+        let work = move || {
+            let tree = resolved.as_ref().and_then(|source| source.tree);
+            let files = TreeFiles { blobs, runtime, root: tree };
+            compile_with(&submission, known, resolved.as_ref(), &files, &presets)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|died| NotCompiled::Farm(died.to_string()))?
+    }
+
+    /// Compiles the task of a run whose source has been fetched, finds its secrets, and stores the plan. The error is
+    /// for the run's record.
+    pub async fn fetched(&self, record: &RunRecord, secrets: &Secrets) -> Result<Ready, String> {
+        let submission = Arc::new(stored_submission(record, &self.blobs).await?);
+        let (run, submitted_at, nonce) = (record.id.clone(), record.submitted_at, record.nonce.clone());
+        let (known, resolved) = (Known { run, submitted_at, nonce }, record.resolved.clone());
+        let Compiled { plan, .. } = self.compile(submission, known, resolved).await.map_err(told)?;
+        let given = secrets.stored_given(&record.id).await.map_err(told)?;
+        let confidential = secrets.resolve(&record.project, &plan, given).await.map_err(told)?;
+        let digest = self.blobs.put_bytes(store::encode(&plan)).await.map_err(told)?;
+        let sealed = secrets.seal_resolved(&record.id, confidential, &plan);
+        Ok(Ready { plan: Arc::new(plan), digest, sealed })
+    }
 }
 
 fn compile_with(
@@ -101,6 +129,7 @@ fn compile_with(
     known: Known,
     resolved: Option<&ResolvedSource>,
     files: &TreeFiles,
+    presets: &Presets,
 ) -> Result<Compiled, NotCompiled> {
     let task = task_text(submission, files)?;
     let fetch = fetch(submission)?;
@@ -125,6 +154,7 @@ fn compile_with(
         platforms: &submission.platforms,
         registry: submission.registry.as_deref(),
         facts: &facts,
+        presets,
         files,
         has_tree: files.root.is_some(),
         source: fetch.as_ref(),
@@ -185,20 +215,6 @@ pub async fn source_only(record: &RunRecord, blobs: &Blobs) -> Result<Plan, Stri
 async fn stored_submission(record: &RunRecord, blobs: &Blobs) -> Result<Submission, String> {
     let bytes = blobs.get_bytes(&record.submission).await.map_err(|why| why.to_string())?;
     store::decode(&bytes).map_err(|why| format!("its submission {}: {why}", record.submission))
-}
-
-/// Compiles the task of a run whose source has been fetched, finds its secrets, and stores the plan. The error is for
-/// the run's record.
-pub async fn fetched(record: &RunRecord, blobs: &Blobs, secrets: &Secrets) -> Result<Ready, String> {
-    let submission = Arc::new(stored_submission(record, blobs).await?);
-    let (run, submitted_at, nonce) = (record.id.clone(), record.submitted_at, record.nonce.clone());
-    let (known, resolved) = (Known { run, submitted_at, nonce }, record.resolved.clone());
-    let Compiled { plan, .. } = compile(submission, known, resolved, blobs.clone()).await.map_err(told)?;
-    let given = secrets.stored_given(&record.id).await.map_err(told)?;
-    let confidential = secrets.resolve(&record.project, &plan, given).await.map_err(told)?;
-    let digest = blobs.put_bytes(store::encode(&plan)).await.map_err(told)?;
-    let sealed = secrets.seal_resolved(&record.id, confidential, &plan);
-    Ok(Ready { plan: Arc::new(plan), digest, sealed })
 }
 
 fn told(why: impl ToString) -> String {

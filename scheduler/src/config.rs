@@ -1,6 +1,7 @@
 //! How a scheduler is set up.
 
 use crate::farm::Patience;
+use acre_task::Presets;
 use std::path::PathBuf;
 
 /// How a scheduler is set up.
@@ -16,11 +17,20 @@ pub struct Config {
     pub keep_ms: u64,
     /// How many ended runs are kept.
     pub keep_runs: usize,
+    /// The images of tools that presets of the task language stand for.
+    pub presets: Presets,
 }
 
 impl Config {
     /// A scheduler that keeps its data there and is as patient as a farm of many machines.
     pub fn new(data: PathBuf) -> Self {
-        Self { data, patience: Patience::default(), idle_stop_ms: None, keep_ms: 30 * 86_400_000, keep_runs: 10_000 }
+        Self {
+            data,
+            patience: Patience::default(),
+            idle_stop_ms: None,
+            keep_ms: 30 * 86_400_000,
+            keep_runs: 10_000,
+            presets: Presets::default(),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
+use acre_model::reference::Reference;
 use acre_scheduler::{
     Config, Parts, RunError,
     ca::Authority,
@@ -8,6 +9,7 @@ use acre_scheduler::{
     secrets::{SecretKey, Vault, VaultConfig},
     store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
 };
+use acre_task::Presets;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use object_store::local::LocalFileSystem;
@@ -62,6 +64,10 @@ struct Arguments {
     /// How many ended runs are kept
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     keep_runs: usize,
+    /// Image that a preset of the task language (acr, az, bash, cssc, curl) stands for here, several times if wanted
+    /// [default: ACR's public images]
+    #[arg(long = "preset", value_name = "NAME=IMAGE", value_parser = preset)]
+    presets: Vec<(String, Reference)>,
     /// Vault that runs may name secrets of (`from: vault:PATH#FIELD`; KV engine, version 2); needs --vault-token-file
     #[arg(long, value_name = "URL", requires = "vault_token_file")]
     vault_addr: Option<String>,
@@ -89,6 +95,14 @@ struct StoreArguments {
     /// Key (PEM) of that certificate
     #[arg(long, value_name = "FILE", requires = "store_cert")]
     store_key: Option<PathBuf>,
+}
+
+/// Reads `NAME=IMAGE` of a preset that there is.
+fn preset(text: &str) -> Result<(String, Reference), String> {
+    let (name, image) = text.split_once('=').ok_or("write NAME=IMAGE, as in bash=registry.example/bash:5")?;
+    let image = image.parse::<Reference>().map_err(|why| why.to_string())?;
+    Presets::default().set(name, &image)?;
+    Ok((name.to_owned(), image))
 }
 
 #[derive(Subcommand)]
@@ -201,6 +215,9 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     config.idle_stop_ms = arguments.idle_stop;
     config.keep_ms = arguments.keep;
     config.keep_runs = arguments.keep_runs;
+    for (name, image) in &arguments.presets {
+        config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
+    }
     let parts = Parts { store, objects: Arc::new(objects), clock, random, key, authority, vault, identity };
     let shutdown = stop_signal()?;
     let ready = move || {

@@ -7,6 +7,7 @@ use crate::{
     board::Board,
     ca::Authority,
     caller::Caller,
+    compile::Compiler,
     driver::{Around, Driver, LoadError},
     idle,
     logs::Logs,
@@ -125,9 +126,11 @@ where
     blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
     let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), vault));
+    let compiler = Compiler::new(blobs.clone(), config.presets);
     let around = Around {
         store: store.clone(),
         blobs: blobs.clone(),
+        compiler: compiler.clone(),
         secrets: secrets.clone(),
         logs: logs.clone(),
         board: board.clone(),
@@ -146,6 +149,7 @@ where
         board: board.clone(),
         store: store.clone(),
         blobs: blobs.clone(),
+        compiler,
         secrets,
         logs: logs.clone(),
         authority,
@@ -178,10 +182,8 @@ where
         stopping.cancel();
     };
     ready();
-    let server = Server::builder().layer(api::Access).http2_keepalive_interval(Some(KEEP_ALIVE));
-    let mut server = server;
-    let server = server.add_routes(api::routes(services).await?);
-    let served = server.serve_with_incoming_shutdown(incoming, until).await;
+    let mut server = Server::builder().layer(api::Access).http2_keepalive_interval(Some(KEEP_ALIVE));
+    let served = server.add_routes(api::routes(services).await?).serve_with_incoming_shutdown(incoming, until).await;
     tasks.stop().await;
     if let Ok(result) = driving.await {
         result?;

@@ -1,7 +1,7 @@
 //! Aliases of version 1.1 (task language §6): `$name` put in place of longer text, before the text is a template.
 
 use crate::{
-    Files,
+    Files, Presets,
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
     inert::Inert,
     yaml::{self, Node, Value},
@@ -12,14 +12,6 @@ use std::collections::BTreeMap;
 /// Names that stand for facts of the run.
 const FACTS: [&str; 9] =
     ["ID", "SharedVolume", "Registry", "RegistryName", "Date", "OS", "Architecture", "Commit", "Branch"];
-/// Names that stand for images of tools: ACR's public ones (Azure/acr-builder, `graph/global-defaults-linux.go`).
-const IMAGES: [(&str, &str); 5] = [
-    ("acr", "mcr.microsoft.com/acr/acr-cli:0.14"),
-    ("az", "mcr.microsoft.com/acr/azure-cli:9fb281c"),
-    ("bash", "mcr.microsoft.com/acr/bash:9fb281c"),
-    ("curl", "mcr.microsoft.com/acr/curl:9fb281c"),
-    ("cssc", "mcr.microsoft.com/acr/cssc:9fb281c"),
-];
 /// Most bytes of the text once aliases are put in.
 const SIZE: usize = 4 << 20;
 
@@ -47,7 +39,12 @@ pub(crate) struct Alias {
 type Table = BTreeMap<String, (String, u32)>;
 
 /// Puts in the aliases of `text`. Its `alias` block becomes empty lines, so that every line keeps its number.
-pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result<Expanded, Vec<Diagnostic>> {
+pub(crate) fn expand(
+    text: &str,
+    listing: &Listing,
+    files: &dyn Files,
+    presets: &Presets,
+) -> Result<Expanded, Vec<Diagnostic>> {
     let (block, rest) = cut_block(text);
     let mut faults = Faults::new(listing, Vec::new());
     let mut own = Own { values: Table::new(), directive: '$' };
@@ -61,7 +58,7 @@ pub(crate) fn expand(text: &str, listing: &Listing, files: &dyn Files) -> Result
             Err(fault) => faults.error(fault.at, fault.message).class = fault.class,
         }
     }
-    let mut images: BTreeMap<String, Alias> = IMAGES.map(preset).into();
+    let mut images: BTreeMap<String, Alias> = presets.iter().map(preset).collect();
     images.extend(own.values.into_iter().map(|(name, (text, line))| {
         let alias = Alias { name: name.clone(), text, line, is_preset: false };
         (name, alias)
@@ -284,7 +281,7 @@ mod tests {
     }
 
     fn expanded(text: &str) -> Result<String, String> {
-        let expanded = expand(text, &Listing::new("f", text), &Source);
+        let expanded = expand(text, &Listing::new("f", text), &Source, &Presets::default());
         expanded.map(|expanded| expanded.text).map_err(|faults| faults[0].message.clone())
     }
 
@@ -304,7 +301,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_warned_of() {
         let text = "alias: {valuse: {}}";
-        let found = expand(text, &Listing::new("f", text), &Source).unwrap().warnings;
+        let found = expand(text, &Listing::new("f", text), &Source, &Presets::default()).unwrap().warnings;
         assert_eq!(found[0].message, "`alias` has no key `valuse`");
     }
 

@@ -30,6 +30,7 @@ mod inert;
 mod names;
 mod paths;
 pub mod plan;
+mod presets;
 mod render;
 pub mod synth;
 pub mod task;
@@ -40,6 +41,7 @@ mod written;
 mod yaml;
 
 pub use diagnostic::{At, Class, Diagnostic, Diagnostics, Severity};
+pub use presets::Presets;
 pub use task::Task;
 
 use acre_model::{
@@ -80,6 +82,8 @@ pub struct Input<'a> {
     pub registry: Option<&'a str>,
     /// What templates may know of the run.
     pub facts: &'a RunFacts,
+    /// What the words for tools stand for.
+    pub presets: &'a Presets,
     /// Files of the source.
     pub files: &'a dyn Files,
     /// Whether there is a source at all; not for `/dev/null`.
@@ -168,7 +172,9 @@ pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
     let text = text::without_comments(input.text);
     let version = text::version(&text).map_err(|why| source.error(why.at, why.to_string()))?;
     let expanded = match version {
-        Version::V1_1 => alias::expand(&text, &source, input.files).map_err(|found| all(&source, found))?,
+        Version::V1_1 => {
+            alias::expand(&text, &source, input.files, input.presets).map_err(|found| all(&source, found))?
+        }
         Version::V1_0 => alias::Expanded { text, images: Vec::new(), warnings: Vec::new() },
     };
     let stage = Stage { input, source: &source, values, version, expanded };

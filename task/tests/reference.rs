@@ -64,6 +64,7 @@ fn every_example_compiles_without_a_warning() {
             platforms: &[],
             registry: Some("registry.example"),
             facts: &facts,
+            presets: &acre_task::Presets::default(),
             files: &Source,
             has_tree: true,
             source: None,

@@ -129,6 +129,7 @@ pub(super) fn compiled(request: &checked::Request, task: &NamedText, files: &dyn
         platforms: &request.submission.platforms,
         registry: request.submission.registry.as_deref(),
         facts: &facts,
+        presets: &acre_task::Presets::default(),
         files,
         has_tree: request.source != Choice::None,
         source: fetch.as_ref(),

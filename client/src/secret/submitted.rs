@@ -169,6 +169,7 @@ mod tests {
             platforms: &[],
             registry: None,
             facts: &facts,
+            presets: &acre_task::Presets::default(),
             files: &acre_task::NoFiles,
             has_tree: true,
             source: None,

@@ -54,6 +54,14 @@ fn twenty_builds_are_on_all_agents_at_one_time_and_one_step_tells_that_they_are_
     }
 }
 
+#[test]
+fn presets_stand_for_the_images_that_the_farm_was_told() {
+    let mut fleet = Fleet::with(&["--preset", "bash={base}"]);
+    fleet.join("one", 1);
+    let task = "version: v1.1.0\nsteps: [{cmd: bash sh -c 'echo in a preset'}]\n";
+    fleet.start_task(task, &[]).end().ended(0).says("\nin a preset\n");
+}
+
 const SHARING: &str = "
 steps:
   - {id: parent, when: ['-'], build: -t {repo}/parent:1 parent}

@@ -16,6 +16,7 @@ use crate::{
     blobs::Blobs,
     board::Board,
     ca::Authority,
+    compile::Compiler,
     driver::Handle,
     logs::Logs,
     parts::{Clock, Ids, Random, Tasks},
@@ -48,6 +49,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Blobs.
     pub blobs: Blobs,
+    /// What makes plans of tasks.
+    pub compiler: Compiler,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
     /// Logs.

@@ -169,7 +169,7 @@ impl Services {
         }
         let tree = self.stored_tree(&submission.source).await?;
         let resolved = Some(ResolvedSource { tree, commit: None, reference: None });
-        let work = compile::compile(submission.clone(), known.clone(), resolved.clone(), self.blobs.clone());
+        let work = self.compiler.compile(submission.clone(), known.clone(), resolved.clone());
         let Compiled { plan, task_shown } = work.await.map_err(status)?;
         let confidential = self.secrets.resolve(&submission.project, &plan, given).await.map_err(status)?;
         let sealed = self.secrets.seal_resolved(&known.run, confidential, &plan);

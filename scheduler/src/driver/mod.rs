@@ -11,7 +11,7 @@ pub use request::{Asked, Handle, IdempotencyKey, Refused, Request, Stop};
 use crate::{
     blobs::Blobs,
     board::Board,
-    compile,
+    compile::{self, Compiler},
     farm::{self, Effects, Event, SessionId, State},
     logs::Logs,
     parts::{Clock, Tasks},
@@ -47,6 +47,7 @@ pub struct Driver {
     state: State,
     store: Arc<dyn Store>,
     blobs: Blobs,
+    compiler: Compiler,
     secrets: Arc<Secrets>,
     logs: Logs,
     board: Arc<Board>,
@@ -67,6 +68,8 @@ pub struct Around {
     pub store: Arc<dyn Store>,
     /// Where blobs are kept.
     pub blobs: Blobs,
+    /// What makes plans of tasks.
+    pub compiler: Compiler,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
     /// The logs.
@@ -82,13 +85,14 @@ pub struct Around {
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, secrets, logs, board, clock, tasks } = around;
+        let Around { store, blobs, compiler, secrets, logs, board, clock, tasks } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
             state: State { patience, ..State::default() },
             store,
             blobs,
+            compiler,
             secrets,
             logs,
             board,
@@ -318,10 +322,10 @@ impl Driver {
 
     fn compile(&self, id: RunId) {
         let Some(run) = self.state.runs.get(&id) else { return };
-        let (record, blobs, handle) = (run.record.clone(), self.blobs.clone(), self.handle.clone());
+        let (record, compiler, handle) = (run.record.clone(), self.compiler.clone(), self.handle.clone());
         let secrets = self.secrets.clone();
         self.tasks.spawn("compile", async move {
-            let compiled = compile::fetched(&record, &blobs, &secrets).await;
+            let compiled = compiler.fetched(&record, &secrets).await;
             handle.compiled(id, compiled).await;
         });
     }

@@ -40,6 +40,7 @@ pub(crate) fn compile_as(file: &str, text: &str) -> Result<Compiled, Diagnostics
         platforms: &[],
         registry: Some("r.example"),
         facts: &facts,
+        presets: &acre_task::Presets::default(),
         files: &acre_task::NoFiles,
         has_tree: true,
         source: Some(&fetch),
