@@ -125,7 +125,6 @@ where
         store: store.clone(),
         blobs: blobs.clone(),
         secrets: secrets.clone(),
-        logs: logs.clone(),
         board: board.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),

@@ -13,7 +13,6 @@ use crate::{
     board::Board,
     compile,
     farm::{self, Effects, Event, SessionId, State},
-    logs::Logs,
     parts::{Clock, Tasks},
     secrets::Secrets,
     store::{Change, Store, Transaction, keys},
@@ -48,7 +47,6 @@ pub struct Driver {
     store: Arc<dyn Store>,
     blobs: Blobs,
     secrets: Arc<Secrets>,
-    logs: Logs,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
@@ -69,8 +67,6 @@ pub struct Around {
     pub blobs: Blobs,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
-    /// The logs.
-    pub logs: Logs,
     /// Where committed state is shown.
     pub board: Arc<Board>,
     /// The clock.
@@ -82,7 +78,7 @@ pub struct Around {
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, secrets, logs, board, clock, tasks } = around;
+        let Around { store, blobs, secrets, board, clock, tasks } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -90,7 +86,6 @@ impl Driver {
             store,
             blobs,
             secrets,
-            logs,
             board,
             clock,
             tasks,
@@ -290,10 +285,8 @@ impl Driver {
                 self.board.show(view);
             }
         }
-        for (run, last) in effects.ended {
+        for last in effects.ended.into_values() {
             self.board.show_last(last.view);
-            // Followers of its log learn that nothing more will come.
-            self.logs.wake(&run);
         }
         for agent in effects.seen.union(&effects.tell) {
             self.board.show_agent(agent, self.state.agent_view(agent));
