@@ -132,7 +132,6 @@ where
         blobs: blobs.clone(),
         compiler: compiler.clone(),
         secrets: secrets.clone(),
-        logs: logs.clone(),
         board: board.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),

@@ -31,13 +31,15 @@ impl Logs for Services {
         let v1::FollowRequest { project, run, follow, cursors, units } = request.into_inner();
         let project: ProjectName = parsed_or_default("project", &project)?;
         let run: RunId = parsed("run", &run)?;
+        // Asked for first: a run that is not watched now has ended, and what is read of it is its last view.
+        let live = if follow { self.board.watch(&run) } else { None };
         let view = self.view(&project, &run).await?;
         let cursors: Vec<Cursor> = cursors.into_iter().map(Into::into).collect();
         let logs = self.logs.run(&run).await.map_err(status)?;
         let (pieces, receiver) = mpsc::channel(QUEUE);
         let following = Following {
             reader: Reader::new(logs, &cursors),
-            live: if follow { self.board.watch(&run) } else { None },
+            live,
             last: view,
             units: units.into_iter().map(UnitId).collect(),
             follow,

@@ -19,6 +19,7 @@ use acre_model::{
     time::Timestamp,
 };
 use bytes::Bytes;
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -97,10 +98,13 @@ impl Driver {
 
     /// Stores what has changed. Reports first: a record never names a blob that is not there.
     pub(super) async fn commit(&mut self, effects: &mut Effects) -> Result<(), Refused> {
-        for last in effects.ended.values_mut() {
+        let blobs = &self.blobs;
+        let reports = effects.ended.values_mut().map(|last| async move {
             let report = serde_json::to_vec_pretty(&last.report).expect("a report is serializable");
-            last.view.report = Some(self.blobs.put_bytes(Bytes::from(report)).await?);
-        }
+            last.view.report = Some(blobs.put_bytes(Bytes::from(report)).await?);
+            Ok::<_, Refused>(())
+        });
+        try_join_all(reports).await?;
         let mut parts = Transaction::split(self.changes(effects));
         if parts.is_empty() && effects.to_prove {
             parts.push(Transaction::default());

@@ -13,7 +13,6 @@ use crate::{
     board::Board,
     compile::{self, Compiler},
     farm::{self, Effects, Event, SessionId, State},
-    logs::Logs,
     parts::{Clock, Tasks},
     secrets::Secrets,
     store::{Change, Store, Transaction, keys},
@@ -49,7 +48,6 @@ pub struct Driver {
     blobs: Blobs,
     compiler: Compiler,
     secrets: Arc<Secrets>,
-    logs: Logs,
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
@@ -72,8 +70,6 @@ pub struct Around {
     pub compiler: Compiler,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
-    /// The logs.
-    pub logs: Logs,
     /// Where committed state is shown.
     pub board: Arc<Board>,
     /// The clock.
@@ -85,7 +81,7 @@ pub struct Around {
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, compiler, secrets, logs, board, clock, tasks } = around;
+        let Around { store, blobs, compiler, secrets, board, clock, tasks } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -94,7 +90,6 @@ impl Driver {
             blobs,
             compiler,
             secrets,
-            logs,
             board,
             clock,
             tasks,
@@ -294,10 +289,8 @@ impl Driver {
                 self.board.show(view);
             }
         }
-        for (run, last) in effects.ended {
+        for last in effects.ended.into_values() {
             self.board.show_last(last.view);
-            // Followers of its log learn that nothing more will come.
-            self.logs.wake(&run);
         }
         for agent in effects.seen.union(&effects.tell) {
             self.board.show_agent(agent, self.state.agent_view(agent));

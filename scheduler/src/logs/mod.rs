@@ -89,14 +89,6 @@ impl Logs {
         Ok(logs)
     }
 
-    /// Wakes a run's followers, if there are any: something other than a frame has changed.
-    pub fn wake(&self, run: &RunId) {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(logs) = open.get(run).and_then(Weak::upgrade) {
-            logs.changed.send_modify(|count| *count += 1);
-        }
-    }
-
     /// Removes everything stored of a run's logs.
     pub async fn remove(&self, run: &RunId) -> Result<(), LogError> {
         segment::remove_all(&self.store, run).await.map_err(|error| LogError::Store(error.into()))
