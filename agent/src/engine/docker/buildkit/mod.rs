@@ -126,7 +126,10 @@ impl BuildKit {
         let Some(Ok(image)) = digest else {
             return Err(EngineError::BrokenOff("it did not tell the id of the image it built".to_owned()));
         };
-        let used = used::images(request.build.dependencies.as_deref(), progress.names());
+        let dockerfile = String::from_utf8_lossy(&request.dockerfile.text);
+        let arguments = request.build.arguments.iter().map(|(_, value)| value.as_str());
+        let written: Vec<&str> = std::iter::once(&*dockerfile).chain(arguments).collect();
+        let used = used::images(request.build.dependencies.as_deref(), &progress.names(), &written);
         Ok(Built { image, used: self.docker.with_digests(used).await })
     }
 }

@@ -1,19 +1,25 @@
 //! The images a build used, with digests, as the names of its steps tell them. Pure.
 
 use acre_model::{attempt::UsedImage, digest::Digest, plan::Dependency, reference::Reference};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What names an image wherever it is written the short way or the long one: registry, repository, tag.
 type Key = (String, String, String);
 
-/// The images that a build used: those its Dockerfile names, as it names them, and any others that steps name.
+/// With which the step begins in which a build asks what an image is.
+const ASKS: &str = "load metadata for ";
+
+/// The images that a build used: those its Dockerfile names, as it names them, and any others that steps of it name.
 /// `digest` is `None` where no step told it.
-pub(super) fn images<'a>(
-    dependencies: Option<&[Dependency]>,
-    steps: impl IntoIterator<Item = &'a str>,
-) -> Vec<UsedImage> {
+///
+/// BuildKit merges steps of builds that come to the same, and then the one's names are told to the other, too: an image
+/// that a build has not asked for, and that does not stand in the texts it was `written` in, is another's.
+pub(super) fn images(dependencies: Option<&[Dependency]>, steps: &[&str], written: &[&str]) -> Vec<UsedImage> {
+    let asks = |step: &&&str| step.contains(ASKS);
+    let asked: BTreeSet<Key> =
+        steps.iter().filter(asks).filter_map(|step| named(step)).map(|(image, _)| key(&image)).collect();
     let mut told: BTreeMap<Key, (Reference, Option<Digest>)> = BTreeMap::new();
-    for (reference, digest) in steps.into_iter().filter_map(named) {
+    for (reference, digest) in steps.iter().filter_map(|step| named(step)) {
         let image = told.entry(key(&reference)).or_insert_with(|| (reference, digest));
         image.1 = image.1.or(digest);
     }
@@ -24,8 +30,16 @@ pub(super) fn images<'a>(
             used.push(UsedImage { reference: reference.clone(), digest });
         }
     }
+    told.retain(|image, _| asked.contains(image) || is_written(image, written));
     used.extend(told.into_values().map(|(reference, digest)| UsedImage { reference, digest }));
     used
+}
+
+/// Whether the parts of an image's name stand in the texts: a Dockerfile may put it together from arguments.
+fn is_written((registry, repository, _): &Key, texts: &[&str]) -> bool {
+    let parts = std::iter::once(registry.as_str()).chain(repository.split('/'));
+    let mut own = parts.filter(|part| !["docker.io", "library"].contains(part));
+    own.all(|part| texts.iter().any(|text| text.contains(part)))
 }
 
 /// Whether `repository`, as an engine's `inspect` writes it, is that of this image.
@@ -84,9 +98,9 @@ mod tests {
         Dependency { role: Role::Runtime, reference: reference.parse().unwrap() }
     }
 
-    fn shown(dependencies: &[&str], steps: &[&str]) -> Vec<String> {
+    fn shown(dependencies: &[&str], steps: &[&str], written: &[&str]) -> Vec<String> {
         let dependencies: Vec<_> = dependencies.iter().map(|text| dependency(text)).collect();
-        let used = images(Some(&dependencies), steps.iter().copied());
+        let used = images(Some(&dependencies), steps, written);
         used.into_iter().map(|image| format!("{} {}", image.reference, image.digest.is_some())).collect()
     }
 
@@ -104,8 +118,24 @@ mod tests {
             (&["a:1"], &["[internal] load .dockerignore", "[1/1] FROM scratch"], &["a:1 false"]),
         ];
         for (dependencies, steps, expected) in table {
-            assert_eq!(shown(dependencies, steps), expected, "{steps:?}");
+            assert_eq!(shown(dependencies, steps, &[]), expected, "{steps:?}");
         }
+    }
+
+    #[test]
+    fn images_of_other_builds_are_not_told() {
+        let copied = [&*format!("docker-image://127.0.0.1:5000/team/tools:1@{HEX}")];
+        let table: [(&[&str], bool); 5] = [
+            (&["COPY --from=127.0.0.1:5000/team/tools:1 /x /"], true),
+            (&["ARG name=tools\nCOPY --from=${registry}/team/$name:1 /x /", "127.0.0.1:5000"], true),
+            (&["COPY --from=team/tools:1 /x /"], false),
+            (&["FROM 127.0.0.1:5000/base"], false),
+            (&[], false),
+        ];
+        for (written, is_told) in table {
+            assert_eq!(shown(&[], &copied, written).len(), usize::from(is_told), "{written:?}");
+        }
+        assert_eq!(shown(&[], &["docker-image://docker.io/library/busybox:1"], &["FROM busybox:1"]).len(), 1);
     }
 
     #[test]
