@@ -1,12 +1,12 @@
 //! `acre check`: the plan of a task, or all that is wrong with it, without a farm.
 
-use super::{gather::task_in, print, print_as, takers::takers};
+use super::{gather::task_in, print, print_as, takers::of_plan};
 use crate::{
     args::{CheckArgs, checked},
     error::Error,
     exit_code::ExitCode,
     now,
-    source::{self, Choice, FolderFiles, Local, PackedFiles},
+    source::{self, Choice, FolderFiles, Local, PackedFiles, Recorded, WholeFolder},
 };
 use acre_model::{
     ids::RunId,
@@ -17,7 +17,7 @@ use acre_model::{
 };
 use acre_task::{Compiled, Files, Input, NoFiles, RunFacts, address, compile, plan};
 use serde::Serialize;
-use std::{collections::BTreeSet, io::Write};
+use std::{collections::BTreeSet, io::Write, path::Path};
 
 /// Compiles the task and prints its plan; warnings go to standard error.
 pub(super) async fn check(args: CheckArgs) -> Result<ExitCode, Error> {
@@ -54,9 +54,21 @@ fn compiled_here(request: &checked::Request, archive: Option<&Local>) -> Result<
         (TaskSource::File(_), None) => return Err(Error::Usage(not_here(&request.source))),
     };
     match (&request.source, &packed) {
-        (Choice::Folder(folder), _) => compiled(request, &task, &FolderFiles::new(folder, &takers(request))?),
+        (Choice::Folder(folder), _) => of_folder(request, &task, folder),
         (_, Some(packed)) => compiled(request, &task, packed),
         (_, None) => compiled(request, &task, &NoFiles),
+    }
+}
+
+/// What is sent of a folder follows from the plan, and the plan from what is sent. Compiling is pure: where what is sent
+/// gives the same answers as all of the folder, so does it.
+fn of_folder(request: &checked::Request, task: &NamedText, folder: &Path) -> Result<Compiled, Error> {
+    let whole = Recorded::new(WholeFolder(folder));
+    let first = compiled(request, task, &whole);
+    let files = FolderFiles::new(folder, &of_plan(first.as_ref().ok().map(|compiled| &compiled.plan)))?;
+    match first {
+        Ok(compiled) if whole.are_like(&files) => Ok(compiled),
+        _ => compiled(request, task, &files),
     }
 }
 

@@ -6,32 +6,34 @@ use crate::{
     source::{Choice, WholeFolder},
 };
 use acre_model::{
-    plan::{Action, Context},
+    plan::{Action, Context, Plan},
     submission::TaskSource,
 };
 use acre_tree::walk::Taker;
 
 /// Who takes files of the folder that is the request's source.
 pub(super) fn takers(request: &Request) -> Vec<Taker> {
-    if let Some(dockerfile) = &request.dockerfile {
-        return vec![Taker::of_root(dockerfile)];
+    match (&request.dockerfile, &request.source, &request.submission.task) {
+        (Some(dockerfile), ..) => vec![Taker::of_root(dockerfile)],
+        (None, Choice::Folder(folder), TaskSource::Text(task)) => {
+            let compiled = compiled(request, task, &WholeFolder(folder));
+            of_plan(compiled.as_ref().ok().map(|compiled| &compiled.plan))
+        }
+        (None, ..) => of_plan(None),
     }
-    // Of a task that does not compile the farm says what is wrong; it must not miss a Dockerfile besides.
-    of_task(request).unwrap_or_else(|| vec![Taker::of_root("Dockerfile"), Taker::Other])
 }
 
-fn of_task(request: &Request) -> Option<Vec<Taker>> {
-    let (Choice::Folder(folder), TaskSource::Text(task)) = (&request.source, &request.submission.task) else {
-        return None;
-    };
-    let plan = compiled(request, task, &WholeFolder(folder)).ok()?.plan;
+/// Who takes files by the plan. Of a task that does not compile the farm says what is wrong; it must not miss a
+/// Dockerfile besides.
+pub(super) fn of_plan(plan: Option<&Plan>) -> Vec<Taker> {
+    let Some(plan) = plan else { return vec![Taker::of_root("Dockerfile"), Taker::Other] };
     let mut takers = Vec::new();
     for taker in plan.units.iter().filter_map(|unit| taker(&unit.action)) {
         if !takers.contains(&taker) {
             takers.push(taker);
         }
     }
-    Some(takers)
+    takers
 }
 
 /// What a unit takes of the source, if anything.

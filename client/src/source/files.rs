@@ -4,6 +4,7 @@ use crate::error::Error;
 use acre_task::Files;
 use acre_tree::walk::{Taker, rules, walk};
 use std::{
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::Read,
@@ -92,6 +93,45 @@ impl Files for WholeFolder<'_> {
     }
 }
 
+/// Files, and what was asked of them.
+#[derive(Debug)]
+pub struct Recorded<F> {
+    files: F,
+    read: RefCell<BTreeMap<String, Option<Vec<u8>>>>,
+    /// Something else than the content of a file was asked.
+    asked_more: Cell<bool>,
+}
+
+impl<F: Files> Recorded<F> {
+    /// Nothing was asked of them yet.
+    pub fn new(files: F) -> Self {
+        Self { files, read: RefCell::default(), asked_more: Cell::new(false) }
+    }
+
+    /// Whether others would have given the same answers, as far as that is known.
+    pub fn are_like(&self, others: &dyn Files) -> bool {
+        !self.asked_more.get() && self.read.borrow().iter().all(|(path, bytes)| others.read(path) == *bytes)
+    }
+}
+
+impl<F: Files> Files for Recorded<F> {
+    fn read(&self, path: &str) -> Option<Vec<u8>> {
+        let bytes = self.files.read(path);
+        self.read.borrow_mut().insert(path.to_owned(), bytes.clone());
+        bytes
+    }
+
+    fn list(&self, folder: &str) -> Option<Vec<String>> {
+        self.asked_more.set(true);
+        self.files.list(folder)
+    }
+
+    fn left_out(&self, path: &str) -> Option<String> {
+        self.asked_more.set(true);
+        self.files.left_out(path)
+    }
+}
+
 impl Files for FolderFiles {
     fn read(&self, path: &str) -> Option<Vec<u8>> {
         let path = match self.is_sent(path) {
@@ -167,5 +207,28 @@ mod tests {
             (whole.read("secret").as_deref(), whole.read("../x"), whole.list("")),
             (Some(&b"s"[..]), None, None)
         );
+    }
+
+    #[test]
+    fn what_is_sent_gives_the_same_answers_unless_something_asked_for_is_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in [("Dockerfile", "FROM x"), ("secret", "s"), (".dockerignore", "secret")] {
+            fs::write(root.path().join(path), text).unwrap();
+        }
+        let sent = FolderFiles::new(root.path(), &[]).unwrap();
+        let table: [(&[&str], bool); 4] = [
+            (&[], true),
+            (&["Dockerfile"], true),
+            (&["Dockerfile", "nowhere"], true),
+            (&["Dockerfile", "secret"], false),
+        ];
+        for (asked, expected) in table {
+            let whole = Recorded::new(WholeFolder(root.path()));
+            asked.iter().for_each(|path| drop(whole.read(path)));
+            assert_eq!(whole.are_like(&sent), expected, "{asked:?}");
+        }
+        let whole = Recorded::new(WholeFolder(root.path()));
+        drop(whole.list(""));
+        assert!(!whole.are_like(&sent), "all of the folder does not tell its names");
     }
 }

@@ -5,7 +5,7 @@ mod files;
 mod packed;
 mod send;
 
-pub use files::{FolderFiles, WholeFolder};
+pub use files::{FolderFiles, Recorded, WholeFolder};
 pub use packed::PackedFiles;
 pub use send::{Local, Sent, pack, send};
 
