@@ -1,6 +1,7 @@
 //! A farm of a test's own: `acre` with a home of its own, which starts scheduler and agent itself.
 
 use crate::{
+    ending::{self, Ending},
     engine::{self, Thing},
     program::{self, Output, Running, binary},
     registry, wait,
@@ -10,10 +11,8 @@ use serde_json::Value;
 use std::{
     cell::OnceCell,
     fs, io,
-    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::Command,
-    thread,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -277,20 +276,22 @@ impl Default for Farm {
     }
 }
 
+impl Ending for Farm {
+    fn stop(&mut self) {
+        self.down();
+    }
+
+    fn remove(&mut self) {
+        self.remove_by_force();
+    }
+
+    fn repository(&self) -> &str {
+        &self.repository
+    }
+}
+
 impl Drop for Farm {
     fn drop(&mut self) {
-        let is_failing = thread::panicking();
-        let checked = panic::catch_unwind(AssertUnwindSafe(|| {
-            if !is_failing {
-                self.down();
-            }
-        }));
-        if is_failing || checked.is_err() {
-            self.remove_by_force();
-        }
-        engine::remove_images(&format!("{}/", self.repository));
-        if let (false, Err(fault)) = (is_failing, checked) {
-            panic::resume_unwind(fault);
-        }
+        ending::end(self);
     }
 }

@@ -2,6 +2,7 @@
 //! scheduler over its socket.
 
 use crate::{
+    ending::{self, Ending},
     engine,
     farm::{self, SOON},
     program::{self, Output, Running, binary},
@@ -12,14 +13,7 @@ use crate::{
 };
 use rustix::process::Signal;
 use serde_json::Value;
-use std::{
-    collections::BTreeMap,
-    panic::{self, AssertUnwindSafe},
-    path::PathBuf,
-    process::Command,
-    thread,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::Command, time::Duration};
 use tempfile::TempDir;
 
 /// How long a run of these tests may take.
@@ -227,21 +221,23 @@ impl Default for Fleet {
     }
 }
 
+impl Ending for Fleet {
+    fn stop(&mut self) {
+        self.down();
+    }
+
+    fn remove(&mut self) {
+        self.remove_by_force();
+    }
+
+    fn repository(&self) -> &str {
+        &self.repository
+    }
+}
+
 impl Drop for Fleet {
     fn drop(&mut self) {
-        let is_failing = thread::panicking();
-        let checked = panic::catch_unwind(AssertUnwindSafe(|| {
-            if !is_failing {
-                self.down();
-            }
-        }));
-        if is_failing || checked.is_err() {
-            self.remove_by_force();
-        }
-        engine::remove_images(&format!("{}/", self.repository));
-        if let (false, Err(fault)) = (is_failing, checked) {
-            panic::resume_unwind(fault);
-        }
+        ending::end(self);
     }
 }
 

@@ -19,6 +19,7 @@
 //!
 //! Everything here panics where a test cannot go on, with what was expected and what was there instead.
 
+mod ending;
 pub mod engine;
 pub mod etcd;
 pub mod farm;
