@@ -8,6 +8,7 @@
 //! Where the engine is not on this machine's loopback address (in a virtual machine, far away) no request arrives, which
 //! is told ([`Stopped::Unreached`]), and the engine must push by itself.
 
+mod ends;
 mod known;
 mod passage;
 mod serve;

@@ -1,6 +1,6 @@
 //! One push on its way through the gate.
 
-use super::{Push, known::Known, upload::Upload, upstream::Upstream};
+use super::{Push, ends::Ends, known::Known, upload::Upload, upstream::Upstream};
 use crate::{engine::EngineError, parts::Tasks};
 use acre_model::digest::Digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -161,6 +161,8 @@ impl Passage {
 pub(super) struct Passages {
     /// Which repositories have which blobs.
     pub(super) blobs: Known,
+    /// Blobs that are being ended.
+    pub(super) ends: Arc<Ends>,
     pub(super) tasks: Tasks,
     numbers: AtomicU64,
     all: Mutex<BTreeMap<u64, Arc<Passage>>>,
@@ -168,7 +170,7 @@ pub(super) struct Passages {
 
 impl Passages {
     pub(super) fn new(blobs: Known, tasks: Tasks) -> Self {
-        Self { blobs, tasks, numbers: AtomicU64::new(0), all: Mutex::default() }
+        Self { blobs, ends: Arc::default(), tasks, numbers: AtomicU64::new(0), all: Mutex::default() }
     }
 
     /// A number that no other passage or upload has.

@@ -181,7 +181,7 @@ async fn part(passages: &Passages, passage: Arc<Passage>, id: u64, request: Requ
     }
 }
 
-async fn finish(passages: &Passages, passage: Arc<Passage>, id: u64, request: Request<Incoming>) -> Answer {
+async fn finish(passages: &Arc<Passages>, passage: Arc<Passage>, id: u64, request: Request<Incoming>) -> Answer {
     let Some(upload) = passage.upload(id) else { return unknown_upload() };
     let query = request.uri().query().unwrap_or_default();
     let digest = query.split('&').find_map(|pair| pair.strip_prefix("digest="));
@@ -191,19 +191,38 @@ async fn finish(passages: &Passages, passage: Arc<Passage>, id: u64, request: Re
     };
     let piece = piece(request);
     let finished = apart(&passages.tasks, {
-        let passage = passage.clone();
-        async move { upload.finish(&passage.upstream, digest, piece).await }
+        let (passages, passage) = (passages.clone(), passage.clone());
+        async move { end(&passages, &passage, &upload, digest, piece).await }
     });
     match finished.await {
         Ok(()) => {
             passage.end(id);
             let upstream = &passage.upstream;
-            passages.blobs.learn(digest, &upstream.name());
             let answer = with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string());
             with(answer, LOCATION.as_str(), &format!("/v2/{}/blobs/{digest}", upstream.repository()))
         }
         Err(fault) => broken(&passage, &fault),
     }
+}
+
+/// Ends a blob, unless another push has brought it meanwhile.
+async fn end(
+    passages: &Passages,
+    passage: &Passage,
+    upload: &Upload,
+    digest: Digest,
+    piece: Piece,
+) -> Result<(), Fault> {
+    let (upstream, name) = (&passage.upstream, passage.upstream.name());
+    let _end = passages.ends.take(name.clone(), digest).await;
+    let may_be_there = piece.is_empty() && !passages.blobs.names(digest, &name).is_empty();
+    if may_be_there && upstream.blob(digest).await?.is_some() {
+        upload.cancel(upstream).await;
+        return Ok(());
+    }
+    upload.finish(upstream, digest, piece).await?;
+    passages.blobs.learn(digest, &name);
+    Ok(())
 }
 
 async fn cancel(passage: &Passage, id: u64) -> Answer {

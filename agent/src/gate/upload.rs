@@ -40,6 +40,11 @@ impl Piece {
         Self { body, length }
     }
 
+    /// Whether nothing is in it, as the engine says.
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == Some(0)
+    }
+
     /// Its bytes. Where the engine breaks off, the stream ends all the same: a registry that is cut off in mid-body
     /// keeps its debris.
     fn stream(self, seen: Arc<Seen>) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> + Send + 'static {
