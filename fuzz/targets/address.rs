@@ -16,7 +16,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             assert!(tar.url.starts_with("http"));
             tar.subdirectory
         }
-        Ok(Fetch::Oci(_)) | Err(_) => None,
+        Ok(Fetch::Oci(_) | Fetch::Aliases(_)) | Err(_) => None,
     };
     assert!(subdirectory.unwrap_or_default().split('/').all(|part| part != ".."));
 });

@@ -183,6 +183,8 @@ pub enum Fetch {
     Tar(TarAddress),
     /// An OCI artifact, whose layers are unpacked over each other: its reference, tag or digest included.
     Oci(Reference),
+    /// The files of aliases at these addresses; the tree holds each under its place in the list, from `0` on.
+    Aliases(Vec<String>),
 }
 
 /// A folder of a commit of a git repository.
@@ -394,14 +396,15 @@ impl Build {
 }
 
 impl Fetch {
-    /// Every text that may hold tokens.
-    pub fn texts_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        let text = match self {
-            Self::Git(git) => Some(&mut git.repository),
-            Self::Tar(tar) => Some(&mut tar.url),
-            Self::Oci(_) => None,
+    /// Its addresses, with all that they hold; the only texts that may hold tokens.
+    pub fn addresses_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let addresses = match self {
+            Self::Git(git) => std::slice::from_mut(&mut git.repository),
+            Self::Tar(tar) => std::slice::from_mut(&mut tar.url),
+            Self::Aliases(addresses) => addresses.as_mut_slice(),
+            Self::Oci(_) => &mut [],
         };
-        text.into_iter()
+        addresses.iter_mut()
     }
 }
 
@@ -411,7 +414,7 @@ impl Action {
         match self {
             Self::Cmd(cmd) => Box::new(cmd.texts_mut()),
             Self::Build(build) => Box::new(build.texts_mut()),
-            Self::Source(fetch) => Box::new(fetch.texts_mut()),
+            Self::Source(fetch) => Box::new(fetch.addresses_mut()),
             Self::Push(_) | Self::Index(_) => Box::new(std::iter::empty()),
         }
     }

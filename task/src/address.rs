@@ -131,6 +131,24 @@ pub fn parse_sealed(text: &str) -> Result<Fetch, BadAddress> {
     Ok(Fetch::Git(GitAddress { repository: address.to_owned(), reference, subdirectory }))
 }
 
+/// Checks the address of a single file. The error is what is wrong with it, without the address.
+///
+/// # Errors
+/// Where it is none, or would show a password to whoever reads the task.
+pub(crate) fn check_file(text: &str) -> Result<(), String> {
+    let parts = split(text).filter(|parts| matches!(parts.scheme, "https" | "http") && text.len() <= LONGEST);
+    match parts {
+        None => Err("files are fetched from https:// addresses of at most 2048 bytes".to_owned()),
+        Some(parts) if parts.user.is_some() || text.contains('#') => {
+            Err("the address of a file has no user, no password and no `#`".to_owned())
+        }
+        Some(parts) if parts.scheme == "http" && !is_loopback(parts.host) => {
+            Err("http:// is taken for this machine's own addresses only; write https://".to_owned())
+        }
+        Some(parts) => check(text, &parts).map_err(|_| "it is not an address".to_owned()),
+    }
+}
+
 fn oci(reference: &str) -> Result<Fetch, BadAddress> {
     let parsed = reference.parse::<Reference>().map_err(|why| BadAddress::Oci(why.to_string()))?;
     Ok(Fetch::Oci(parsed.with_default_tag()))

@@ -1,7 +1,7 @@
 //! Aliases of version 1.1 (task language §6): `$name` put in place of longer text, before the text is a template.
 
 use crate::{
-    Files, Presets,
+    Files, NoFiles, Presets, address,
     diagnostic::{At, Class, Diagnostic, Faults, Listing},
     inert::Inert,
     yaml::{self, Node, Value},
@@ -14,12 +14,16 @@ const FACTS: [&str; 9] =
     ["ID", "SharedVolume", "Registry", "RegistryName", "Date", "OS", "Architecture", "Commit", "Branch"];
 /// Most bytes of the text once aliases are put in.
 const SIZE: usize = 4 << 20;
+/// Most addresses in a block.
+const ADDRESSES: usize = 16;
 
 /// The text with its aliases put in, and those that may also stand as the first word of a `cmd`.
 #[derive(Debug)]
 pub(crate) struct Expanded {
     pub(crate) text: String,
     pub(crate) images: Vec<Alias>,
+    /// From which files of aliases are fetched, without doubles.
+    pub(crate) addresses: Vec<String>,
     pub(crate) warnings: Vec<Diagnostic>,
 }
 
@@ -47,17 +51,7 @@ pub(crate) fn expand(
 ) -> Result<Expanded, Vec<Diagnostic>> {
     let (block, rest) = cut_block(text);
     let mut faults = Faults::new(listing, Vec::new());
-    let mut own = Own { values: Table::new(), directive: '$' };
-    if let Some(block) = block {
-        // Templates are not YAML before they are rendered; here they are texts.
-        let (hidden, templates) = hide_templates(&block);
-        faults_of_templates(&block, &mut faults);
-        match yaml::parse(&hidden, &Inert::default()) {
-            Ok(Some(document)) => own.read(&document, &templates, files, &mut faults),
-            Ok(None) => {}
-            Err(fault) => faults.error(fault.at, fault.message).class = fault.class,
-        }
-    }
+    let own = block.map_or_else(Own::default, |block| Own::of_block(&block, files, &mut faults));
     let mut images: BTreeMap<String, Alias> = presets.iter().map(preset).collect();
     images.extend(own.values.into_iter().map(|(name, (text, line))| {
         let alias = Alias { name: name.clone(), text, line, is_preset: false };
@@ -71,9 +65,18 @@ pub(crate) fn expand(
         faults.error(At::FILE, format!("aliases make the task larger than {} MiB", SIZE >> 20)).class = Class::TooLarge;
     }
     match faults.finish() {
-        Ok(warnings) => Ok(Expanded { text, images: images.into_values().collect(), warnings }),
+        Ok(warnings) => {
+            Ok(Expanded { text, images: images.into_values().collect(), addresses: own.addresses, warnings })
+        }
         Err(found) => Err(found.all().to_vec()),
     }
+}
+
+/// From which addresses the block of `text` takes files; what is wrong with it is told by [`expand`].
+pub(crate) fn addresses(text: &str, listing: &Listing) -> Vec<String> {
+    let (block, _) = cut_block(text);
+    let mut untold = Faults::new(listing, Vec::new());
+    block.map_or_else(Vec::new, |block| Own::of_block(&block, &NoFiles, &mut untold).addresses)
 }
 
 fn preset((name, image): (&str, &str)) -> (String, Alias) {
@@ -141,9 +144,29 @@ fn show_templates(text: &str, templates: &[String]) -> String {
 struct Own {
     values: Table,
     directive: char,
+    addresses: Vec<String>,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { values: Table::new(), directive: '$', addresses: Vec::new() }
+    }
 }
 
 impl Own {
+    fn of_block(block: &str, files: &dyn Files, faults: &mut Faults<'_>) -> Self {
+        let mut own = Self::default();
+        // Templates are not YAML before they are rendered; here they are texts.
+        let (hidden, templates) = hide_templates(block);
+        faults_of_templates(block, faults);
+        match yaml::parse(&hidden, &Inert::default()) {
+            Ok(Some(document)) => own.read(&document, &templates, files, faults),
+            Ok(None) => {}
+            Err(fault) => faults.error(fault.at, fault.message).class = fault.class,
+        }
+        own
+    }
+
     fn read(&mut self, document: &Node, templates: &[String], files: &dyn Files, faults: &mut Faults<'_>) {
         let Value::Map(entries) = &document.value else { return };
         let Some(Value::Map(keys)) = entries.first().map(|entry| &entry.value.value) else {
@@ -156,36 +179,57 @@ impl Own {
             faults.warning(entry.at, format!("`alias` has no key `{}`", clip(&entry.key))).help = help;
         }
         // In the order of precedence, the strongest last.
-        key("src").into_iter().for_each(|entry| self.sources(&entry.value, files, faults));
+        key("src").into_iter().for_each(|entry| self.sources(&entry.value, templates, files, faults));
         key("values").into_iter().for_each(|entry| self.values(&entry.value, templates, true, faults));
         key("directive").into_iter().for_each(|entry| self.directive(&entry.value, faults));
     }
 
-    fn sources(&mut self, node: &Node, files: &dyn Files, faults: &mut Faults<'_>) {
+    fn sources(&mut self, node: &Node, templates: &[String], files: &dyn Files, faults: &mut Faults<'_>) {
         let items = if let Value::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
         for item in items {
             let Value::Scalar { text: path, .. } = &item.value else {
                 faults.error(item.at, format!("`src` must be a list of files, and this is {}", item.kind()));
                 continue;
             };
-            if path.contains("://") {
-                faults
-                    .error(
-                        item.at,
-                        "`src` of aliases is not fetched from an address: what a task means must lie in its source",
-                    )
-                    .help = Some("put the file into the source tree, and name its path".to_owned());
-                continue;
-            }
-            if let Err(message) = self.source(path, files) {
-                faults.error(item.at, format!("aliases of `{}`: {message}", clip(path)));
+            let taken = match path.contains("://") {
+                _ if path.contains('\u{e000}') => Err("a template cannot stand in `src`".to_owned()),
+                true => self.address(path, item.at, files, faults),
+                false => self.path(path, files),
+            };
+            if let Err(message) = taken {
+                let shown = address::shown(&show_templates(path, templates));
+                faults.error(item.at, format!("aliases of `{}`: {message}", clip(&shown)));
             }
         }
     }
 
-    fn source(&mut self, path: &str, files: &dyn Files) -> Result<(), String> {
+    fn path(&mut self, path: &str, files: &dyn Files) -> Result<(), String> {
         let path = crate::paths::below_workspace("", path).map_err(|why| why.to_string())?;
         let bytes = files.read(&path).ok_or("there is no such file in the source tree")?;
+        self.file(&path, bytes)
+    }
+
+    fn address(&mut self, text: &str, at: At, files: &dyn Files, faults: &mut Faults<'_>) -> Result<(), String> {
+        address::check_file(text)?;
+        if !self.addresses.iter().any(|known| known == text) {
+            self.addresses.push(text.to_owned());
+        }
+        if self.addresses.len() > ADDRESSES {
+            return Err(format!("more than {ADDRESSES} addresses"));
+        }
+        let shown = address::shown(text);
+        match files.at_address(text) {
+            Some(bytes) => self.file(&shown, bytes),
+            None => {
+                let message = format!("aliases of `{}` are not known here: a farm fetches them", clip(&shown));
+                faults.warning(at, message).help = Some("their names stay as they are".to_owned());
+                Ok(())
+            }
+        }
+    }
+
+    /// A file of aliases; `name` is for messages.
+    fn file(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
         let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
         if let Some((_, why)) = crate::tokens::reserved(&text) {
             return Err(why);
@@ -194,7 +238,7 @@ impl Own {
             return Err(format!("it is larger than {} MiB", crate::TASK_SIZE >> 20));
         }
         let (hidden, templates) = hide_templates(&text);
-        let listing = Listing::new(&path, &text);
+        let listing = Listing::new(name, &text);
         let mut faults = Faults::new(&listing, Vec::new());
         faults_of_templates(&text, &mut faults);
         match yaml::parse(&hidden, &Inert::default()) {
@@ -278,6 +322,10 @@ mod tests {
         fn read(&self, path: &str) -> Option<Vec<u8>> {
             (path == "a.yaml").then(|| b"one: from-file\ntwo: from-file\n".to_vec())
         }
+
+        fn at_address(&self, address: &str) -> Option<Vec<u8>> {
+            (address == "https://h.example/b").then(|| b"two: fetched\n".to_vec())
+        }
     }
 
     fn expanded(text: &str) -> Result<String, String> {
@@ -292,6 +340,9 @@ mod tests {
             ("alias:\n  values:\n    a: $b\n    b: {{.Run.ID}}\nx: $a $b", "\n\n\n\nx: $b {{.Run.ID}}"),
             ("alias: {directive: \"%\"}\nx: %ID $ID %%", "\nx: {{.Run.ID}} $ID %"),
             ("alias:\n  src: [a.yaml]\n  values: {one: own}\nx: $one $two", "\n\n\nx: own from-file"),
+            ("alias: {src: [a.yaml, https://h.example/b]}\nx: $one $two", "\nx: from-file fetched"),
+            ("alias: {src: [https://h.example/b, a.yaml]}\nx: $one $two", "\nx: from-file from-file"),
+            ("alias: {src: https://h.example/away}\nx: $two", "\nx: $two"),
         ];
         for (text, expected) in table {
             assert_eq!(expanded(text).as_deref(), Ok(expected), "{text}");
@@ -310,7 +361,10 @@ mod tests {
         let table = [
             ("alias: {values: {a-b: c}}", "letters and digits"),
             ("alias: {directive: ab}", "one character"),
-            ("alias: {src: [https://h/x]}", "not fetched from an address"),
+            ("alias: {src: [http://h.example/x]}", "write https://"),
+            ("alias: {src: ['https://me:pw@h.example/x']}", "no user"),
+            ("alias: {src: [ssh://h.example/x]}", "https://"),
+            ("alias: {src: [\"https://h.example/{{.Run.ID}}\"]}", "template cannot stand"),
             ("alias: {src: [../x]}", "leaves the source tree"),
             ("alias: {src: [no.yaml]}", "no such file"),
             ("alias:\n  values:\n    a: '{{\n      .Run.ID }}'", "must stand on one line"),

@@ -45,8 +45,8 @@ pub use presets::Presets;
 pub use task::Task;
 
 use acre_model::{
-    ids::{GroupId, RunId, UnitId},
-    plan::{Fetch, Group, Plan},
+    ids::RunId,
+    plan::{Fetch, Plan},
     platform::Platform,
     secret::Nonce,
     submission::NamedText,
@@ -127,6 +127,12 @@ pub trait Files {
         None
     }
 
+    /// The bytes of a file of aliases at an address; `None` where it has not been fetched.
+    fn at_address(&self, address: &str) -> Option<Vec<u8>> {
+        let _ = address;
+        None
+    }
+
     /// Why a file that is there cannot be read, if that is known: it is left out, or leads out of the source.
     fn left_out(&self, path: &str) -> Option<String> {
         let _ = path;
@@ -175,7 +181,7 @@ pub fn compile(input: &Input<'_>) -> Result<Compiled, Diagnostics> {
         Version::V1_1 => {
             alias::expand(&text, &source, input.files, input.presets).map_err(|found| all(&source, found))?
         }
-        Version::V1_0 => alias::Expanded { text, images: Vec::new(), warnings: Vec::new() },
+        Version::V1_0 => alias::Expanded { text, images: Vec::new(), addresses: Vec::new(), warnings: Vec::new() },
     };
     let stage = Stage { input, source: &source, values, version, expanded };
     let first = input.platforms.first().cloned().unwrap_or_else(Platform::linux_amd64);
@@ -213,18 +219,17 @@ fn check_size(listing: &Listing, length: usize) -> Result<(), Diagnostics> {
     Err(listing.error(At::FILE, message).class(Class::TooLarge).into())
 }
 
-/// The plan of a run whose task is not known before its source is fetched: that alone.
-pub fn source_plan(fetch: &Fetch) -> Plan {
-    let unit = plan::source_unit(fetch);
-    let group = Group {
-        platform: unit.platform.clone(),
-        units: vec![UnitId(0)],
-        network: false,
-        cross: false,
-        takes: Vec::new(),
-    };
-    debug_assert_eq!(unit.group, GroupId(0));
-    Plan { platforms: vec![unit.platform.clone()], units: vec![unit], groups: vec![group], ..Plan::default() }
+/// The addresses from which a task takes files of aliases: what compiling asks [`Files::at_address`] for. None of a task
+/// that does not compile for another reason.
+pub fn alias_addresses(task: &NamedText) -> Vec<String> {
+    if task.text.len() > TASK_SIZE || tokens::reserved(&task.text).is_some() {
+        return Vec::new();
+    }
+    let text = text::without_comments(&task.text);
+    match text::version(&text) {
+        Ok(Version::V1_1) => alias::addresses(&text, &Listing::new(&task.name, &task.text)),
+        Ok(Version::V1_0) | Err(_) => Vec::new(),
+    }
 }
 
 fn all(listing: &Listing, found: Vec<Diagnostic>) -> Diagnostics {
@@ -270,7 +275,7 @@ impl Stage<'_> {
             let lists = [task.platforms.as_slice(), input.platforms];
             let listed = lists.into_iter().find(|list| !list.is_empty());
             let platforms = listed.map_or_else(|| vec![Platform::linux_amd64()], single);
-            plan::plan(&task, platforms, input, &mut faults).map(|plan| (plan, task))
+            plan::plan(&task, platforms, (input, &self.expanded.addresses), &mut faults).map(|plan| (plan, task))
         });
         let diagnostics = faults.finish()?;
         let Some((mut plan, task)) = plan else { return Err(all(&listing, Vec::new())) };

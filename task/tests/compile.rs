@@ -263,10 +263,16 @@ fn a_text_that_is_too_large_or_no_text_is_told_before_it_is_read() {
 }
 
 #[test]
-fn an_address_alone_is_a_plan_of_one_unit() {
+fn what_is_fetched_first_is_a_plan_of_its_own() {
     let fetch = acre_task::address::parse("https://t@h.example/r.git#v1:sub").unwrap();
-    let plan = acre_task::source_plan(&fetch);
-    assert_eq!(plan::dump(&plan), "source  source https://***@h.example/r.git  at once  #0\n");
+    let dumped = |aliases: &[String]| plan::dump(&plan::first_plan(Some(&fetch), aliases));
+    assert_eq!(dumped(&[]), "source  source https://***@h.example/r.git  at once  #0\n");
+    let aliases = ["https://h.example/a?sig=x".to_owned(), "https://h.example/b".to_owned()];
+    assert_eq!(
+        dumped(&aliases),
+        "source   source https://***@h.example/r.git                  at once  #0\n\
+         aliases  source https://h.example/a?*** https://h.example/b  at once  #1\n"
+    );
 }
 
 mod arbitrary {
@@ -333,7 +339,7 @@ mod arbitrary {
                     prop_assert!(!git.subdirectory.unwrap_or_default().contains(".."), "{}", text);
                 }
                 Ok(Fetch::Tar(tar)) => prop_assert!(tar.url.starts_with("http"), "{}", text),
-                Ok(Fetch::Oci(_)) | Err(_) => {}
+                Ok(Fetch::Oci(_) | Fetch::Aliases(_)) | Err(_) => {}
             }
         }
 

@@ -15,6 +15,10 @@ impl Files for Source {
         let text = if path.ends_with(".yaml") { "tool: registry.example/tool:1\n" } else { "FROM scratch AS final\n" };
         Some(text.as_bytes().to_vec())
     }
+
+    fn at_address(&self, address: &str) -> Option<Vec<u8>> {
+        self.read(address)
+    }
 }
 
 fn reference() -> String {

@@ -1,5 +1,6 @@
 //! Source files on this agent: trees of the farm for workspaces and builds, addresses into trees.
 
+mod aliases;
 pub(crate) mod error;
 mod git;
 mod oci;

@@ -2,7 +2,7 @@
 
 use super::{
     error::Unfetched,
-    web::{Web, shown},
+    web::{Web, found, shown},
 };
 use acre_model::plan::TarAddress;
 use acre_tree::{
@@ -10,7 +10,7 @@ use acre_tree::{
     tar::{Limits, Policy, Unpacking, Untarred, unpacked},
 };
 use reqwest::{
-    StatusCode, Url,
+    Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use std::{
@@ -39,16 +39,7 @@ pub(super) async fn fetch(
 ) -> Result<Untarred, Unfetched> {
     let (url, headers) = taken_apart(&address.url)?;
     let (response, _) = web.get(&url, &headers, None).await?;
-    match response.status() {
-        StatusCode::OK => {}
-        status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
-            return Err(Unfetched::NotFound(format!("there is nothing at {}: {status}", shown(&url))));
-        }
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            return Err(Unfetched::NotFound(format!("{} is not given to this user: {status}", shown(&url))));
-        }
-        status => return Err(Unfetched::Away(format!("{} answers {status}", shown(&url)))),
-    }
+    let response = found(response, &url)?;
     let mut file = tokio::fs::File::from_std(tempfile::tempfile_in(folder).map_err(Unfetched::Disk)?);
     let size = web.save(response, PACKED, &mut file, |_| {}).await?;
     let (file, cache) = (file.into_std().await, Arc::clone(cache));

@@ -1,6 +1,6 @@
 //! Source units: what an address leads to becomes a tree of the farm.
 
-use super::{error::Unfetched, git, oci, tar, web::Web};
+use super::{aliases, error::Unfetched, git, oci, tar, web::Web};
 use crate::attempt::{Done, Failure, Job};
 use acre_model::{
     attempt::UnitResult,
@@ -9,12 +9,17 @@ use acre_model::{
     plan::{Fetch, GitAddress, ResolvedSource},
     text::clip,
 };
-use acre_tree::{Packed, pack::Options, walk::Skipped};
+use acre_tree::{
+    Packed,
+    pack::{Options, Pack},
+    walk::Skipped,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
     time::SystemTime,
 };
+use tempfile::TempDir;
 
 /// What a source unit has fetched.
 struct Fetched {
@@ -23,7 +28,7 @@ struct Fetched {
     commit: Option<String>,
     reference: Option<String>,
     /// What the files of the tree lie in until they are in the farm.
-    _held: Option<git::Checkout>,
+    _held: Option<TempDir>,
 }
 
 /// Fetches the address, packs what it holds, and puts it into the farm.
@@ -43,6 +48,7 @@ pub(crate) async fn run(job: &Job, fetch: &Fetch) -> Done {
             job.notice(&format!("Fetched manifest {digest}"))?;
             of_untarred(untarred)
         }
+        Fetch::Aliases(addresses) => of_files(aliases::fetch(&web, addresses, &folder).await?).await?,
     };
     if let Some(commit) = &fetched.commit {
         job.notice(&format!("Fetched commit {commit}"))?;
@@ -66,22 +72,31 @@ fn shown(fetch: &Fetch) -> String {
         Fetch::Git(address) => git::shown(&address.repository),
         Fetch::Tar(address) => tar::shown_address(&address.url),
         Fetch::Oci(reference) => format!("oci://{reference}"),
+        Fetch::Aliases(addresses) => aliases::shown_addresses(addresses),
     }
 }
 
 async fn of_git(web: &Web, address: &GitAddress, folder: &Path) -> Result<Fetched, Failure> {
     let checkout = git::fetch(web, address, folder).await?;
-    // All of the repository: a build leaves out what its own `.dockerignore` says.
-    let options = Options { ignore: acre_tree::Ignore::default(), stat_cache: None, now: SystemTime::now() };
-    let packed = acre_tree::pack(checkout.root.clone(), options).await;
-    let packed = packed.map_err(|why| Unfetched::Unfit(why.to_string()))?;
+    let packed = packed(checkout.root).await?;
     Ok(Fetched {
         tree: packed.tree,
         skipped: packed.skipped,
-        commit: Some(checkout.commit.clone()),
+        commit: Some(checkout.commit),
         reference: address.reference.clone(),
-        _held: Some(checkout),
+        _held: Some(checkout.folder),
     })
+}
+
+async fn of_files(folder: TempDir) -> Result<Fetched, Failure> {
+    let Pack { tree, skipped, .. } = packed(folder.path().to_owned()).await?;
+    Ok(Fetched { tree, skipped, commit: None, reference: None, _held: Some(folder) })
+}
+
+/// All of a folder: a build leaves out what its own `.dockerignore` says.
+async fn packed(root: PathBuf) -> Result<Pack, Failure> {
+    let options = Options { ignore: acre_tree::Ignore::default(), stat_cache: None, now: SystemTime::now() };
+    Ok(acre_tree::pack(root, options).await.map_err(|why| Unfetched::Unfit(why.to_string()))?)
 }
 
 fn of_untarred(untarred: acre_tree::tar::Untarred) -> Fetched {

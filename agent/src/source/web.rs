@@ -199,6 +199,21 @@ impl Line<'_> {
     }
 }
 
+/// An answer that holds what was asked for.
+pub(crate) fn found(response: Response, url: &Url) -> Result<Response, Unfetched> {
+    let url = shown(url);
+    match response.status() {
+        StatusCode::OK => Ok(response),
+        status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
+            Err(Unfetched::NotFound(format!("there is nothing at {url}: {status}")))
+        }
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            Err(Unfetched::NotFound(format!("{url} is not given to this user: {status}")))
+        }
+        status => Err(Unfetched::Away(format!("{url} answers {status}"))),
+    }
+}
+
 /// A client for one hop.
 fn client(patience: Duration, host: &str, addresses: &[SocketAddr]) -> Result<Client, reqwest::Error> {
     // Of several providers that may be compiled in, this one; that it is there already is as good.

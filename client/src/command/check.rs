@@ -82,7 +82,7 @@ fn not_here(source: &Choice) -> String {
     let way = match fetched {
         Some(Fetch::Tar(_)) => "pipe the archive in, as in `curl -L ADDRESS | acre check -`",
         Some(Fetch::Oci(_)) => "pull the artifact, and check its folder",
-        Some(Fetch::Git(_)) | None => "clone it, and check its folder",
+        Some(Fetch::Git(_) | Fetch::Aliases(_)) | None => "clone it, and check its folder",
     };
     format!(
         "the task file in `{}` is not at hand: a farm fetches it, and check asks none; {way}, or give a task file of \

@@ -75,7 +75,7 @@ pub fn registries(registry: Option<&str>, source: Option<&Fetch>, plan: Option<&
 const fn artifact(fetch: &Fetch) -> Option<&Reference> {
     match fetch {
         Fetch::Oci(reference) => Some(reference),
-        Fetch::Git(_) | Fetch::Tar(_) => None,
+        Fetch::Git(_) | Fetch::Tar(_) | Fetch::Aliases(_) => None,
     }
 }
 

@@ -49,6 +49,33 @@ fn archives_are_fetched_however_they_are_compressed() {
 }
 
 #[test]
+fn files_of_aliases_are_fetched_before_the_task_is_compiled() {
+    let farm = Farm::new();
+    let server =
+        files::serve(&[("a.yaml", b"word: fetched\nshow: echo\n".to_vec()), ("b.yaml", b"word: later\n".to_vec())]);
+    let task = |aliases: &str| {
+        farm.text(&format!(
+            "version: v1.1.0\nalias:\n  src: [{aliases}]\nsteps:\n  - cmd: {{base}} echo $word $other\n"
+        ))
+    };
+    let both = task(&format!("{server}/a.yaml, own.yaml, {server}/b.yaml"));
+    let source = Source::new(&[("acb.yaml", &both), ("own.yaml", "word: own\nother: of the source\n")]);
+    let printed = ["later of the source"];
+    assert_eq!(farm.acre(&["run", source.arg()]).ended(0).printed(), printed);
+    farm.acre(&["check", source.arg()]).ended(0).says("a.yaml` are not known here").says("aliases");
+
+    let repository = GitServer::new();
+    repository.commit("main", &[("acb.yaml", &both), ("own.yaml", "other: of the source\n")]);
+    assert_eq!(farm.acre(&["run", &repository.url()]).ended(0).printed(), printed);
+    let given = Source::new(&[("t.yaml", &both)]);
+    let given = format!("{}/t.yaml", given.arg());
+    assert_eq!(farm.acre(&["run", "-f", &given, &repository.url()]).ended(0).printed(), printed);
+
+    let missing = Source::new(&[("acb.yaml", &task(&format!("{server}/none.yaml")))]);
+    farm.acre(&["run", missing.arg()]).ended(1).says("404").says("none.yaml");
+}
+
+#[test]
 fn hostile_archives_are_refused() {
     let farm = Farm::new();
     let folder = Source::new(&[("in", "x")]);

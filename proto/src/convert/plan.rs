@@ -151,6 +151,7 @@ impl From<Fetch> for v1::Fetch {
             }
             Fetch::Tar(TarAddress { url, subdirectory }) => fetch::Kind::Tar(fetch::Tar { url, subdirectory }),
             Fetch::Oci(reference) => fetch::Kind::Oci(reference.to_string()),
+            Fetch::Aliases(addresses) => fetch::Kind::Aliases(fetch::Aliases { addresses }),
         };
         Self { kind: Some(kind) }
     }
@@ -166,6 +167,7 @@ impl TryFrom<v1::Fetch> for Fetch {
             }
             fetch::Kind::Tar(fetch::Tar { url, subdirectory }) => Self::Tar(TarAddress { url, subdirectory }),
             fetch::Kind::Oci(reference) => Self::Oci(parsed("source.oci", &reference)?),
+            fetch::Kind::Aliases(fetch::Aliases { addresses }) => Self::Aliases(addresses),
         })
     }
 }

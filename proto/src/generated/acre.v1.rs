@@ -2591,7 +2591,7 @@ pub struct Rules {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Fetch {
-    #[prost(oneof = "fetch::Kind", tags = "1, 2, 3")]
+    #[prost(oneof = "fetch::Kind", tags = "1, 2, 3, 4")]
     pub kind: ::core::option::Option<fetch::Kind>,
 }
 /// Nested message and enum types in `Fetch`.
@@ -2612,6 +2612,12 @@ pub mod fetch {
         #[prost(string, optional, tag = "2")]
         pub subdirectory: ::core::option::Option<::prost::alloc::string::String>,
     }
+    /// Files of aliases; the tree holds each under its place in the list, from `0` on.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Aliases {
+        #[prost(string, repeated, tag = "1")]
+        pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "1")]
@@ -2621,6 +2627,8 @@ pub mod fetch {
         /// Reference of an OCI artifact.
         #[prost(string, tag = "3")]
         Oci(::prost::alloc::string::String),
+        #[prost(message, tag = "4")]
+        Aliases(Aliases),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]

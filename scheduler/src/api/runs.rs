@@ -6,9 +6,9 @@ use super::{
 };
 use crate::{
     blobs::digest_of,
-    compile::{self, Compiled, Known},
+    compile::{self, Compiled, Known, To},
     driver::IdempotencyKey,
-    farm::NewRun,
+    farm::{AliasFiles, NewRun},
     store::{self, Order, keys},
 };
 use acre_model::{
@@ -100,9 +100,13 @@ impl Runs for Services {
 
 /// What is planned of a run when it is handed in.
 struct Planned {
-    resolved: Option<ResolvedSource>,
-    plan: Plan,
     task_shown: String,
+    resolved: Option<ResolvedSource>,
+    /// Addresses of files of aliases, which are fetched first.
+    aliases: Vec<String>,
+    plan: Plan,
+    /// It is not only what is fetched first.
+    is_whole: bool,
     sealed: Option<Bytes>,
 }
 
@@ -134,10 +138,11 @@ impl Services {
         known: Known,
     ) -> Result<(NewRun, Option<Bytes>), Status> {
         let submission = Arc::new(submission);
-        let Planned { resolved, plan, task_shown, sealed } = self.plan(&submission, given, &known).await?;
-        let plan_digest = match &resolved {
-            Some(_) => Some(self.blobs.put_bytes(store::encode(&plan)).await.map_err(status)?),
-            None => None,
+        let planned = self.plan(&submission, given, &known).await?;
+        let Planned { task_shown, resolved, aliases, plan, is_whole, sealed } = planned;
+        let plan_digest = match is_whole {
+            true => Some(self.blobs.put_bytes(store::encode(&plan)).await.map_err(status)?),
+            false => None,
         };
         let run = NewRun {
             id: known.run,
@@ -150,30 +155,48 @@ impl Services {
             timeout_ms: submission.timeout_ms,
             nonce: known.nonce,
             resolved,
+            aliases,
             plan: Arc::new(plan),
             plan_digest,
         };
         Ok((run, sealed))
     }
 
-    /// What can be planned now: all of the run, or the fetching of its source.
+    /// What can be planned now: all of the run, or what is fetched before its task is compiled.
     async fn plan(&self, submission: &Arc<Submission>, given: Confidential, known: &Known) -> Result<Planned, Status> {
         if let Source::Address(_) = &submission.source {
-            let task_shown = match &submission.task {
-                TaskSource::Text(text) => text.name.clone(),
-                TaskSource::File(name) => name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()),
+            let (task_shown, aliases) = match &submission.task {
+                TaskSource::Text(text) => (text.name.clone(), acre_task::alias_addresses(text)),
+                TaskSource::File(name) => {
+                    (name.clone().unwrap_or_else(|| acre_task::DEFAULT_NAMES[0].to_owned()), Vec::new())
+                }
             };
-            let plan = compile::source_plan(submission).map_err(status)?;
-            let sealed = self.secrets.seal_given(&known.run, &given, &known.nonce);
-            return Ok(Planned { resolved: None, plan, task_shown, sealed });
+            return self.first(submission, &given, known, (task_shown, None, aliases));
         }
         let tree = self.stored_tree(&submission.source).await?;
         let resolved = Some(ResolvedSource { tree, commit: None, reference: None });
-        let work = self.compiler.compile(submission.clone(), known.clone(), resolved.clone());
-        let Compiled { plan, task_shown } = work.await.map_err(status)?;
+        let work = self.compiler.compile(submission.clone(), known.clone(), resolved.clone(), AliasFiles::default());
+        let Compiled { task_shown, to } = work.await.map_err(status)?;
+        let plan = match to {
+            To::Plan(plan) => plan,
+            To::Aliases(aliases) => return self.first(submission, &given, known, (task_shown, resolved, aliases)),
+        };
         let confidential = self.secrets.resolve(&submission.project, &plan, given).await.map_err(status)?;
         let sealed = self.secrets.seal_resolved(&known.run, confidential, &plan);
-        Ok(Planned { resolved, plan, task_shown, sealed })
+        Ok(Planned { task_shown, resolved, aliases: Vec::new(), plan, is_whole: true, sealed })
+    }
+
+    /// A run for which something is fetched before its task is compiled.
+    fn first(
+        &self,
+        submission: &Submission,
+        given: &Confidential,
+        known: &Known,
+        (task_shown, resolved, aliases): (String, Option<ResolvedSource>, Vec<String>),
+    ) -> Result<Planned, Status> {
+        let plan = compile::first_plan(submission, &aliases).map_err(status)?;
+        let sealed = self.secrets.seal_given(&known.run, given, &known.nonce);
+        Ok(Planned { task_shown, resolved, aliases, plan, is_whole: false, sealed })
     }
 
     /// The tree of a source, which must be complete; having its root means having all of it.

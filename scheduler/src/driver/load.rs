@@ -126,7 +126,7 @@ async fn read_run(stored: &Stored, blobs: &Blobs) -> Result<Run, String> {
             let bytes = blobs.get_bytes(&digest).await.map_err(|why: BlobError| why.to_string())?;
             store::decode(&bytes).map_err(|why| format!("its plan {digest}: {why}"))?
         }
-        None => compile::source_only(&record, blobs).await?,
+        None => compile::stored_first_plan(&record, blobs).await?,
     };
     if plan.units.len() != record.units.len() || plan.groups.len() != record.groups.len() {
         return Err("its plan does not fit its record".to_owned());

@@ -254,11 +254,11 @@ impl Driver {
         if self.state.runs.get(&run).is_none_or(|run| run.record.plan.is_some()) {
             return;
         }
-        let plan = compiled.map(|compile::Ready { plan, digest, sealed }| {
+        let compiled = compiled.map(|compile::Ready { compiled, sealed }| {
             effects.beside.extend(sealed.map(|sealed| (keys::confidential(&run), Some(sealed))));
-            (plan, digest)
+            compiled
         });
-        self.apply(Event::Compiled { run, plan }, effects);
+        self.apply(Event::Compiled { run, compiled }, effects);
     }
 
     fn apply(&mut self, event: Event, effects: &mut Effects) {

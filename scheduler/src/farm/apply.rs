@@ -1,20 +1,19 @@
 //! [`apply`]: one event, one change of the state. What follows from the change is settled after it (see `settle`).
 
 use super::{
-    Agent, Effects, Event, GroupRecord, GroupState, Mono, NewRun, Now, Run, RunRecord, RunState, Session, SessionId,
-    State, UnitRecord, UnitState, settle,
+    Agent, AliasFiles, Compiled, Effects, Event, GroupRecord, GroupState, Mono, NewRun, Now, Run, RunRecord, RunState,
+    Session, SessionId, State, UnitRecord, UnitState, settle,
 };
 use acre_model::{
     attempt::{Ended, Progress, UnitResult},
     capability::Capability,
-    digest::Digest,
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome},
-    plan::{Action, Plan},
+    plan::Action,
     run::RunStatus,
     session::{AgentState, AttemptState},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// How long a group rests after its first failure by infrastructure, in milliseconds; doubled by each further one.
 const REST_MS: u64 = 1000;
@@ -24,7 +23,7 @@ pub fn apply(state: &mut State, event: Event, now: Now) -> Effects {
     let mut effects = Effects::default();
     match event {
         Event::Submitted(run) => submitted(state, run, now, &mut effects),
-        Event::Compiled { run, plan } => compiled(state, &run, plan, &mut effects),
+        Event::Compiled { run, compiled: outcome } => compiled(state, &run, outcome, &mut effects),
         Event::CancelRequested { run } => cancel(state, &run, &mut effects),
         Event::AgentConnected { agent, session, capability } => {
             connected(state, &agent, session, capability, now, &mut effects);
@@ -62,6 +61,7 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
         submitted_at: now.wall,
         nonce: new.nonce,
         resolved: new.resolved,
+        aliases: AliasFiles { addresses: new.aliases, tree: None },
         plan: new.plan_digest,
         state: RunState::Queued,
         units: vec![UnitRecord::new(); new.plan.units.len()],
@@ -73,19 +73,24 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
     state.runs.insert(new.id, run);
 }
 
-/// The full plan takes the place of the source unit's own; unit 0 is that same source unit.
-fn compiled(state: &mut State, id: &RunId, plan: Result<(Arc<Plan>, Digest), String>, effects: &mut Effects) {
+/// The next plan takes the place of what was fetched first, with which it begins.
+fn compiled(state: &mut State, id: &RunId, outcome: Result<Compiled, String>, effects: &mut Effects) {
     let Some(run) = state.runs.get_mut(id).filter(|run| run.record.plan.is_none()) else { return };
     effects.changed.insert(id.clone());
-    match plan {
-        Ok((plan, digest)) => {
-            run.record.units.resize(plan.units.len(), UnitRecord::new());
-            run.record.groups.resize(plan.groups.len(), GroupRecord::new());
+    let plan = match outcome {
+        Ok(Compiled::Whole { plan, digest }) => {
             run.record.plan = Some(digest);
-            run.plan = plan;
+            plan
         }
-        Err(faults) => run.conclude(RunStatus::Failed, Some(faults)),
-    }
+        Ok(Compiled::AliasesFirst { addresses, plan }) => {
+            run.record.aliases.addresses = addresses;
+            plan
+        }
+        Err(faults) => return run.conclude(RunStatus::Failed, Some(faults)),
+    };
+    run.record.units.resize(plan.units.len(), UnitRecord::new());
+    run.record.groups.resize(plan.groups.len(), GroupRecord::new());
+    run.plan = plan;
 }
 
 fn cancel(state: &mut State, id: &RunId, effects: &mut Effects) {

@@ -17,12 +17,12 @@ use std::sync::Arc;
 pub enum Event {
     /// A run was handed in, and its texts and plan are stored.
     Submitted(NewRun),
-    /// The task of a fetched source was compiled.
+    /// A task was compiled from what was fetched for it.
     Compiled {
         /// The run.
         run: RunId,
-        /// The plan and its blob's digest, or every fault of the task.
-        plan: Result<(Arc<Plan>, Digest), String>,
+        /// What came of it, or every fault of the task.
+        compiled: Result<Compiled, String>,
     },
     /// Somebody wants a run to end.
     CancelRequested {
@@ -108,8 +108,29 @@ pub struct NewRun {
     pub nonce: Nonce,
     /// The source, where it needs no fetching.
     pub resolved: Option<ResolvedSource>,
-    /// The plan; only a source unit while the source is not resolved.
+    /// From where its task takes files of aliases, as far as that is known.
+    pub aliases: Vec<String>,
+    /// The plan; only what is fetched first while the task is not compiled.
     pub plan: Arc<Plan>,
-    /// The plan's blob; `None` while the source is not resolved.
+    /// The plan's blob; `None` while the task is not compiled.
     pub plan_digest: Option<Digest>,
+}
+
+/// What a task became.
+#[derive(Clone, Debug)]
+pub enum Compiled {
+    /// All of its units.
+    Whole {
+        /// The plan, which begins with the units that are there already.
+        plan: Arc<Plan>,
+        /// Its blob.
+        digest: Digest,
+    },
+    /// Files of aliases come first.
+    AliasesFirst {
+        /// Where they are.
+        addresses: Vec<String>,
+        /// The plan that fetches them; it begins with the units that are there already.
+        plan: Arc<Plan>,
+    },
 }

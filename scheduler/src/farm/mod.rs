@@ -21,9 +21,9 @@ mod warm;
 pub use agent::{Agent, Session, SessionId};
 pub use apply::apply;
 pub use effects::Effects;
-pub use event::{Event, NewRun};
+pub use event::{Compiled, Event, NewRun};
 pub use permit::Denied;
-pub use run::{Conclusion, GroupRecord, GroupState, Rest, Run, RunRecord, RunState, UnitRecord, UnitState};
+pub use run::{AliasFiles, Conclusion, GroupRecord, GroupState, Rest, Run, RunRecord, RunState, UnitRecord, UnitState};
 
 use acre_model::{
     attempt::Fence,

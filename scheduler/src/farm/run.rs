@@ -21,7 +21,7 @@ use std::{collections::BTreeMap, sync::Arc};
 pub struct Run {
     /// What is stored of it.
     pub record: RunRecord,
-    /// Its plan; only the source unit until the source is resolved.
+    /// Its plan; only what is fetched first until the task is compiled.
     pub plan: Arc<Plan>,
     /// Fences of active attempts, known once their assignment is committed.
     pub fences: BTreeMap<UnitId, Fence>,
@@ -70,6 +70,9 @@ pub struct RunRecord {
     pub nonce: Nonce,
     /// Its source, once resolved.
     pub resolved: Option<ResolvedSource>,
+    /// Files of aliases that its task takes from addresses.
+    #[serde(default)]
+    pub aliases: AliasFiles,
     /// The plan's blob, once compiled.
     pub plan: Option<Digest>,
     /// Where it stands.
@@ -78,6 +81,15 @@ pub struct RunRecord {
     pub units: Vec<UnitRecord>,
     /// By [`GroupId`].
     pub groups: Vec<GroupRecord>,
+}
+
+/// Files of aliases that a task takes from addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasFiles {
+    /// The addresses.
+    pub addresses: Vec<String>,
+    /// Once fetched: a tree that holds each file under its address's place in the list.
+    pub tree: Option<Digest>,
 }
 
 /// Where a run stands. A run that has ended is no longer here: see [`super::effects::Final`].

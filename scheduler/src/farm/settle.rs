@@ -12,7 +12,7 @@ use acre_model::{
     capability::{Capability, Mode, Way},
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
-    plan::{Action, Condition, Unit},
+    plan::{Action, Condition, Fetch, Unit},
     run::RunStatus,
 };
 use std::collections::BTreeSet;
@@ -61,7 +61,7 @@ fn look_at(state: &mut State, runs: &BTreeSet<RunId>, now: Now) {
 
 /// Everything a run can do without the fleet.
 fn advance(run: &mut Run, now: Now, effects: &mut Effects) {
-    take_source(run, effects);
+    take_fetched(run, effects);
     conclude_on_failure(run);
     if run.record.state.is_ending() {
         skip_rest(run, now);
@@ -71,15 +71,21 @@ fn advance(run: &mut Run, now: Now, effects: &mut Effects) {
     effects.tell.extend(run.record.groups.iter().filter_map(|group| group.agent().cloned()));
 }
 
-/// A fetched source is compiled next.
-fn take_source(run: &mut Run, effects: &mut Effects) {
+/// Once all is there that is fetched first, the task is compiled.
+fn take_fetched(run: &mut Run, effects: &mut Effects) {
     if run.record.plan.is_some() || run.record.state.is_ending() {
         return;
     }
-    if let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &run.record.units[0].state {
-        run.record.resolved = result.source.clone();
-        effects.compile.insert(run.record.id.clone());
+    for (unit, record) in run.plan.units.iter().zip(&run.record.units) {
+        let UnitState::Ended { outcome: Outcome::Succeeded, result, .. } = &record.state else { return };
+        match &unit.action {
+            Action::Source(Fetch::Aliases(_)) => {
+                run.record.aliases.tree = result.source.as_ref().and_then(|source| source.tree);
+            }
+            _ => run.record.resolved = result.source.clone(),
+        }
     }
+    effects.compile.insert(run.record.id.clone());
 }
 
 /// The first failure that its step does not ignore decides the run's end.

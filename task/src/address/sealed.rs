@@ -104,7 +104,7 @@ mod tests {
             let mut fetch = parse_sealed(&sealed.address).unwrap();
             let known = sealed.secrets.into_iter().collect();
             let mut opener = Opener::new(&nonce, &known);
-            fetch.texts_mut().for_each(|part| *part = opener.open(part).unwrap());
+            fetch.addresses_mut().for_each(|part| *part = opener.open(part).unwrap());
             assert_eq!(Ok(fetch), parse(text), "{text}");
         }
         assert!(matches!(parse_sealed("oci://r.example/x:1"), Ok(Fetch::Oci(_))));

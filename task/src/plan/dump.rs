@@ -62,6 +62,9 @@ pub(super) fn what(plan: &Plan, unit: &Unit) -> String {
         Action::Source(Fetch::Git(git)) => crate::address::shown(&git.repository),
         Action::Source(Fetch::Tar(tar)) => crate::address::shown(&tar.url),
         Action::Source(Fetch::Oci(reference)) => format!("oci://{reference}"),
+        Action::Source(Fetch::Aliases(addresses)) => {
+            addresses.iter().map(|address| crate::address::shown(address)).collect::<Vec<_>>().join(" ")
+        }
         Action::Push(push) if push.as_child => format!("{} (child)", push.reference),
         Action::Push(push) => push.reference.to_string(),
         Action::Index(index) => {

@@ -1,14 +1,12 @@
 //! What waits for what, between steps and between units.
 
+use super::sources::Fetched;
 use crate::task::Step;
 use acre_model::{
     ids::{StepId, UnitId},
     plan::{Action, Unit},
 };
 use std::collections::BTreeMap;
-
-/// The name of the unit that fetches the run's own source.
-pub(super) const SOURCE: &str = "source";
 
 /// For every step, whether it waits for each other one, directly or not. The order has no cycle.
 pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
@@ -25,15 +23,12 @@ pub(super) fn transitive(steps: &[Step]) -> Vec<Vec<bool>> {
     waits
 }
 
-/// Puts the edges into the units: b@P waits for a@P if there is one, else for all units of a; roots for the source.
+/// Puts the edges into the units: b@P waits for a@P if there is one, else for all units of a; roots for what the run fetches first.
 /// `waits` says which step waits for which, directly or not.
-pub(super) fn connect(steps: &[Step], waits: &[Vec<bool>], units: &mut [Unit]) {
+pub(super) fn connect(steps: &[Step], waits: &[Vec<bool>], fetched: &Fetched, units: &mut [Unit]) {
     let mut of_step: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let begin = units.iter().take_while(|unit| matches!(unit.action, Action::Source(_))).count();
-    // The run's own source is the one whose name has no number.
-    let own = units.first().filter(|unit| matches!(unit.action, Action::Source(_)) && unit.name == SOURCE).is_some();
     let names: Vec<StepId> = units.iter().map(|unit| unit.step.clone()).collect();
-    for (index, name) in names.iter().enumerate().skip(begin) {
+    for (index, name) in names.iter().enumerate().skip(fetched.units().len()) {
         of_step.entry(name.as_str()).or_default().push(index);
     }
     let empty = Vec::new();
@@ -46,8 +41,8 @@ pub(super) fn connect(steps: &[Step], waits: &[Vec<bool>], units: &mut [Unit]) {
                     let own = of_step.get(steps[before].id.as_str()).unwrap_or(&empty);
                     after.extend(waited_for(units, own, index));
                 }
-                if step.after.is_empty() && own {
-                    after.push(UnitId(0));
+                if step.after.is_empty() {
+                    after.extend(fetched.first());
                 }
             }
             after.sort_unstable();

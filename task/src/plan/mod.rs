@@ -8,11 +8,12 @@ mod graph;
 mod groups;
 mod hand_over;
 mod size;
+mod sources;
 mod units;
 
 pub use dump::dump;
 pub use graph::graph;
-pub(crate) use units::source_unit;
+pub use sources::first_plan;
 
 use crate::{
     Input,
@@ -26,13 +27,14 @@ use acre_model::{
     secret::{SecretDecl, SecretSource},
 };
 use edges::Reach;
+use sources::Fetched;
 
 /// A plan for people: secrets by their names instead of as tokens, addresses without their passwords.
 pub fn for_people(mut plan: Plan) -> Plan {
     let nonce = std::mem::take(&mut plan.nonce);
     for unit in &mut plan.units {
         if let Action::Source(fetch) = &mut unit.action {
-            fetch.texts_mut().for_each(|text| *text = crate::address::shown(text));
+            fetch.addresses_mut().for_each(|text| *text = crate::address::shown(text));
         }
     }
     let texts = plan.units.iter_mut().flat_map(|unit| unit.action.texts_mut());
@@ -56,10 +58,15 @@ const UNITS: usize = 4096;
 const READ: usize = 64 << 20;
 
 /// The plan of `task`, whose builds go to `platforms` where they do not say otherwise; never empty, the first is that
-/// of the `cmd`s. Faults go to `faults`.
-pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, faults: &mut Faults<'_>) -> Option<Plan> {
+/// of the `cmd`s; `aliases` are the addresses of its files of aliases. Faults go to `faults`.
+pub(crate) fn plan(
+    task: &Task,
+    platforms: Vec<Platform>,
+    (input, aliases): (&Input<'_>, &[String]),
+    faults: &mut Faults<'_>,
+) -> Option<Plan> {
     let waits = edges::transitive(&task.steps);
-    let fetched = units::Fetched::new(task, input.source);
+    let fetched = Fetched::new(task, input.source, aliases);
     if size::is_too_large(task, &platforms, faults) {
         return None;
     }
@@ -69,7 +76,7 @@ pub(crate) fn plan(task: &Task, platforms: Vec<Platform>, input: &Input<'_>, fau
         faults.error(At::FILE, message).class = Class::TooLarge;
         return None;
     }
-    edges::connect(&task.steps, &waits, &mut units);
+    edges::connect(&task.steps, &waits, &fetched, &mut units);
     let still = contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
     let mut groups = groups::groups(&mut units, &reach, &still);
@@ -139,7 +146,7 @@ fn secrets(task: &Task, input: &Input<'_>) -> Vec<SecretDecl> {
 fn contexts(
     task: &Task,
     waits: &[Vec<bool>],
-    (input, fetched): (&Input<'_>, &units::Fetched<'_>),
+    (input, fetched): (&Input<'_>, &Fetched),
     units: &mut [Unit],
     faults: &mut Faults<'_>,
 ) -> cross::Still {

@@ -1,111 +1,28 @@
 //! The units of every step.
 
+use super::sources::Fetched;
 use crate::{
     diagnostic::Faults,
     task::{Step, StepAction, Task},
 };
 use acre_model::{
-    ids::{GroupId, StepId, UnitId},
-    plan::{Action, Build, Cmd, Condition, Fetch, Index, Push, Reports, Rules, Unit},
+    ids::{GroupId, UnitId},
+    plan::{Action, Build, Cmd, Index, Push, Unit},
     platform::Platform,
     reference::Reference,
 };
 use std::collections::BTreeMap;
 
-/// Time that fetching a source may take, in milliseconds.
-const SOURCE_TIMEOUT_MS: u64 = 1_800_000;
-
-/// The unit that fetches an address.
-pub(crate) fn source_unit(fetch: &Fetch) -> Unit {
-    // `source` is a valid step id, so there is always one.
-    let step: StepId = "source".parse().expect("`source` is a step id");
-    let rules = Rules {
-        timeout_ms: SOURCE_TIMEOUT_MS,
-        start_delay_ms: 0,
-        retries: 0,
-        retry_delay_ms: 0,
-        retry_on_errors: Vec::new(),
-        repeat: 0,
-        ignore_errors: false,
-        always: false,
-        may_run_again: true,
-    };
-    Unit {
-        id: UnitId(0),
-        // No platform in its name: so it differs from the units of a step that is called `source`.
-        name: "source".to_owned(),
-        step,
-        line: 0,
-        platform: Platform::linux_amd64(),
-        group: GroupId(0),
-        after: Vec::new(),
-        action: Action::Source(fetch.clone()),
-        rules,
-        reports: Reports::default(),
-        artifacts: Vec::new(),
-        condition: Condition::default(),
-        hands_over: false,
-    }
-}
-
-/// What the plan fetches: the run's own source first, if that is an address, then every other one that a build names.
-pub(super) struct Fetched<'a> {
-    all: Vec<&'a Fetch>,
-    own: bool,
-}
-
-impl<'a> Fetched<'a> {
-    pub(super) fn new(task: &'a Task, source: Option<&'a Fetch>) -> Self {
-        let mut all: Vec<&Fetch> = source.into_iter().collect();
-        for step in &task.steps {
-            if let StepAction::Build(_, Some(fetch)) = &step.action
-                && !all.contains(&fetch)
-            {
-                all.push(fetch);
-            }
-        }
-        Self { all, own: source.is_some() }
-    }
-
-    /// The unit that fetches an address.
-    pub(super) fn unit(&self, fetch: &Fetch) -> Option<UnitId> {
-        let place = self.all.iter().position(|known| *known == fetch)?;
-        u32::try_from(place).ok().map(UnitId)
-    }
-
-    /// Their units, which stand before all others. They are named `source-N` after the first that is not the run's.
-    fn units(&self, task: &Task) -> Vec<Unit> {
-        let mut number = 0;
-        let mut units = Vec::with_capacity(self.all.len());
-        for (place, fetch) in self.all.iter().enumerate() {
-            let mut unit = source_unit(fetch);
-            unit.id = UnitId(u32::try_from(place).unwrap_or(u32::MAX));
-            if place > 0 || !self.own {
-                // A step may be called so; then the next number.
-                unit.step = std::iter::repeat_with(|| {
-                    number += 1;
-                    format!("source-{number}").parse::<StepId>().expect("`source-N` is a step id")
-                })
-                .find(|id| task.steps.iter().all(|step| step.id != *id))
-                .unwrap_or(unit.step);
-                unit.name = unit.step.to_string();
-            }
-            units.push(unit);
-        }
-        units
-    }
-}
-
 /// The units of all steps in the order of the file, without edges and groups, after those of the sources.
 pub(super) fn units(
     task: &Task,
     platforms: &[Platform],
-    fetched: &Fetched<'_>,
+    fetched: &Fetched,
     waits: &[Vec<bool>],
     faults: &mut Faults<'_>,
 ) -> Vec<Unit> {
     let steps = Steps::new(task, platforms, waits);
-    let mut units: Vec<Unit> = fetched.units(task);
+    let mut units: Vec<Unit> = fetched.units().to_vec();
     for (index, step) in task.steps.iter().enumerate() {
         // More are refused, and not made.
         if units.len() > super::UNITS {

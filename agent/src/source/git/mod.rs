@@ -31,8 +31,8 @@ const DIGITS: usize = 7;
 
 /// A repository of this process's own, gone when it is dropped.
 pub(super) struct Checkout {
-    /// Removed with it.
-    _folder: tempfile::TempDir,
+    /// What `root` lies in; removed with it.
+    pub(super) folder: tempfile::TempDir,
     /// The folder that becomes the root of the tree.
     pub(super) root: PathBuf,
     /// 40 hexadecimal digits.
@@ -49,7 +49,7 @@ pub(super) async fn fetch(web: &Web, address: &GitAddress, folder: &Path) -> Res
     let commit = repository.check_out(&place, address.reference.as_deref()).await?;
     submodules::fetch(web, &repository).await?;
     let root = repository.root(address.subdirectory.as_deref())?;
-    Ok(Checkout { _folder: folder, root, commit })
+    Ok(Checkout { folder, root, commit })
 }
 
 /// Where a repository is.

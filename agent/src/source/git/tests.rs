@@ -116,7 +116,7 @@ async fn a_commit_is_found_by_each_of_its_names() {
         let checkout =
             fetched(&server.url("r"), reference, None).await.unwrap_or_else(|why| panic!("{reference:?}: {why}"));
         assert_eq!((&checkout.commit, read(&checkout, "a").as_str()), (commit, content), "{reference:?}");
-        let folder = checkout._folder.path().to_owned();
+        let folder = checkout.folder.path().to_owned();
         drop(checkout);
         assert!(!folder.exists());
     }

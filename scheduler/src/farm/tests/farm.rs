@@ -1,6 +1,6 @@
 //! A farm that is told what happens in words, and shows itself as text.
 
-use crate::farm::{Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
+use crate::farm::{Compiled, Effects, Event, GroupState, Mono, NewRun, Now, SessionId, State, UnitState, apply};
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, Progress, UnitResult, Workspace},
     capability::{Capability, Engine, Mode, Privileges, Served, Way},
@@ -91,9 +91,14 @@ impl Farm {
                 self.event(Event::AgentTold { agent, session, state });
             }
             ["compiled", run] => {
-                let plan = plan(&lines[1..], true);
-                let run = self.runs[run].clone();
-                self.event(Event::Compiled { run, plan: Ok((Arc::new(plan), digest())) });
+                let plan = Arc::new(plan([&self.first(run), &lines[1..]].concat()));
+                let (run, digest) = (self.runs[run].clone(), digest());
+                self.event(Event::Compiled { run, compiled: Ok(Compiled::Whole { plan, digest }) });
+            }
+            ["wants-aliases", run] => {
+                let plan = Arc::new(plan(vec!["source source", "aliases aliases"]));
+                let (run, addresses) = (self.runs[run].clone(), vec!["https://h.example/a".to_owned()]);
+                self.event(Event::Compiled { run, compiled: Ok(Compiled::AliasesFirst { addresses, plan }) });
             }
             ["afterwards", unit, code, ref text @ ..] => self.afterwards(unit, code.parse().unwrap(), &text.join(" ")),
             ["unsent", unit, ref why @ ..] => {
@@ -102,7 +107,7 @@ impl Farm {
             }
             ["faulty", run] => {
                 let run = self.runs[run].clone();
-                self.event(Event::Compiled { run, plan: Err("acb.yaml:1:1: no steps".to_owned()) });
+                self.event(Event::Compiled { run, compiled: Err("acb.yaml:1:1: no steps".to_owned()) });
             }
             ["restart"] => self.restart(),
             _ => panic!("unknown command {:?}", lines[0]),
@@ -151,7 +156,7 @@ impl Farm {
         let id = RunId::new(1_800_000_000, 0, self.runs.len() as u32);
         self.runs.insert(name.to_owned(), id.clone());
         let is_fetched = options.contains(&"fetched");
-        let plan = if is_fetched { plan(&["source source"], false) } else { plan(units, false) };
+        let plan = if is_fetched { plan(vec!["source source"]) } else { plan(units.to_vec()) };
         let emulation = options.iter().find_map(|option| option.strip_prefix("emulation="));
         let project = options.iter().find_map(|option| option.strip_prefix("project="));
         let timeout = options.iter().find_map(|option| option.strip_prefix("timeout=")).map(|t| t.parse().unwrap());
@@ -166,6 +171,7 @@ impl Farm {
             timeout_ms: timeout,
             nonce: Nonce::default(),
             resolved: None,
+            aliases: Vec::new(),
             plan: Arc::new(plan),
             plan_digest: (!is_fetched).then(digest),
         }));
@@ -177,6 +183,16 @@ impl Farm {
         self.sessions.insert(agent.clone(), session);
         let capability = capability(options);
         self.event(Event::AgentConnected { agent, session, capability });
+    }
+
+    /// What a run that is not compiled yet has, as lines of a plan.
+    fn first(&self, run: &str) -> Vec<&'static str> {
+        let units = &self.state.runs[&self.runs[run]].plan.units;
+        let line = |unit: &Unit| match &unit.action {
+            Action::Source(Fetch::Aliases(_)) => "aliases aliases",
+            _ => "source source",
+        };
+        units.iter().map(line).collect()
     }
 
     fn attempt(&self, unit: &str) -> (AgentId, AttemptId, Fence) {
@@ -370,13 +386,11 @@ fn capability(options: &[&str]) -> Capability {
 
 /// A plan from lines `NAME KIND [group=G] [takes=A,B] [after=A,B] [platform=P] [always] [ignore] [again] [exited-with=C,D]
 /// [exited-without=C,D]`, of a `cmd` also `[detach] [privileged] [socket] [cpus=N] [memory=GIB]`, of a build `[uses=SOURCE]
-/// [cross]`, of an index, whose children are what it comes after, `[partial]`; `fetched`: the source unit comes first.
-pub(super) fn plan(lines: &[&str], fetched: bool) -> Plan {
+/// [cross]`, of an index, whose children are what it comes after, `[partial]`; what is fetched by those before waits for
+/// nothing.
+pub(super) fn plan(lines: Vec<&str>) -> Plan {
     let mut plan = Plan::default();
-    let source = fetched.then_some("source source");
-    for line in source.into_iter().chain(lines.iter().copied()) {
-        add_unit(&mut plan, line);
-    }
+    lines.into_iter().for_each(|line| add_unit(&mut plan, line));
     plan
 }
 
@@ -389,10 +403,11 @@ fn add_unit(plan: &mut Plan, line: &str) {
     let after = option("after").map(|names| names.split(',').collect::<Vec<_>>()).unwrap_or_default();
     let place = |name: &str| plan.units.iter().find(|unit| unit.step.as_str() == name).unwrap().id;
     let mut after: Vec<UnitId> = after.into_iter().map(place).collect();
-    if after.is_empty() && plan.units.first().is_some_and(|unit| matches!(unit.action, Action::Source(_))) {
-        after.push(UnitId(0));
-    }
     let kind = words[1];
+    if after.is_empty() && !matches!(kind, "source" | "aliases") {
+        let first = |unit: &&Unit| matches!(unit.step.as_str(), "source" | "aliases");
+        after.extend(plan.units.iter().filter(first).map(|unit| unit.id));
+    }
     let codes = |name: &str| {
         option(name).into_iter().flat_map(|codes| codes.split(',')).map(|code| code.parse().unwrap()).collect()
     };
@@ -443,6 +458,7 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>, after: &[UnitId]) ->
             let repository = "https://h.example/r.git".into();
             Action::Source(Fetch::Git(GitAddress { repository, reference: None, subdirectory: None }))
         }
+        "aliases" => Action::Source(Fetch::Aliases(vec!["https://h.example/a".to_owned()])),
         "build" => Action::Build(Build {
             context: match uses {
                 Some(source) => Context::Fetched { source, folder: String::new() },

@@ -67,7 +67,7 @@ fn play(farm: &mut Farm, step: &Step, submitted: &mut u32) {
             let name = format!("r{submitted}");
             let command = format!("submit {name}");
             farm.command(&[&[command.as_str()], &lines[..]].concat());
-            assert_eq!(plan(&lines, false).units.len(), lines.len());
+            assert_eq!(plan(lines.clone()).units.len(), lines.len());
         }
         Step::Agent(index) => farm.agent(&format!("a{index}"), &["slots=1"]),
         Step::Gone(index) => {
