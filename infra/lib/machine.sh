@@ -40,6 +40,8 @@ machine_start() {
 machine_up_for_tests() {
   machine_up "$@"
   state_locked etcd_up
+  # What a step prints is compared; a pull of its image would be part of that.
+  docker pull --quiet "$BASE" >/dev/null
 }
 
 # Keeps the machine up when this script and the ones after it end, until machine_down.

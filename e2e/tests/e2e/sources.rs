@@ -67,9 +67,8 @@ fn files_of_aliases_are_fetched_before_the_task_is_compiled() {
     let repository = GitServer::new();
     repository.commit("main", &[("acb.yaml", &both), ("own.yaml", "other: of the source\n")]);
     assert_eq!(farm.acre(&["run", &repository.url()]).ended(0).printed(), printed);
-    let given = Source::new(&[("t.yaml", &both)]);
-    let given = format!("{}/t.yaml", given.arg());
-    assert_eq!(farm.acre(&["run", "-f", &given, &repository.url()]).ended(0).printed(), printed);
+    let given = farm.acre_with(&[], &both, &["run", "-f", "-", &repository.url()]);
+    assert_eq!(given.ended(0).printed(), printed);
 
     let missing = Source::new(&[("acb.yaml", &task(&format!("{server}/none.yaml")))]);
     farm.acre(&["run", missing.arg()]).ended(1).says("404").says("none.yaml");
