@@ -5,6 +5,7 @@ use crate::{
     capability::Way,
     digest::Digest,
     ids::{AgentId, ProjectName, RunId, StepId, UnitId},
+    origin::Origin,
     outcome::Outcome,
     platform::Platform,
     time::Timestamp,
@@ -62,6 +63,12 @@ pub struct RunView {
     pub source: String,
     /// Its task as a person would name it.
     pub task: String,
+    /// What it is a run of, and what started it.
+    #[serde(default)]
+    pub origin: Origin,
+    /// Those of its plan; of a run whose task is not compiled yet, that of what is fetched.
+    #[serde(default)]
+    pub platforms: Vec<Platform>,
     /// When it was submitted.
     pub submitted_at: Timestamp,
     /// When its first unit was assigned.

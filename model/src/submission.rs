@@ -3,6 +3,7 @@
 use crate::{
     digest::Digest,
     ids::{PoolName, ProjectName},
+    origin::Origin,
     platform::Platform,
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub struct Submission {
     pub allow_partial: bool,
     /// A second submission with the same key is the same run.
     pub idempotency_key: Option<String>,
+    /// What it is a run of, and what started it.
+    pub origin: Origin,
 }
 
 /// Where the files of a run come from.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod driver;
 pub mod farm;
 pub mod idle;
+pub mod intake;
 pub mod join;
 pub mod listen;
 pub mod logs;
@@ -23,6 +24,7 @@ pub mod retention;
 pub mod secrets;
 pub mod serve;
 pub mod store;
+pub mod stored_tasks;
 pub mod sweep;
 
 pub use config::Config;

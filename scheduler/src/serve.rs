@@ -10,12 +10,14 @@ use crate::{
     compile::Compiler,
     driver::{Around, Driver, LoadError},
     idle,
+    intake::Intake,
     logs::Logs,
     parts::Random,
     parts::{Clock, Ids, Tasks},
     retention::Retention,
     secrets::{SecretKey, Secrets, Vault},
     store::{self, Change, Order, Store, StoreError, Transaction, keys},
+    stored_tasks::StoredTasks,
 };
 use acre_model::ids::RunId;
 use futures::Stream;
@@ -143,20 +145,35 @@ where
     let (driver, handle) = Driver::start(around, config.patience).await?;
     let identity = farm_identity(store.as_ref(), objects.as_ref(), identity).await?;
     let farm_stops = watch::Sender::new(false);
+    let intake = Intake {
+        driver: handle.clone(),
+        blobs: blobs.clone(),
+        compiler,
+        secrets: secrets.clone(),
+        ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
+        clock: clock.clone(),
+        data: config.data.clone(),
+    };
+    let stored_tasks = StoredTasks {
+        store: store.clone(),
+        driver: handle.clone(),
+        secrets: secrets.clone(),
+        intake: intake.clone(),
+        clock: clock.clone(),
+    };
     let services = Services {
         driver: handle.clone(),
         board: board.clone(),
         store: store.clone(),
         blobs: blobs.clone(),
-        compiler,
+        intake,
+        stored_tasks,
         secrets,
         logs: logs.clone(),
         authority,
         random,
-        ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),
         tasks: tasks.clone(),
-        data: config.data.clone(),
         farm: format!("{identity:016x}"),
         farm_stops: farm_stops.clone(),
     };

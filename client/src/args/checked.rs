@@ -1,6 +1,7 @@
 //! What the words of a command line mean together. All that is wrong with them is said at once.
 
 mod secrets;
+mod task;
 #[cfg(test)]
 mod tests;
 

@@ -6,11 +6,16 @@ mod look;
 mod operate;
 mod project;
 mod submit;
+mod task;
 
 pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
 pub use project::{LoginArgs, LogoutArgs, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
+pub use task::{
+    CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, ListRunsArgs, TaskCommand, TaskFlags, TaskLogsArgs,
+    TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs,
+};
 
 use crate::{exit_code::ExitCode, farm::Wish};
 use acre_model::ids::ProjectName;
@@ -68,6 +73,9 @@ pub enum Command {
     List(ListArgs),
     /// Ask for the end of a run
     Cancel(CancelArgs),
+    /// Tasks that the project keeps, and what starts them
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Secrets of the project, for tasks that say `from: project:NAME`
     #[command(subcommand)]
     Secret(SecretCommand),

@@ -95,7 +95,7 @@ async fn submit(
 }
 
 /// A key that no other submission has: 128 random bits in hexadecimal digits.
-fn key() -> Result<String, Error> {
+pub(super) fn key() -> Result<String, Error> {
     let mut bytes = [0; 16];
     let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
     read.map_err(Error::file("cannot read random numbers"))?;

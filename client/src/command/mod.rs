@@ -20,6 +20,7 @@ mod run;
 mod secret;
 mod show;
 mod takers;
+mod task;
 mod up;
 
 use crate::{
@@ -45,6 +46,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Artifacts(args) => artifacts::artifacts(&wish, args).await,
         Command::List(args) => list::list(&wish, args).await,
         Command::Cancel(args) => cancel::cancel(&wish, args).await,
+        Command::Task(command) => task::task(&wish, command).await,
         Command::Secret(command) => secret::secret(&wish, command).await,
         Command::Login(args) => login::login(&wish, args).await,
         Command::Logout(args) => login::logout(&wish, args).await,

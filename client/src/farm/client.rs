@@ -2,9 +2,11 @@
 
 mod joining;
 mod projects;
+mod tasks;
 
 pub use joining::NewToken;
 pub use projects::{StoredLogin, StoredSecret};
+pub use tasks::{Expected, TaskSecrets};
 
 use super::{
     Address, both, deepest,
@@ -14,7 +16,7 @@ use crate::error::Error;
 use acre_model::{
     digest::Digest,
     fleet::AgentView,
-    ids::{ProjectName, RunId, UnitId},
+    ids::{ProjectName, RunId, TaskName, UnitId},
     log::{Cursor, Followed},
     report::Report,
     run::RunView,
@@ -25,7 +27,7 @@ use acre_proto::{
     Invalid, MESSAGE_LIMIT,
     v1::{
         self, blobs_client::BlobsClient, fleet_client::FleetClient, logs_client::LogsClient,
-        projects_client::ProjectsClient, runs_client::RunsClient,
+        projects_client::ProjectsClient, runs_client::RunsClient, tasks_client::TasksClient,
     },
 };
 use futures::{Stream, StreamExt, future, stream::BoxStream};
@@ -137,7 +139,17 @@ impl FarmClient {
 
     /// At most `limit` runs, newest first, without their units.
     pub async fn list(&self, limit: u32) -> Result<Vec<RunView>, Error> {
-        let request = v1::ListRunsRequest { project: self.project.to_string(), limit, before: String::new() };
+        self.runs_of(None, limit).await
+    }
+
+    /// The same of one task that the project keeps.
+    pub async fn runs_of(&self, task: Option<&TaskName>, limit: u32) -> Result<Vec<RunView>, Error> {
+        let request = v1::ListRunsRequest {
+            project: self.project.to_string(),
+            limit,
+            before: String::new(),
+            stored_task: task.map(ToString::to_string).unwrap_or_default(),
+        };
         let answer = self.ask(self.runs().list(limited(request, ANSWER))).await?;
         answer.runs.into_iter().map(|run| self.run(Some(run))).collect()
     }
@@ -228,6 +240,10 @@ impl FarmClient {
 
     fn projects(&self) -> ProjectsClient<Channel> {
         ProjectsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    fn tasks(&self) -> TasksClient<Channel> {
+        TasksClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn fleet_client(&self) -> FleetClient<Channel> {

@@ -7,7 +7,7 @@ mod joined;
 pub mod local;
 
 pub use address::{Address, BadAddress};
-pub use client::{FarmClient, Fleet, LogStream, NewToken, RunStream, StoredLogin, StoredSecret};
+pub use client::{Expected, FarmClient, Fleet, LogStream, NewToken, RunStream, StoredLogin, StoredSecret, TaskSecrets};
 pub use config::{BadConfig, Config, Edit, check_name};
 pub use joined::{NotJoined, join};
 

@@ -9,6 +9,7 @@ pub mod plain;
 pub mod project;
 pub mod report;
 pub mod run;
+pub mod stored_task;
 pub mod table;
 pub mod text;
 pub mod view;

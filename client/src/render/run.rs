@@ -109,7 +109,7 @@ fn notes(unit: &UnitView) -> Vec<String> {
 }
 
 /// From start to end, or until now; empty where it has not started.
-fn elapsed(started: Option<Timestamp>, ended: Option<Timestamp>, now: Timestamp) -> String {
+pub(super) fn elapsed(started: Option<Timestamp>, ended: Option<Timestamp>, now: Timestamp) -> String {
     started.map(|started| duration::show(ended.unwrap_or(now).millis_since(started))).unwrap_or_default()
 }
 

@@ -23,11 +23,12 @@ pub const EDGES: &[(&str, May)] = &[
     ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-link"])),
     ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree", "acre-link"])),
     ("acre-e2e", May::UseAll),
+    ("acre-protogen", May::Use(&[])),
     ("acre-tidy", May::Use(&[])),
 ];
 
 /// Members that nothing else of the workspace may depend on.
-pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-tidy"];
+pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-protogen", "acre-tidy"];
 
 /// Crates that may be named in some places only.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,10 @@ mod agents;
 mod common;
 mod fleet;
 mod logs;
+mod origin;
 mod plan;
 mod runs;
+mod tasks;
 
 pub use runs::secret;
 

@@ -32,28 +32,21 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             emulation,
             allow_partial,
             idempotency_key,
+            // What the farm itself knows.
+            origin: _,
         } = submission;
-        let source = match source {
-            Source::None => source::Kind::None(source::None {}),
-            Source::Tree(digest) => source::Kind::Tree(digest.to_string()),
-            Source::Address(address) => source::Kind::Address(address),
-        };
         let task = match task {
             TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
             TaskSource::Text(text) => task_source::Kind::Text(text.into()),
         };
-        let (emulation, emulation_wait_ms) = match emulation {
-            Emulation::Never => (v1::Emulation::Never, None),
-            Emulation::Fallback { wait_ms } => (v1::Emulation::Fallback, Some(wait_ms)),
-            Emulation::Always => (v1::Emulation::Always, None),
-        };
+        let (emulation, emulation_wait_ms) = emulation_out(emulation);
         Self {
             project: project.to_string(),
-            source: Some(v1::Source { kind: Some(source) }),
+            source: Some(source.into()),
             source_shown,
             task: Some(v1::TaskSource { kind: Some(task) }),
             values: values.into_iter().map(Into::into).collect(),
-            sets: sets.into_iter().map(|(key, value)| v1::Pair { key, value }).collect(),
+            sets: pairs_out(sets),
             platforms: platforms.iter().map(Platform::to_string).collect(),
             registry: registry.unwrap_or_default(),
             timeout_ms: timeout_ms.unwrap_or_default(),
@@ -73,20 +66,8 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
     type Error = Invalid;
 
     fn try_from(wire: v1::SubmitRequest) -> Result<Self, Invalid> {
-        let wait_ms = wire.emulation_wait_ms.unwrap_or(Emulation::WAIT_MS);
-        if wait_ms > Emulation::LONGEST_WAIT_MS {
-            return Err(Invalid::new("emulation_wait_ms", "is longer than a day"));
-        }
-        let emulation = match wire.emulation() {
-            v1::Emulation::Never => Emulation::Never,
-            v1::Emulation::Unspecified | v1::Emulation::Fallback => Emulation::Fallback { wait_ms },
-            v1::Emulation::Always => Emulation::Always,
-        };
-        let source = match wire.source.and_then(|source| source.kind).ok_or_else(|| Invalid::missing("source"))? {
-            source::Kind::None(_) => Source::None,
-            source::Kind::Tree(digest) => Source::Tree(parsed("source.tree", &digest)?),
-            source::Kind::Address(address) => Source::Address(address),
-        };
+        let emulation = emulation_in(wire.emulation(), wire.emulation_wait_ms)?;
+        let source = wire.source.ok_or_else(|| Invalid::missing("source"))?.try_into()?;
         let task = match wire.task.and_then(|task| task.kind).ok_or_else(|| Invalid::missing("task"))? {
             task_source::Kind::File(name) => TaskSource::File(some(name)),
             task_source::Kind::Text(text) => TaskSource::Text(text.into()),
@@ -94,7 +75,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
         if wire.source_shown.len() > 1024 {
             return Err(Invalid::new("source_shown", "is longer than 1 KiB"));
         }
-        let platforms = wire.platforms.iter().map(|text| parsed("platforms", text)).collect::<Result<_, _>>()?;
+        let platforms = platforms_in(&wire.platforms)?;
         let confidential = Confidential {
             secrets: wire
                 .secrets
@@ -109,7 +90,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             source_shown: wire.source_shown,
             task,
             values: wire.values.into_iter().map(Into::into).collect(),
-            sets: wire.sets.into_iter().map(|pair| (pair.key, pair.value)).collect(),
+            sets: pairs_in(wire.sets),
             secret_sets: wire.secret_sets,
             platforms,
             registry: some(wire.registry),
@@ -118,8 +99,66 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             emulation,
             allow_partial: wire.allow_partial,
             idempotency_key: some(wire.idempotency_key),
+            origin: Default::default(),
         };
         Ok((submission, confidential))
+    }
+}
+
+/// A policy of emulation, and the wait that belongs to it.
+pub(super) fn emulation_out(emulation: Emulation) -> (v1::Emulation, Option<u64>) {
+    match emulation {
+        Emulation::Never => (v1::Emulation::Never, None),
+        Emulation::Fallback { wait_ms } => (v1::Emulation::Fallback, Some(wait_ms)),
+        Emulation::Always => (v1::Emulation::Always, None),
+    }
+}
+
+pub(super) fn emulation_in(policy: v1::Emulation, wait_ms: Option<u64>) -> Result<Emulation, Invalid> {
+    let wait_ms = wait_ms.unwrap_or(Emulation::WAIT_MS);
+    if wait_ms > Emulation::LONGEST_WAIT_MS {
+        return Err(Invalid::new("emulation_wait_ms", "is longer than a day"));
+    }
+    Ok(match policy {
+        v1::Emulation::Never => Emulation::Never,
+        v1::Emulation::Unspecified | v1::Emulation::Fallback => Emulation::Fallback { wait_ms },
+        v1::Emulation::Always => Emulation::Always,
+    })
+}
+
+pub(super) fn platforms_in(platforms: &[String]) -> Result<Vec<Platform>, Invalid> {
+    platforms.iter().map(|text| parsed("platforms", text)).collect()
+}
+
+pub(super) fn pairs_out(pairs: Vec<(String, String)>) -> Vec<v1::Pair> {
+    pairs.into_iter().map(|(key, value)| v1::Pair { key, value }).collect()
+}
+
+pub(super) fn pairs_in(pairs: Vec<v1::Pair>) -> Vec<(String, String)> {
+    pairs.into_iter().map(|pair| (pair.key, pair.value)).collect()
+}
+
+impl From<Source> for v1::Source {
+    fn from(source: Source) -> Self {
+        Self {
+            kind: Some(match source {
+                Source::None => source::Kind::None(source::None {}),
+                Source::Tree(digest) => source::Kind::Tree(digest.to_string()),
+                Source::Address(address) => source::Kind::Address(address),
+            }),
+        }
+    }
+}
+
+impl TryFrom<v1::Source> for Source {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::Source) -> Result<Self, Invalid> {
+        Ok(match wire.kind.ok_or_else(|| Invalid::missing("source"))? {
+            source::Kind::None(_) => Self::None,
+            source::Kind::Tree(digest) => Self::Tree(parsed("source.tree", &digest)?),
+            source::Kind::Address(address) => Self::Address(address),
+        })
     }
 }
 
@@ -190,6 +229,8 @@ impl From<RunView> for v1::Run {
             error,
             source,
             task,
+            origin,
+            platforms,
             submitted_at,
             started_at,
             ended_at,
@@ -211,6 +252,8 @@ impl From<RunView> for v1::Run {
             ended_at: ended_at.map(Into::into),
             report: shown(report.as_ref()),
             warnings,
+            origin: Some(origin.into()),
+            platforms: platforms.iter().map(Platform::to_string).collect(),
             units: units.into_iter().map(Into::into).collect(),
         }
     }
@@ -227,6 +270,8 @@ impl TryFrom<v1::Run> for RunView {
             error: some(wire.error),
             source: wire.source,
             task: wire.task,
+            origin: wire.origin.unwrap_or_default().try_into()?,
+            platforms: platforms_in(&wire.platforms)?,
             submitted_at: wire.submitted_at.unwrap_or_default().into(),
             started_at: wire.started_at.map(Into::into),
             ended_at: wire.ended_at.map(Into::into),

@@ -412,6 +412,9 @@ pub struct ListRunsRequest {
     /// Only runs older than this one; empty: from the newest.
     #[prost(string, tag = "3")]
     pub before: ::prost::alloc::string::String,
+    /// Only runs of this stored task; empty: all.
+    #[prost(string, tag = "4")]
+    pub stored_task: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListRunsResponse {
@@ -467,6 +470,70 @@ pub struct Run {
     /// In plan order; empty in lists.
     #[prost(message, repeated, tag = "12")]
     pub units: ::prost::alloc::vec::Vec<Unit>,
+    #[prost(message, optional, tag = "13")]
+    pub origin: ::core::option::Option<Origin>,
+    /// Those of its plan.
+    #[prost(string, repeated, tag = "14")]
+    pub platforms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What a run is one of, and what started it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Origin {
+    /// The stored task; empty: none.
+    #[prost(string, tag = "1")]
+    pub task: ::prost::alloc::string::String,
+    #[prost(oneof = "origin::Start", tags = "2, 3, 4, 5, 6")]
+    pub start: ::core::option::Option<origin::Start>,
+}
+/// Nested message and enum types in `Origin`.
+pub mod origin {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Manual {}
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Commit {
+        #[prost(string, tag = "1")]
+        pub commit: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub branch: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub tag: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct PullRequest {
+        #[prost(uint64, tag = "1")]
+        pub number: u64,
+        #[prost(string, tag = "2")]
+        pub commit: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub branch: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct ImageUpdate {
+        #[prost(string, tag = "1")]
+        pub image: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub digest: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct TimerFired {
+        #[prost(string, tag = "1")]
+        pub timer: ::prost::alloc::string::String,
+        #[prost(message, optional, tag = "2")]
+        pub at: ::core::option::Option<super::Instant>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Start {
+        #[prost(message, tag = "2")]
+        Manual(Manual),
+        #[prost(message, tag = "3")]
+        Commit(Commit),
+        #[prost(message, tag = "4")]
+        PullRequest(PullRequest),
+        #[prost(message, tag = "5")]
+        ImageUpdate(ImageUpdate),
+        #[prost(message, tag = "6")]
+        Timer(TimerFired),
+    }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Unit {
@@ -5222,6 +5289,825 @@ pub mod joining_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "acre.v1.Joining";
     impl<T> tonic::server::NamedService for JoiningServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PutTaskRequest {
+    #[prost(message, optional, tag = "1")]
+    pub task: ::core::option::Option<StoredTask>,
+    /// Values of what the task names as secret; what is not here stays as it was.
+    #[prost(message, repeated, tag = "4")]
+    pub secrets: ::prost::alloc::vec::Vec<Secret>,
+    /// Logins to registries that the task names; what is not here stays as it was.
+    #[prost(message, repeated, tag = "5")]
+    pub logins: ::prost::alloc::vec::Vec<Login>,
+    /// For its source, and for the commit status there; empty: stays as it was.
+    #[prost(bytes = "vec", tag = "6")]
+    pub git_token: ::prost::alloc::vec::Vec<u8>,
+    #[prost(oneof = "put_task_request::Expected", tags = "2, 3")]
+    pub expected: ::core::option::Option<put_task_request::Expected>,
+}
+/// Nested message and enum types in `PutTaskRequest`.
+pub mod put_task_request {
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Absent {}
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Expected {
+        /// No task of this name.
+        #[prost(message, tag = "2")]
+        Absent(Absent),
+        /// The task as it was when it was last changed.
+        #[prost(message, tag = "3")]
+        UpdatedAt(super::Instant),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTaskRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTasksRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTasksResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub tasks: ::prost::alloc::vec::Vec<StoredTask>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteTaskRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteTaskResponse {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunTaskRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// What is different in this run.
+    #[prost(message, optional, tag = "3")]
+    pub overrides: ::core::option::Option<RunOverrides>,
+    #[prost(message, repeated, tag = "4")]
+    pub secrets: ::prost::alloc::vec::Vec<Secret>,
+    /// A second request with the same key and body is the same run; empty: none.
+    #[prost(string, tag = "5")]
+    pub idempotency_key: ::prost::alloc::string::String,
+}
+/// What is different in one run of a task.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RunOverrides {
+    /// Another source; absent: the task's.
+    #[prost(message, optional, tag = "1")]
+    pub source: ::core::option::Option<Source>,
+    /// Another file of it; empty: the task's.
+    #[prost(string, tag = "2")]
+    pub file: ::prost::alloc::string::String,
+    /// Another stage to build; empty: the task's.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+    /// Build arguments besides the task's, or instead of those of one name.
+    #[prost(message, repeated, tag = "4")]
+    pub arguments: ::prost::alloc::vec::Vec<Pair>,
+    /// The same of values.
+    #[prost(message, repeated, tag = "5")]
+    pub sets: ::prost::alloc::vec::Vec<Pair>,
+    /// Names of further values that are secret.
+    #[prost(string, repeated, tag = "6")]
+    pub secret_sets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Names of further build arguments that are secret.
+    #[prost(string, repeated, tag = "7")]
+    pub secret_arguments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Other platforms; empty: the task's.
+    #[prost(string, repeated, tag = "8")]
+    pub platforms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StoredTask {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub disabled: bool,
+    /// An address without its secrets, or none.
+    #[prost(message, optional, tag = "4")]
+    pub source: ::core::option::Option<Source>,
+    #[prost(message, optional, tag = "5")]
+    pub definition: ::core::option::Option<Definition>,
+    #[prost(message, repeated, tag = "6")]
+    pub values: ::prost::alloc::vec::Vec<NamedText>,
+    #[prost(message, repeated, tag = "7")]
+    pub sets: ::prost::alloc::vec::Vec<Pair>,
+    #[prost(string, repeated, tag = "8")]
+    pub secret_sets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Registries to which it has logins of its own.
+    #[prost(string, repeated, tag = "9")]
+    pub logins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "10")]
+    pub platforms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "11")]
+    pub registry: ::prost::alloc::string::String,
+    /// Limit of a run in milliseconds; 0: an hour.
+    #[prost(uint64, tag = "12")]
+    pub timeout_ms: u64,
+    #[prost(string, tag = "13")]
+    pub pool: ::prost::alloc::string::String,
+    #[prost(enumeration = "Emulation", tag = "14")]
+    pub emulation: i32,
+    #[prost(uint64, optional, tag = "15")]
+    pub emulation_wait_ms: ::core::option::Option<u64>,
+    #[prost(message, optional, tag = "16")]
+    pub triggers: ::core::option::Option<Triggers>,
+    #[prost(message, optional, tag = "17")]
+    pub created_at: ::core::option::Option<Instant>,
+    #[prost(message, optional, tag = "18")]
+    pub updated_at: ::core::option::Option<Instant>,
+}
+/// What the runs of a task do.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Definition {
+    #[prost(oneof = "definition::Kind", tags = "1, 2, 3, 4")]
+    pub kind: ::core::option::Option<definition::Kind>,
+}
+/// Nested message and enum types in `Definition`.
+pub mod definition {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// A file of the source; empty: the first default name that exists.
+        #[prost(string, tag = "1")]
+        File(::prost::alloc::string::String),
+        #[prost(message, tag = "2")]
+        Text(super::NamedText),
+        /// One command: `IMAGE ARG...`.
+        #[prost(string, tag = "3")]
+        Cmd(::prost::alloc::string::String),
+        #[prost(message, tag = "4")]
+        Build(super::ImageBuild),
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImageBuild {
+    #[prost(string, repeated, tag = "1")]
+    pub images: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Empty: `Dockerfile`.
+    #[prost(string, tag = "2")]
+    pub dockerfile: ::prost::alloc::string::String,
+    /// Empty: the last stage.
+    #[prost(string, tag = "3")]
+    pub target: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub arguments: ::prost::alloc::vec::Vec<Pair>,
+    #[prost(string, repeated, tag = "5")]
+    pub secret_arguments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "6")]
+    pub no_cache: bool,
+    #[prost(bool, tag = "7")]
+    pub push: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Triggers {
+    #[prost(message, optional, tag = "1")]
+    pub source: ::core::option::Option<SourceTrigger>,
+    #[prost(enumeration = "BaseImageTrigger", tag = "2")]
+    pub base_image: i32,
+    #[prost(message, repeated, tag = "3")]
+    pub timers: ::prost::alloc::vec::Vec<Timer>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceTrigger {
+    #[prost(bool, tag = "1")]
+    pub commits: bool,
+    #[prost(bool, tag = "2")]
+    pub pull_requests: bool,
+    #[prost(string, repeated, tag = "3")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    pub branches: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Timer {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Five fields, and a time zone if it is not UTC.
+    #[prost(string, tag = "2")]
+    pub schedule: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub disabled: bool,
+    /// The next instants, from the farm; not read.
+    #[prost(message, repeated, tag = "4")]
+    pub next: ::prost::alloc::vec::Vec<Instant>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BaseImageTrigger {
+    Unspecified = 0,
+    Disabled = 1,
+    Runtime = 2,
+    All = 3,
+}
+impl BaseImageTrigger {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BASE_IMAGE_TRIGGER_UNSPECIFIED",
+            Self::Disabled => "BASE_IMAGE_TRIGGER_DISABLED",
+            Self::Runtime => "BASE_IMAGE_TRIGGER_RUNTIME",
+            Self::All => "BASE_IMAGE_TRIGGER_ALL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BASE_IMAGE_TRIGGER_UNSPECIFIED" => Some(Self::Unspecified),
+            "BASE_IMAGE_TRIGGER_DISABLED" => Some(Self::Disabled),
+            "BASE_IMAGE_TRIGGER_RUNTIME" => Some(Self::Runtime),
+            "BASE_IMAGE_TRIGGER_ALL" => Some(Self::All),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod tasks_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct TasksClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl TasksClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> TasksClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TasksClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TasksClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Stores a task. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
+        pub async fn put(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::StoredTask>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Put");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Put"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One task. NOT_FOUND: no such task in the project.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::StoredTask>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Get");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The tasks of a project, by name.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTasksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTasksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/List");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Forgets a task, and what it keeps secret; its runs stay.
+        pub async fn delete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Delete");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Delete"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Starts a run of a task. FAILED_PRECONDITION: it is disabled.
+        pub async fn run(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RunTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::Run>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Run");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Run"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod tasks_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TasksServer.
+    #[async_trait]
+    pub trait Tasks: std::marker::Send + std::marker::Sync + 'static {
+        /// Stores a task. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
+        async fn put(
+            &self,
+            request: tonic::Request<super::PutTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::StoredTask>, tonic::Status>;
+        /// One task. NOT_FOUND: no such task in the project.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::StoredTask>, tonic::Status>;
+        /// The tasks of a project, by name.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListTasksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTasksResponse>,
+            tonic::Status,
+        >;
+        /// Forgets a task, and what it keeps secret; its runs stay.
+        async fn delete(
+            &self,
+            request: tonic::Request<super::DeleteTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteTaskResponse>,
+            tonic::Status,
+        >;
+        /// Starts a run of a task. FAILED_PRECONDITION: it is disabled.
+        async fn run(
+            &self,
+            request: tonic::Request<super::RunTaskRequest>,
+        ) -> std::result::Result<tonic::Response<super::Run>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct TasksServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TasksServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TasksServer<T>
+    where
+        T: Tasks,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/acre.v1.Tasks/Put" => {
+                    #[allow(non_camel_case_types)]
+                    struct PutSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::PutTaskRequest>
+                    for PutSvc<T> {
+                        type Response = super::StoredTask;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PutTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::put(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PutSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::GetTaskRequest>
+                    for GetSvc<T> {
+                        type Response = super::StoredTask;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::ListTasksRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListTasksResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTasksRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::DeleteTaskRequest>
+                    for DeleteSvc<T> {
+                        type Response = super::DeleteTaskResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/Run" => {
+                    #[allow(non_camel_case_types)]
+                    struct RunSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::RunTaskRequest>
+                    for RunSvc<T> {
+                        type Response = super::Run;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RunTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::run(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TasksServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "acre.v1.Tasks";
+    impl<T> tonic::server::NamedService for TasksServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -6,10 +6,12 @@ use crate::{
     caller::NotOwn,
     compile::NotCompiled,
     driver::Refused,
+    intake::Rejected,
     join::{NotMade, TokenRefused},
     logs::LogError,
     secrets::{SecretsError, Unresolved},
     store::StoreError,
+    stored_tasks::TaskError,
 };
 use tonic::{Code, Status, metadata::MetadataValue};
 
@@ -96,6 +98,40 @@ told!(Unresolved,
     Unresolved::Missing(_) => Code::FailedPrecondition,
     Unresolved::Unavailable(_) => Code::Unavailable,
 );
+impl From<Rejected> for Told {
+    fn from(error: Rejected) -> Self {
+        let message = error.to_string();
+        let answer = match error {
+            Rejected::NoRoom(_) => DISK_FULL,
+            Rejected::Address(_) => Code::InvalidArgument.into(),
+            Rejected::NoTree(_) => Code::FailedPrecondition.into(),
+            Rejected::NotCompiled(why) => return why.into(),
+            Rejected::Unresolved(why) => return why.into(),
+            Rejected::Secrets(why) => return why.into(),
+            Rejected::Blobs(why) => return why.into(),
+            Rejected::Refused(why) => return why.into(),
+        };
+        Self { answer, message }
+    }
+}
+impl From<TaskError> for Told {
+    fn from(error: TaskError) -> Self {
+        let message = error.to_string();
+        let code = match error {
+            TaskError::Missing { .. } => Code::NotFound,
+            TaskError::Exists(_) => Code::AlreadyExists,
+            TaskError::Changed(_) | TaskError::Disabled(_) => Code::FailedPrecondition,
+            TaskError::TooMany => Code::ResourceExhausted,
+            TaskError::Faults(_) => Code::InvalidArgument,
+            TaskError::Damaged(..) => Code::DataLoss,
+            TaskError::Store(why) => return why.into(),
+            TaskError::Refused(why) => return why.into(),
+            TaskError::Secrets(why) => return why.into(),
+            TaskError::Rejected(why) => return why.into(),
+        };
+        Self { answer: code.into(), message }
+    }
+}
 told!(SecretsError,
     SecretsError::Store(StoreError::Full { .. }) => DISK_FULL,
     SecretsError::Store(_) => Code::Unavailable,

@@ -9,6 +9,7 @@ mod joining;
 mod logs;
 mod projects;
 mod runs;
+mod tasks;
 
 pub use access::{Access, Guarded};
 
@@ -16,22 +17,23 @@ use crate::{
     blobs::Blobs,
     board::Board,
     ca::Authority,
-    compile::Compiler,
     driver::Handle,
+    intake::Intake,
     logs::Logs,
-    parts::{Clock, Ids, Random, Tasks},
+    parts::{Clock, Random, Tasks},
     secrets::Secrets,
     store::Store,
+    stored_tasks::StoredTasks,
 };
 use acre_proto::{
     MESSAGE_LIMIT,
     v1::{
         self, agents_server::AgentsServer, blobs_server::BlobsServer, fleet_server::FleetServer,
         joining_server::JoiningServer, logs_server::LogsServer, projects_server::ProjectsServer,
-        runs_server::RunsServer,
+        runs_server::RunsServer, tasks_server::TasksServer,
     },
 };
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 use tokio::sync::watch;
 use tonic::{codec::CompressionEncoding, service::Routes};
 
@@ -49,8 +51,10 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Blobs.
     pub blobs: Blobs,
-    /// What makes plans of tasks.
-    pub compiler: Compiler,
+    /// The way of submissions into the farm.
+    pub intake: Intake,
+    /// Tasks that projects keep.
+    pub stored_tasks: StoredTasks,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
     /// Logs.
@@ -59,14 +63,10 @@ pub struct Services {
     pub authority: Option<Arc<Authority>>,
     /// Randomness.
     pub random: Arc<dyn Random>,
-    /// Ids of runs.
-    pub ids: Arc<Ids>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Background work.
     pub tasks: Tasks,
-    /// Where data lies, to refuse work before its disk is full.
-    pub data: PathBuf,
     /// The farm's identity, which agents put on their labels.
     pub farm: String,
     /// Whether the farm is told to stop, and agents with it.
@@ -96,6 +96,7 @@ pub async fn routes(services: Services) -> Result<Routes, tonic_reflection::serv
         .add_service(limited!(BlobsServer))
         .add_service(limited!(AgentsServer))
         .add_service(limited!(ProjectsServer))
+        .add_service(limited!(TasksServer))
         .add_service(limited!(FleetServer))
         .add_service(JoiningServer::new(services.clone()).max_decoding_message_size(JOINING_LIMIT)))
 }

@@ -1,21 +1,30 @@
 //! What templates may know of a run.
 
 use super::Known;
-use acre_model::plan::{Fetch, ResolvedSource};
+use acre_model::{
+    origin::Origin,
+    plan::{Fetch, ResolvedSource},
+};
 use acre_task::RunFacts;
 
 /// The facts of a run with this source.
-pub(super) fn facts(known: Known, resolved: Option<&ResolvedSource>, fetch: Option<&Fetch>) -> RunFacts {
+pub(super) fn facts(
+    known: Known,
+    origin: &Origin,
+    resolved: Option<&ResolvedSource>,
+    fetch: Option<&Fetch>,
+) -> RunFacts {
     let (branch, git_tag) = resolved.and_then(|source| source.reference.as_deref()).map_or((None, None), branch_or_tag);
     RunFacts {
         id: known.run,
         now: known.submitted_at,
         commit: resolved.and_then(|source| source.commit.clone()),
-        branch,
+        // Of a commit that was pushed it is known, though the source is that very commit.
+        branch: origin.cause.branch().map(str::to_owned).or(branch),
         repository: fetch.and_then(repository),
-        git_tag,
-        triggered_by: "Manual".to_owned(),
-        task_name: None,
+        git_tag: origin.cause.tag().map(str::to_owned).or(git_tag),
+        triggered_by: origin.cause.to_string(),
+        task_name: origin.task.as_ref().map(ToString::to_string),
         nonce: known.nonce,
     }
 }

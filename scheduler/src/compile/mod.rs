@@ -149,7 +149,7 @@ fn compile_with(
         return Ok(Compiled { task_shown: task.name, to: To::Aliases(addresses) });
     }
     let fetch = fetch(submission)?;
-    let facts = facts::facts(known, resolved, fetch.as_ref());
+    let facts = facts::facts(known, &submission.origin, resolved, fetch.as_ref());
     let input = Input {
         file: &task.name,
         text: &task.text,

@@ -2,7 +2,7 @@
 
 use super::{
     Driver,
-    request::{Answer, IdempotencyKey, Refused},
+    request::{Answer, Guard, IdempotencyKey, Refused},
 };
 use crate::{
     blobs::BlobError,
@@ -57,7 +57,7 @@ impl Driver {
     ) -> Result<Option<RunId>, Refused> {
         let Some(key) = key else { return Ok(None) };
         let in_this_turn = answers.iter().find_map(|answer| match answer {
-            Answer::Run { run, key: Some(other), .. } if other.stored_under == key.stored_under => {
+            Answer::Handed { run, key: Some(other), .. } if other.stored_under == key.stored_under => {
                 Some(KeyRecord { run: run.clone(), body: other.body })
             }
             _ => None,
@@ -74,6 +74,16 @@ impl Driver {
             }
             Some(KeyRecord { run, .. }) => Err(Refused::KeyReused(run)),
         }
+    }
+
+    /// Whether a record is what it must be, in the store and in this turn. Nobody else writes there.
+    pub(super) async fn holds(&self, guard: Option<Guard>, effects: &Effects) -> Result<bool, Refused> {
+        let Some(Guard { key, value }) = guard else { return Ok(true) };
+        let current = match effects.beside.get(&key) {
+            Some(changed) => changed.clone(),
+            None => self.store.get(&key).await?.map(|stored| stored.value),
+        };
+        Ok(current == value)
     }
 
     /// Takes a token out of those that are good: two who show it in one turn do not both have it. What the store says is

@@ -6,7 +6,7 @@ mod load;
 mod request;
 
 pub use load::LoadError;
-pub use request::{Asked, Handle, IdempotencyKey, Refused, Request, Stop};
+pub use request::{Asked, Guard, Handed, Handle, IdempotencyKey, Refused, Request, Stop};
 
 use crate::{
     blobs::Blobs,
@@ -196,14 +196,17 @@ impl Driver {
         match request {
             Request::Event(event) => self.apply(event, effects),
             Request::Compiled { run, compiled } => self.take_compiled(run, compiled, effects),
-            Request::Record { change, reply } => {
-                let (key, record) = match change {
-                    Change::Put(key, record) | Change::Announce(key, record) => (key, Some(record)),
-                    Change::Delete(key) => (key, None),
-                };
-                effects.beside.insert(key, record);
-                answers.push(Answer::Record { reply });
-            }
+            Request::Record { changes, guard, reply } => match self.holds(guard, effects).await {
+                Ok(true) => {
+                    effects.beside.extend(changes.into_iter().map(|change| match change {
+                        Change::Put(key, record) | Change::Announce(key, record) => (key, Some(record)),
+                        Change::Delete(key) => (key, None),
+                    }));
+                    answers.push(Answer::Record { reply });
+                }
+                Ok(false) => drop(reply.send(Ok(false))),
+                Err(refused) => drop(reply.send(Err(refused))),
+            },
             Request::UseToken { shown, reply } => match self.taken_token(shown, effects).await {
                 Ok(Ok(identity)) => answers.push(Answer::Token { identity, reply }),
                 refused => drop(reply.send(refused)),
@@ -216,14 +219,14 @@ impl Driver {
                     effects.beside.extend(key.iter().map(|key| commit::key_record(&id, key)));
                     effects.beside.extend(sealed.map(|sealed| (keys::confidential(&id), Some(sealed))));
                     self.apply(Event::Submitted(run), effects);
-                    answers.push(Answer::Run { run: id, key, reply });
+                    answers.push(Answer::Handed { run: id, key, reply });
                 }
-                Ok(Some(earlier)) => answers.push(Answer::Run { run: earlier, key: None, reply }),
+                Ok(Some(earlier)) => answers.push(Answer::Handed { run: earlier, key: None, reply }),
                 Err(refused) => drop(reply.send(Err(refused))),
             },
             Request::Cancel { run, reply } => {
                 self.apply(Event::CancelRequested { run: run.clone() }, effects);
-                answers.push(Answer::Run { run, key: None, reply });
+                answers.push(Answer::Run { run, reply });
             }
             Request::Explain { run, reply } => answers.push(Answer::Explain { run, reply }),
             Request::Permit { agent, attempt, fence, reply } => {
@@ -325,8 +328,12 @@ impl Driver {
 
     fn answer(&self, answer: Answer) {
         match answer {
-            Answer::Run { run, reply, .. } => drop(reply.send(Ok(self.state.view(&run)))),
-            Answer::Record { reply } => drop(reply.send(Ok(()))),
+            Answer::Handed { run, reply, .. } => {
+                let view = self.state.view(&run);
+                drop(reply.send(Ok(Handed { run, view })));
+            }
+            Answer::Run { run, reply } => drop(reply.send(Ok(self.state.view(&run)))),
+            Answer::Record { reply } => drop(reply.send(Ok(true))),
             Answer::Token { identity, reply } => drop(reply.send(Ok(Ok(identity)))),
             Answer::Proof { reply } => drop(reply.send(())),
             Answer::Explain { run, reply } => drop(reply.send(self.state.explain(&run, self.clock.now().mono))),

@@ -18,6 +18,24 @@ use acre_model::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// What became of a run that was handed in.
+#[derive(Debug)]
+pub struct Handed {
+    /// Its id, or that of the run that was handed in earlier under the same key.
+    pub run: RunId,
+    /// As it is stored; `None`: it has ended.
+    pub view: Option<RunView>,
+}
+
+/// What a record must be for a change to be made.
+#[derive(Debug)]
+pub struct Guard {
+    /// Its key.
+    pub key: String,
+    /// Its value; `None`: there is none.
+    pub value: Option<Bytes>,
+}
+
 /// Something the driver is asked.
 pub enum Request {
     /// Something has happened.
@@ -29,12 +47,14 @@ pub enum Request {
         /// What came of it, or every fault of the task.
         compiled: Result<Ready, String>,
     },
-    /// A record beside the farm's own shall change.
+    /// Records beside the farm's own shall change, all or none.
     Record {
         /// How.
-        change: Change,
-        /// Whether it was stored.
-        reply: oneshot::Sender<Result<(), Refused>>,
+        changes: Vec<Change>,
+        /// What must hold for it.
+        guard: Option<Guard>,
+        /// Whether that held, and they were stored.
+        reply: oneshot::Sender<Result<bool, Refused>>,
     },
     /// Somebody joins the farm by a token.
     UseToken {
@@ -52,7 +72,7 @@ pub enum Request {
         /// Its idempotency key.
         key: Option<IdempotencyKey>,
         /// The run as it was stored (or as it was stored under the same key before).
-        reply: oneshot::Sender<Result<Option<RunView>, Refused>>,
+        reply: oneshot::Sender<Result<Handed, Refused>>,
     },
     /// A run shall end.
     Cancel {
@@ -115,7 +135,8 @@ impl Request {
     /// Answers that it was not done. Who asked something without an error learns that nobody answers.
     pub(super) fn refuse(self, why: &Refused) {
         match self {
-            Self::Submit { reply, .. } | Self::Cancel { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Submit { reply, .. } => drop(reply.send(Err(why.clone()))),
+            Self::Cancel { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Stop { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Record { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::UseToken { reply, .. } => drop(reply.send(Err(why.clone()))),
@@ -183,8 +204,9 @@ impl From<StoreError> for Refused {
 
 /// An answer that waits for the commit.
 pub(super) enum Answer {
-    Run { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
-    Record { reply: oneshot::Sender<Result<(), Refused>> },
+    Handed { run: RunId, key: Option<IdempotencyKey>, reply: oneshot::Sender<Result<Handed, Refused>> },
+    Run { run: RunId, reply: oneshot::Sender<Result<Option<RunView>, Refused>> },
+    Record { reply: oneshot::Sender<Result<bool, Refused>> },
     Proof { reply: oneshot::Sender<()> },
     Token { identity: Identity, reply: oneshot::Sender<Result<Result<Identity, TokenRefused>, Refused>> },
     Explain { run: RunId, reply: oneshot::Sender<Option<RunView>> },
@@ -196,6 +218,7 @@ impl Answer {
     /// Nothing was committed.
     pub(super) fn refuse(self, why: &Refused) {
         match self {
+            Self::Handed { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Run { reply, .. } => drop(reply.send(Err(why.clone()))),
             Self::Record { reply } => drop(reply.send(Err(why.clone()))),
             Self::Token { reply, .. } => drop(reply.send(Err(why.clone()))),
@@ -231,13 +254,8 @@ impl Handle {
         drop(self.0.send(Request::Event(event)).await);
     }
 
-    /// Hands in a run; answers after the commit. `None`: it was handed in before under the same key, and has ended.
-    pub async fn submit(
-        &self,
-        run: NewRun,
-        sealed: Option<Bytes>,
-        key: Option<IdempotencyKey>,
-    ) -> Asked<Option<RunView>> {
+    /// Hands in a run; answers after the commit.
+    pub async fn submit(&self, run: NewRun, sealed: Option<Bytes>, key: Option<IdempotencyKey>) -> Asked<Handed> {
         self.ask(|reply| Request::Submit { run, sealed, key, reply }).await?
     }
 
@@ -248,7 +266,12 @@ impl Handle {
 
     /// Changes a record beside the farm's own; answers after the commit.
     pub async fn record(&self, change: Change) -> Asked<()> {
-        self.ask(|reply| Request::Record { change, reply }).await?
+        self.ask(|reply| Request::Record { changes: vec![change], guard: None, reply }).await?.map(drop)
+    }
+
+    /// Changes records beside the farm's own, all or none, if this holds; answers after the commit with whether it did.
+    pub async fn record_if(&self, guard: Guard, changes: Vec<Change>) -> Asked<bool> {
+        self.ask(|reply| Request::Record { changes, guard: Some(guard), reply }).await?
     }
 
     /// Uses a token up; answers after the commit with who its holder is from now on.

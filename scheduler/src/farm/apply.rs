@@ -55,6 +55,7 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
         submission: new.submission,
         source_shown: new.source_shown,
         task_shown: new.task_shown,
+        origin: new.origin,
         pool: new.pool,
         emulation: new.emulation,
         timeout_ms: new.timeout_ms,

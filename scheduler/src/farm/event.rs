@@ -5,6 +5,7 @@ use acre_model::{
     attempt::{AttemptId, Fence},
     digest::Digest,
     ids::{AgentId, PoolName, ProjectName, RunId},
+    origin::Origin,
     plan::{Plan, ResolvedSource},
     secret::Nonce,
     session::AgentState,
@@ -98,6 +99,8 @@ pub struct NewRun {
     pub source_shown: String,
     /// Its task, for people.
     pub task_shown: String,
+    /// What it is a run of, and what started it.
+    pub origin: Origin,
     /// The pool whose agents may take it.
     pub pool: PoolName,
     /// When to emulate.

@@ -6,6 +6,7 @@ use acre_model::{
     capability::Way,
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
+    origin::Origin,
     outcome::{Outcome, Skip},
     plan::{Plan, ResolvedSource},
     run::RunStatus,
@@ -57,6 +58,9 @@ pub struct RunRecord {
     pub source_shown: String,
     /// Its task, for people.
     pub task_shown: String,
+    /// What it is a run of, and what started it.
+    #[serde(default)]
+    pub origin: Origin,
     /// The pool whose agents may take it.
     pub pool: PoolName,
     /// When to emulate.

@@ -110,6 +110,8 @@ fn view(run: &Run, status: RunStatus, ended_at: Option<Timestamp>) -> RunView {
         error,
         source: record.source_shown.clone(),
         task: record.task_shown.clone(),
+        origin: record.origin.clone(),
+        platforms: run.plan.platforms.clone(),
         submitted_at: record.submitted_at,
         started_at: record.state.started_at(),
         ended_at,

@@ -9,6 +9,7 @@ mod project;
 mod resolve;
 mod run;
 mod seal;
+mod task;
 mod vault;
 
 pub use key::{KeyError, SecretKey};
@@ -16,6 +17,7 @@ pub use open::Unsent;
 pub use project::{LoginView, SecretView};
 pub use resolve::Unresolved;
 pub use seal::{Sealer, Unsealable};
+pub use task::TaskSecrets;
 pub use vault::{Vault, VaultConfig, VaultSetup};
 
 use crate::{

@@ -1,7 +1,7 @@
 //! Every key of the store.
 
 use acre_model::{
-    ids::{AgentId, ProjectName, RunId, SecretId, UnitId},
+    ids::{AgentId, ProjectName, RunId, SecretId, TaskName, UnitId},
     joining::Token,
 };
 use std::ops::Range;
@@ -100,6 +100,26 @@ pub fn login(project: &ProjectName, registry: &str) -> String {
 /// All logins of a project.
 pub fn all_logins(project: &ProjectName) -> Range<String> {
     prefix(&format!("logins/{project}/"))
+}
+
+/// A task that a project keeps.
+pub fn task(project: &ProjectName, task: &TaskName) -> String {
+    format!("tasks/{project}/{task}")
+}
+
+/// All tasks of a project.
+pub fn all_tasks(project: &ProjectName) -> Range<String> {
+    prefix(&format!("tasks/{project}/"))
+}
+
+/// All tasks of all projects.
+pub fn all_tasks_everywhere() -> Range<String> {
+    prefix("tasks/")
+}
+
+/// What a task keeps secret; sealed.
+pub fn task_confidential(project: &ProjectName, task: &TaskName) -> String {
+    format!("task-confidential/{project}/{task}")
 }
 
 /// A token for joining the farm; its secret is hashed.

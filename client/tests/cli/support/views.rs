@@ -56,6 +56,8 @@ pub fn run(status: RunStatus) -> RunView {
         error: error(status),
         source: "/home/user/web".to_owned(),
         task: "acb.yaml".to_owned(),
+        origin: Default::default(),
+        platforms: Vec::new(),
         submitted_at: START,
         started_at: Some(START.plus_millis(200)),
         ended_at: status.is_final().then(|| START.plus_millis(12_200)),

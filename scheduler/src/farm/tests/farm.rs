@@ -166,6 +166,7 @@ impl Farm {
             submission: digest(),
             source_shown: "/src".to_owned(),
             task_shown: "acb.yaml".to_owned(),
+            origin: Default::default(),
             pool: PoolName::default(),
             emulation: emulation.map_or_else(Emulation::default, |policy| policy.parse().unwrap()),
             timeout_ms: timeout,

@@ -94,6 +94,8 @@ fn board() -> Board {
         error: None,
         source: String::new(),
         task: String::new(),
+        origin: Default::default(),
+        platforms: Vec::new(),
         submitted_at: Timestamp::from_millis(0),
         started_at: None,
         ended_at: None,

@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 #[test]
 fn generated_code_is_that_of_the_proto_files() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = ["common", "runs", "logs", "blobs", "agents", "fleet", "projects", "joining"];
+    let root = &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let files = ["common", "runs", "logs", "blobs", "agents", "fleet", "projects", "joining", "tasks"];
     let files = files.map(|name| format!("acre/v1/{name}.proto"));
     let descriptors = protox::compile(&files, [root]).expect("the proto files compile");
     let out = tempfile::tempdir().expect("a folder for the generated code");
@@ -25,6 +25,6 @@ fn generated_code_is_that_of_the_proto_files() {
             fs::write(&committed, &fresh).expect("the generated code is written");
         }
         let old = fs::read(&committed).unwrap_or_default();
-        assert!(fresh == old, "{name} is stale: run ACRE_REGENERATE=1 cargo test --package acre-proto");
+        assert!(fresh == old, "{name} is stale: run ACRE_REGENERATE=1 cargo test --package acre-protogen");
     }
 }

@@ -1,0 +1,405 @@
+//! Command lines of `acre task`, in the words of `az acr task`.
+
+use super::{Follow, Format, RunRef};
+use acre_model::{
+    duration,
+    ids::{PoolName, TaskName, TimerName},
+    platform::Platform,
+    stored_task::{BaseImageTrigger, TaskStatus},
+    submission::Emulation,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// `acre task`
+#[derive(Clone, Debug, Subcommand)]
+pub enum TaskCommand {
+    /// Keep a task with the project: what its runs are, and what starts them
+    Create(Box<CreateArgs>),
+    /// Change a task; what no flag names stays as it is
+    Update(Box<UpdateArgs>),
+    /// List the tasks of the project
+    List(TaskListArgs),
+    /// Show a task
+    Show(TaskShowArgs),
+    /// Forget a task; its runs stay
+    Delete(TaskNamed),
+    /// Start a run of a task, and follow it
+    Run(Box<TaskRunArgs>),
+    /// List runs, newest first
+    ListRuns(ListRunsArgs),
+    /// Show a run
+    ShowRun(TaskRunRef),
+    /// Ask for the end of a run
+    CancelRun(TaskRunRef),
+    /// Print the log of a run: of the newest one, of the newest one of a task, or of the one with an id
+    Logs(TaskLogsArgs),
+    /// Schedules of a task
+    #[command(subcommand)]
+    Timer(TimerCommand),
+    /// Logins of a task to registries, besides those of the project
+    #[command(subcommand)]
+    Credential(CredentialCommand),
+}
+
+/// Which task.
+#[derive(Clone, Debug, Args)]
+pub struct TaskNamed {
+    /// The task
+    #[arg(short, long, value_name = "TASK")]
+    pub name: TaskName,
+    /// Registry of the task, for the sake of `az acr`: not looked at
+    #[arg(short, long, value_name = "REGISTRY", hide = true)]
+    pub registry: Option<String>,
+    /// Do not ask
+    #[arg(short, long, hide = true)]
+    pub yes: bool,
+}
+
+/// `acre task create`
+#[derive(Clone, Debug, Args)]
+pub struct CreateArgs {
+    /// Its name
+    #[arg(short, long, value_name = "TASK")]
+    pub name: TaskName,
+    /// What it is
+    #[command(flatten)]
+    pub flags: TaskFlags,
+    /// A schedule, `NAME:CRON` or `CRON`; may be repeated: minute, hour, day, month, day of the week, and behind them a
+    /// time zone if it is not UTC
+    #[arg(long, value_name = "[NAME:]CRON", help_heading = "Triggers")]
+    pub schedule: Vec<String>,
+    /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task update`
+#[derive(Clone, Debug, Args)]
+pub struct UpdateArgs {
+    /// Its name
+    #[arg(short, long, value_name = "TASK")]
+    pub name: TaskName,
+    /// What changes
+    #[command(flatten)]
+    pub flags: TaskFlags,
+    /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// What a task is; each flag may be left out.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TaskFlags {
+    /// The source of its runs: an address (`https://HOST/REPO.git[#REF[:FOLDER]]`, `https://HOST/X.tar.gz`,
+    /// `oci://REGISTRY/REPO:TAG`), or /dev/null for none
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub context: Option<String>,
+    /// A task file (ending in .yaml or .yml) or a Dockerfile, looked up in the source; `-` keeps the task file that
+    /// comes on standard input [default: Dockerfile with --image, else acb.yaml, acr-task.yaml or acre.yaml]
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<String>,
+    /// One command: `IMAGE ARG...`, as the `cmd` of a step
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "image", "target"])]
+    pub cmd: Option<String>,
+    /// Name of the image that is built; may be repeated
+    #[arg(short = 't', long, value_name = "NAME")]
+    pub image: Vec<String>,
+    /// Platforms, separated by commas, as `OS/ARCH[/VARIANT]` [default: the task's, else linux/amd64]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub platform: Vec<Platform>,
+    /// A build argument; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub arg: Vec<String>,
+    /// A secret build argument; may be repeated. Its value is in the history of the image all the same: a secret of
+    /// `RUN --mount=type=secret` is not
+    #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
+    pub secret_arg: Vec<String>,
+    /// One value for the task's templates; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// One secret value for the task's templates; may be repeated. Write KEY, which takes the environment variable of
+    /// that name, or KEY=@FILE
+    #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
+    pub set_secret: Vec<String>,
+    /// A YAML file of this machine with values for the task's templates, kept with the task; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub values: Vec<PathBuf>,
+    /// The stage to build [default: the last]
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// Do not push what is built
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub no_push: Option<bool>,
+    /// Use nothing of earlier builds
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    pub no_cache: Option<bool>,
+    /// Registry of its images, `HOST[:PORT][/PATH]`; a name without a dot is one of Azure's, NAME.azurecr.io
+    #[arg(short, long, value_name = "REGISTRY")]
+    pub registry: Option<String>,
+    /// Limit of a run: a number of seconds, or 90s, 15m, 1h30m [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub timeout: Option<u64>,
+    /// Whether it may run: Enabled or Disabled
+    #[arg(long, value_enum, ignore_case = true, value_name = "STATUS")]
+    pub status: Option<Status>,
+    /// Pool whose agents may take its runs
+    #[arg(long, alias = "pool", value_name = "POOL")]
+    pub agent_pool: Option<PoolName>,
+    /// When to emulate: never, fallback[:WAIT] or always
+    #[arg(long, value_name = "POLICY")]
+    pub emulation: Option<Emulation>,
+    /// The branch of the source, and of the commits that start a run [default: the source's own]
+    #[arg(long, value_name = "BRANCH", help_heading = "Triggers")]
+    pub branch: Option<String>,
+    /// Whether a commit starts a run [default: true for a git address, once its webhook is set up]
+    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    pub commit_trigger_enabled: Option<bool>,
+    /// Whether a pull request starts a run [default: false]
+    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    pub pull_request_trigger_enabled: Option<bool>,
+    /// Only for changes of paths that match, as `src/**`; one that begins with `!` is left out; may be repeated
+    #[arg(long, value_name = "PATTERN", help_heading = "Triggers")]
+    pub path: Vec<String>,
+    /// Tags whose push starts a run, as `v*`; may be repeated
+    #[arg(long, value_name = "PATTERN", help_heading = "Triggers")]
+    pub tag_trigger: Vec<String>,
+    /// A token for the source, and for the commit's status there; better through the file: --git-access-token @FILE
+    #[arg(long, value_name = "@FILE|TOKEN", help_heading = "Triggers")]
+    pub git_access_token: Option<String>,
+    /// Whether a change of a base image starts a run [default: true]
+    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    pub base_image_trigger_enabled: Option<bool>,
+    /// Of which base images: that of the last stage, or all [default: Runtime]
+    #[arg(long, value_enum, ignore_case = true, value_name = "Runtime|All", help_heading = "Triggers")]
+    pub base_image_trigger_type: Option<BaseImages>,
+}
+
+/// Whether a task may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum Status {
+    /// It may
+    Enabled,
+    /// It may not
+    Disabled,
+}
+
+impl From<Status> for TaskStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Enabled => Self::Enabled,
+            Status::Disabled => Self::Disabled,
+        }
+    }
+}
+
+/// Which base images start a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum BaseImages {
+    /// That of the last stage
+    Runtime,
+    /// That of every stage
+    All,
+}
+
+impl From<BaseImages> for BaseImageTrigger {
+    fn from(images: BaseImages) -> Self {
+        match images {
+            BaseImages::Runtime => Self::Runtime,
+            BaseImages::All => Self::All,
+        }
+    }
+}
+
+/// `acre task list`
+#[derive(Clone, Debug, Args)]
+pub struct TaskListArgs {
+    /// For the sake of `az acr`: not looked at
+    #[arg(short, long, value_name = "REGISTRY", hide = true)]
+    pub registry: Option<String>,
+    /// How to print them
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task show`
+#[derive(Clone, Debug, Args)]
+pub struct TaskShowArgs {
+    /// Which
+    #[command(flatten)]
+    pub task: TaskNamed,
+    /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task run`
+#[derive(Clone, Debug, Args)]
+pub struct TaskRunArgs {
+    /// Which
+    #[command(flatten)]
+    pub task: TaskNamed,
+    /// Another source than the task's: an address, or /dev/null
+    #[arg(short, long, value_name = "ADDRESS")]
+    pub context: Option<String>,
+    /// Another file of it
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<String>,
+    /// Another stage to build
+    #[arg(long, value_name = "STAGE")]
+    pub target: Option<String>,
+    /// A build argument besides the task's, or instead of the one of that name; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub arg: Vec<String>,
+    /// The same, kept secret
+    #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
+    pub secret_arg: Vec<String>,
+    /// A value besides the task's, or instead of the one of that name; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The same, kept secret
+    #[arg(long, value_name = "KEY[=@FILE|=VALUE]")]
+    pub set_secret: Vec<String>,
+    /// Other platforms than the task's
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub platform: Vec<Platform>,
+    /// How the run is followed
+    #[command(flatten)]
+    pub follow: Follow,
+}
+
+/// `acre task list-runs`
+#[derive(Clone, Debug, Args)]
+pub struct ListRunsArgs {
+    /// Only runs of this task
+    #[arg(short, long, value_name = "TASK")]
+    pub name: Option<TaskName>,
+    /// For the sake of `az acr`: not looked at
+    #[arg(short, long, value_name = "REGISTRY", hide = true)]
+    pub registry: Option<String>,
+    /// Only runs with this status
+    #[arg(long, value_name = "STATUS")]
+    pub run_status: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub top: u32,
+    /// How to print them
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task show-run`, `acre task cancel-run`
+#[derive(Clone, Debug, Args)]
+pub struct TaskRunRef {
+    /// The run's id, or `last` for the project's newest
+    #[arg(long, value_name = "RUN", default_value = "last")]
+    pub run_id: RunRef,
+    /// For the sake of `az acr`: not looked at
+    #[arg(short, long, value_name = "REGISTRY", hide = true)]
+    pub registry: Option<String>,
+    /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task logs`
+#[derive(Clone, Debug, Args)]
+pub struct TaskLogsArgs {
+    /// The newest run of this task
+    #[arg(short, long, value_name = "TASK", conflicts_with = "run_id")]
+    pub name: Option<TaskName>,
+    /// The run's id
+    #[arg(long, value_name = "RUN", default_value = "last")]
+    pub run_id: RunRef,
+    /// For the sake of `az acr`: not looked at
+    #[arg(short, long, value_name = "REGISTRY", hide = true)]
+    pub registry: Option<String>,
+}
+
+/// `acre task timer`
+#[derive(Clone, Debug, Subcommand)]
+pub enum TimerCommand {
+    /// Add a schedule
+    Add(TimerArgs),
+    /// Change a schedule
+    Update(TimerArgs),
+    /// Remove a schedule
+    Remove(TimerNamed),
+    /// List the schedules
+    List(TaskShowArgs),
+}
+
+/// `acre task timer add`, `acre task timer update`
+#[derive(Clone, Debug, Args)]
+pub struct TimerArgs {
+    /// Which
+    #[command(flatten)]
+    pub timer: TimerNamed,
+    /// Minute, hour, day, month, day of the week, and behind them a time zone if it is not UTC
+    #[arg(long, value_name = "CRON")]
+    pub schedule: Option<String>,
+    /// Whether it starts the task: Enabled or Disabled
+    #[arg(long, alias = "enabled", value_enum, ignore_case = true, value_name = "STATUS")]
+    pub status: Option<Status>,
+}
+
+/// Which timer of which task.
+#[derive(Clone, Debug, Args)]
+pub struct TimerNamed {
+    /// The task
+    #[command(flatten)]
+    pub task: TaskNamed,
+    /// The timer
+    #[arg(long, value_name = "TIMER")]
+    pub timer_name: TimerName,
+    /// How to print what the task has then
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task credential`
+#[derive(Clone, Debug, Subcommand)]
+pub enum CredentialCommand {
+    /// Add a login
+    Add(CredentialArgs),
+    /// Change a login
+    Update(CredentialArgs),
+    /// Remove a login
+    Remove(CredentialNamed),
+    /// List the logins, without their passwords
+    List(TaskShowArgs),
+}
+
+/// `acre task credential add`, `acre task credential update`
+#[derive(Clone, Debug, Args)]
+pub struct CredentialArgs {
+    /// Which
+    #[command(flatten)]
+    pub named: CredentialNamed,
+    /// User name
+    #[arg(short, long, value_name = "USER")]
+    pub username: String,
+    /// Password or token; can be seen by other users of this machine: better is --password-stdin
+    #[arg(short, long, value_name = "PASSWORD", conflicts_with = "password_stdin")]
+    pub password: Option<String>,
+    /// Read the password or token from standard input, but for one line break at its end [default: ask for it on the
+    /// terminal]
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// Which login of which task.
+#[derive(Clone, Debug, Args)]
+pub struct CredentialNamed {
+    /// The task
+    #[command(flatten)]
+    pub task: TaskNamed,
+    /// The registry, as `HOST[:PORT]`
+    #[arg(long, value_name = "REGISTRY")]
+    pub login_server: String,
+    /// How to print what the task has then
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}

@@ -1,0 +1,104 @@
+//! `acre task`: tasks that a project keeps.
+
+mod credential;
+mod timer;
+
+use super::{cancel, hand_in, logs, print, print_as, show};
+use crate::{
+    args::{
+        CancelArgs, CreateArgs, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs, TaskRunArgs,
+        UpdateArgs,
+    },
+    error::Error,
+    exit_code::ExitCode,
+    farm::{self, Expected, FarmClient, TaskSecrets, Wish},
+    now,
+    render::{plain, stored_task as render, view::View},
+};
+use acre_model::{ids::TaskName, stored_task::StoredTask, text::clip};
+
+/// Does what the command line says.
+pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, Error> {
+    match command {
+        TaskCommand::Create(args) => create(wish, *args).await,
+        TaskCommand::Update(args) => update(wish, *args).await,
+        TaskCommand::List(args) => {
+            let tasks = farm::connect(wish).await?.stored_tasks().await?;
+            print_as(args.format, &tasks, || render::list(&tasks))?;
+            Ok(ExitCode::Success)
+        }
+        TaskCommand::Show(args) => {
+            let task = farm::connect(wish).await?.task(&args.task.name).await?;
+            print_as(args.format, &task, || render::show(&task))?;
+            Ok(ExitCode::Success)
+        }
+        TaskCommand::Delete(args) => {
+            farm::connect(wish).await?.delete_task(&args.name).await?;
+            print(&format!("task {} is deleted from project {}\n", args.name, wish.project))?;
+            Ok(ExitCode::Success)
+        }
+        TaskCommand::Run(args) => run(wish, *args).await,
+        TaskCommand::ListRuns(args) => list_runs(wish, args).await,
+        TaskCommand::ShowRun(args) => show::show(wish, ShowArgs { format: args.format, run: args.run_id }).await,
+        TaskCommand::CancelRun(args) => cancel::cancel(wish, CancelArgs { wait: false, run: args.run_id }).await,
+        TaskCommand::Logs(args) => task_logs(wish, args).await,
+        TaskCommand::Timer(command) => timer::timer(wish, command).await,
+        TaskCommand::Credential(command) => credential::credential(wish, command).await,
+    }
+}
+
+async fn create(wish: &Wish, args: CreateArgs) -> Result<ExitCode, Error> {
+    let format = args.format;
+    let (task, secrets) = args.check()?;
+    let task = farm::connect(wish).await?.put_task(task, Expected::Absent, secrets).await?;
+    print_as(format, &task, || render::list(std::slice::from_ref(&task)))?;
+    Ok(ExitCode::Success)
+}
+
+async fn update(wish: &Wish, args: UpdateArgs) -> Result<ExitCode, Error> {
+    let farm = farm::connect(wish).await?;
+    let before = farm.task(&args.name).await?;
+    let (task, secrets) = args.flags.changed(before)?;
+    let task = put(&farm, task, secrets).await?;
+    print_as(args.format, &task, || render::list(std::slice::from_ref(&task)))?;
+    Ok(ExitCode::Success)
+}
+
+/// Stores a task that was read before, unless somebody has changed it meanwhile.
+async fn put(farm: &FarmClient, task: StoredTask, secrets: TaskSecrets) -> Result<StoredTask, Error> {
+    let expected = Expected::Version(task.updated_at);
+    farm.put_task(task, expected, secrets).await
+}
+
+async fn run(wish: &Wish, args: TaskRunArgs) -> Result<ExitCode, Error> {
+    let (overrides, confidential) = args.check()?;
+    let mut view = View::new(&args.follow);
+    let farm = farm::connect(wish).await?;
+    let run = farm.run_task(&args.task.name, overrides, &confidential, hand_in::key()?).await?;
+    view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
+    hand_in::follow(&farm, run, &args.follow, view, |_, _| Ok(Vec::new())).await
+}
+
+async fn list_runs(wish: &Wish, args: ListRunsArgs) -> Result<ExitCode, Error> {
+    let mut runs = farm::connect_running(wish).await?.runs_of(args.name.as_ref(), args.top).await?;
+    if let Some(status) = &args.run_status {
+        runs.retain(|run| run.status.to_string().eq_ignore_ascii_case(status));
+    }
+    print_as(args.format, &runs, || render::runs(&runs, now()))?;
+    Ok(ExitCode::Success)
+}
+
+async fn task_logs(wish: &Wish, args: TaskLogsArgs) -> Result<ExitCode, Error> {
+    let run = match &args.name {
+        Some(name) => RunRef::Id(newest(wish, name).await?),
+        None => args.run_id,
+    };
+    logs::logs(wish, LogsArgs { follow: true, step: None, offset: 0, run }).await
+}
+
+async fn newest(wish: &Wish, task: &TaskName) -> Result<acre_model::ids::RunId, Error> {
+    let runs = farm::connect_running(wish).await?.runs_of(Some(task), 1).await?;
+    let none =
+        || Error::Refused(format!("task {} has no run yet; `acre task run -n {task}` makes one", clip(task.as_str())));
+    runs.into_iter().next().map(|run| run.id).ok_or_else(none)
+}

@@ -1,0 +1,93 @@
+//! What a task may say. Every fault at once, each with its field and what would be right.
+
+use crate::secrets::TaskSecrets;
+use acre_model::{
+    ids::SecretId,
+    reference::Reference,
+    stored_task::{Definition, ImageBuild, StoredTask},
+    submission::Source,
+    text::clip,
+};
+use acre_task::address;
+use std::collections::BTreeSet;
+
+/// Most timers of a task.
+const TIMERS: usize = 64;
+/// Most bytes of a record, so that it fits the store with room.
+const SIZE: usize = 256 << 10;
+
+/// Checks what can be known without its source.
+pub(super) fn check(task: &StoredTask) -> Result<(), Vec<String>> {
+    let mut faults = Vec::new();
+    match &task.source {
+        Source::None => {}
+        Source::Tree(_) => faults.push(
+            "context: a folder of one machine is not there when the task runs; give an address, or /dev/null"
+                .to_owned(),
+        ),
+        Source::Address(text) => faults.extend(address_fault(text)),
+    }
+    if let (Source::None, Definition::File(_) | Definition::Build(_)) = (&task.source, &task.definition) {
+        faults.push("context: /dev/null has no files; give an address, or a command with --cmd".to_owned());
+    }
+    if let Definition::Build(build) = &task.definition {
+        check_build(build, &mut faults);
+    }
+    let mut names = BTreeSet::new();
+    let twice = task.triggers.timers.iter().filter(|timer| !names.insert(&timer.name));
+    faults.extend(twice.map(|timer| format!("timers: `{}` is there twice", timer.name)));
+    if task.triggers.timers.len() > TIMERS {
+        faults.push(format!("timers: {}; limit {TIMERS}", task.triggers.timers.len()));
+    }
+    let size = crate::store::encode(task).len();
+    if size > SIZE {
+        faults.push(format!("the task has {} KiB; limit {} KiB", size.div_ceil(1024), SIZE >> 10));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// The record is shown to everybody of the project: an address in it holds no secret.
+fn address_fault(text: &str) -> Option<String> {
+    match address::parse(text) {
+        Err(why) => Some(format!("context: {why}")),
+        Ok(_) if address::shown(text) != text => Some(format!(
+            "context: `{}` has a login in it; give the address without, and the token with --git-access-token",
+            clip(&address::shown(text))
+        )),
+        Ok(_) => None,
+    }
+}
+
+fn check_build(build: &ImageBuild, faults: &mut Vec<String>) {
+    for image in build.images.iter().filter(|image| !image.contains("{{")) {
+        faults.extend(image.parse::<Reference>().err().map(|why| format!("image: {why}")));
+    }
+    if build.push && build.images.is_empty() {
+        faults.push("image: a build that is pushed has a name; give one with --image, or --no-push".to_owned());
+    }
+}
+
+/// Every secret that the task names has a value.
+pub(super) fn check_secrets(task: &StoredTask, secrets: &TaskSecrets) -> Result<(), Vec<String>> {
+    let mut faults = Vec::new();
+    for name in secret_names(task) {
+        match SecretId::of_set(name) {
+            Ok(id) if secrets.confidential.secrets.contains_key(&id) => {}
+            Ok(_) => faults.push(format!("secret `{}` has no value; give it again", clip(name))),
+            Err(why) => faults.push(why.to_string()),
+        }
+    }
+    let has_login = |registry: &&String| secrets.confidential.logins.iter().any(|login| login.registry == **registry);
+    let missing = task.logins.iter().filter(|registry| !has_login(registry));
+    faults.extend(missing.map(|registry| format!("logins: no login to `{}` was given", clip(registry))));
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// The names under which the task's secrets are given.
+pub(crate) fn secret_names(task: &StoredTask) -> impl Iterator<Item = &String> {
+    let arguments = match &task.definition {
+        Definition::Build(build) => build.secret_arguments.as_slice(),
+        Definition::File(_) | Definition::Text(_) | Definition::Cmd(_) => &[],
+    };
+    task.secret_sets.iter().chain(arguments)
+}

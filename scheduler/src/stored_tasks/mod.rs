@@ -1,0 +1,197 @@
+//! Tasks that projects keep: their records, what they keep secret, and their runs.
+
+mod check;
+mod submission;
+
+pub(crate) use check::secret_names;
+
+use crate::{
+    driver::{Guard, Handle, Refused},
+    intake::{Accepted, Intake, Rejected},
+    parts::Clock,
+    secrets::{Secrets, SecretsError, TaskSecrets},
+    store::{self, Change, Order, Store, StoreError, keys},
+};
+use acre_model::{
+    ids::{ProjectName, TaskName},
+    origin::{Origin, Start},
+    secret::{Confidential, SecretValue},
+    stored_task::{Overrides, StoredTask, TaskStatus},
+    time::Timestamp,
+};
+use std::sync::Arc;
+
+/// Most tasks of one project.
+const TASKS: usize = 10_000;
+
+/// The tasks of all projects.
+#[derive(Clone)]
+pub struct StoredTasks {
+    /// Where they are kept.
+    pub store: Arc<dyn Store>,
+    /// Who writes there.
+    pub driver: Handle,
+    /// What is kept secret.
+    pub secrets: Arc<Secrets>,
+    /// The way of their runs into the farm.
+    pub intake: Intake,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What must be there when a task is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything.
+    Any,
+    /// No task of this name.
+    Absent,
+    /// The task as it was last changed then.
+    Version(Timestamp),
+}
+
+/// What comes with a task that is stored, and is none of its record. What is not here stays as it was.
+#[derive(Debug, Default)]
+pub struct Given {
+    /// Values of what it names as secret, and logins.
+    pub confidential: Confidential,
+    /// For its source, and for the commit status there.
+    pub git_token: Option<SecretValue>,
+}
+
+/// Why nothing came of what was asked of a task.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// There is none.
+    #[error("no task `{name}` in project `{project}`")]
+    Missing {
+        /// Whose.
+        project: ProjectName,
+        /// Which.
+        name: TaskName,
+    },
+    /// There is one already.
+    #[error("there is a task `{0}` already; change it with `acre task update`")]
+    Exists(TaskName),
+    /// It is not as it was read.
+    #[error("task `{0}` was changed meanwhile; look at it, and try again")]
+    Changed(TaskName),
+    /// It does not run.
+    #[error("task `{0}` is disabled; `acre task update -n {0} --status Enabled` changes that")]
+    Disabled(TaskName),
+    /// The project has its most.
+    #[error("a project has at most {TASKS} tasks")]
+    TooMany,
+    /// What it says is wrong, every fault at once.
+    #[error("{}", .0.join("\n"))]
+    Faults(Vec<String>),
+    /// Its record cannot be read.
+    #[error("the record of task `{0}` cannot be read: {1}")]
+    Damaged(String, String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The driver does not store it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// What it keeps secret is against the rules, or cannot be read.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// Its run is not accepted.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
+
+impl StoredTasks {
+    /// One task.
+    pub async fn get(&self, project: &ProjectName, name: &TaskName) -> Result<StoredTask, TaskError> {
+        let stored = self.store.get(&keys::task(project, name)).await?;
+        let missing = || TaskError::Missing { project: project.clone(), name: name.clone() };
+        read(name.as_str(), &stored.ok_or_else(missing)?.value)
+    }
+
+    /// The tasks of a project, by name.
+    pub async fn list(&self, project: &ProjectName) -> Result<Vec<StoredTask>, TaskError> {
+        let records = self.store.range(keys::all_tasks(project), Order::Ascending, TASKS).await?;
+        records.iter().map(|record| read(&record.key, &record.value)).collect()
+    }
+
+    /// The tasks of all projects; what cannot be read is left out, and said.
+    pub async fn all(&self) -> Result<Vec<StoredTask>, StoreError> {
+        let records = self.store.range(keys::all_tasks_everywhere(), Order::Ascending, usize::MAX).await?;
+        let task = |record: &store::Stored| {
+            read(&record.key, &record.value).inspect_err(|why| tracing::warn!(%why, "left out")).ok()
+        };
+        Ok(records.iter().filter_map(task).collect())
+    }
+
+    /// Stores a task; returns it as it was stored.
+    pub async fn put(&self, task: StoredTask, expected: Expected, given: Given) -> Result<StoredTask, TaskError> {
+        check::check(&task).map_err(TaskError::Faults)?;
+        let key = keys::task(&task.project, &task.name);
+        let before = self.store.get(&key).await?.map(|stored| stored.value);
+        let earlier = before.as_ref().map(|bytes| read(task.name.as_str(), bytes)).transpose()?;
+        meets(&task, earlier.as_ref(), expected)?;
+        if earlier.is_none() {
+            let all = self.store.range(keys::all_tasks(&task.project), Order::Ascending, TASKS).await?;
+            (all.len() < TASKS).then_some(()).ok_or(TaskError::TooMany)?;
+        }
+        let mut secrets = self.secrets.task(&task.project, &task.name).await?.merged(given, &task);
+        check::check_secrets(&task, &secrets).map_err(TaskError::Faults)?;
+        let task = self.stamped(task, earlier.as_ref());
+        let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
+        let changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
+        match self.driver.record_if(Guard { key, value: before }, changes).await? {
+            true => Ok(task),
+            false => Err(TaskError::Changed(task.name)),
+        }
+    }
+
+    /// With the times of this change. No two changes of a task have one time: it is its version.
+    fn stamped(&self, task: StoredTask, earlier: Option<&StoredTask>) -> StoredTask {
+        let now = self.clock.now().wall;
+        let after = earlier.map_or(0, |earlier| earlier.updated_at.as_millis() + 1);
+        let updated_at = Timestamp::from_millis(now.as_millis().max(after));
+        StoredTask { created_at: earlier.map_or(updated_at, |earlier| earlier.created_at), updated_at, ..task }
+    }
+
+    /// Forgets a task and its secrets; its runs stay.
+    pub async fn delete(&self, project: &ProjectName, name: &TaskName) -> Result<(), TaskError> {
+        self.get(project, name).await?;
+        self.driver.record(Change::Delete(keys::task(project, name))).await?;
+        Ok(self.driver.record(Change::Delete(keys::task_confidential(project, name))).await?)
+    }
+
+    /// Starts a run of a task. A second call with the same key gives the same run.
+    pub async fn run(
+        &self,
+        task: &StoredTask,
+        start: Start,
+        (overrides, confidential): (Overrides, Confidential),
+        key: Option<String>,
+    ) -> Result<Accepted, TaskError> {
+        if task.status == TaskStatus::Disabled {
+            return Err(TaskError::Disabled(task.name.clone()));
+        }
+        let TaskSecrets { confidential: mut given, git_token, .. } =
+            self.secrets.task(&task.project, &task.name).await?;
+        given.secrets.extend(confidential.secrets);
+        let origin = Origin { task: Some(task.name.clone()), cause: start };
+        let submission = submission::of_task(task, overrides, origin, git_token.as_ref());
+        let submission = acre_model::submission::Submission { idempotency_key: key, ..submission };
+        Ok(self.intake.accept(submission, given).await?)
+    }
+}
+
+fn read(name: &str, bytes: &[u8]) -> Result<StoredTask, TaskError> {
+    store::decode(bytes).map_err(|why| TaskError::Damaged(name.to_owned(), why.to_string()))
+}
+
+fn meets(task: &StoredTask, earlier: Option<&StoredTask>, expected: Expected) -> Result<(), TaskError> {
+    match (expected, earlier) {
+        (Expected::Any, _) | (Expected::Absent, None) => Ok(()),
+        (Expected::Absent, Some(_)) => Err(TaskError::Exists(task.name.clone())),
+        (Expected::Version(at), Some(earlier)) if earlier.updated_at == at => Ok(()),
+        (Expected::Version(_), _) => Err(TaskError::Changed(task.name.clone())),
+    }
+}

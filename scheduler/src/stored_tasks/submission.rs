@@ -1,0 +1,118 @@
+//! From a stored task to what is handed in for one of its runs.
+
+use acre_model::{
+    origin::Origin,
+    secret::SecretValue,
+    stored_task::{Definition, ImageBuild, Overrides, StoredTask},
+    submission::{NamedText, Source, Submission, TaskSource},
+};
+use acre_task::{
+    address,
+    synth::{self, BuildRequest},
+};
+
+/// What is handed in for a run of the task. A token for its source stands in the address, where sealing finds it.
+pub(super) fn of_task(
+    task: &StoredTask,
+    overrides: Overrides,
+    origin: Origin,
+    git_token: Option<&SecretValue>,
+) -> Submission {
+    let source = overrides.source.unwrap_or_else(|| task.source.clone());
+    let (source, source_shown) = match source {
+        Source::Address(address) => {
+            let shown = address::shown(&address);
+            (Source::Address(with_token(&address, git_token)), shown)
+        }
+        other => (other, "/dev/null".to_owned()),
+    };
+    let definition = with_overrides(&task.definition, (overrides.file, overrides.target, overrides.arguments));
+    let mut secret_sets = joined(&task.secret_sets, overrides.secret_sets);
+    if let Definition::Build(build) = &task.definition {
+        secret_sets = joined(&secret_sets, joined(&build.secret_arguments, overrides.secret_arguments.clone()));
+    }
+    Submission {
+        project: task.project.clone(),
+        source,
+        source_shown,
+        task: text(definition, overrides.secret_arguments, task.registry.clone()),
+        values: task.values.clone(),
+        sets: replaced(&task.sets, overrides.sets),
+        secret_sets,
+        platforms: if overrides.platforms.is_empty() { task.platforms.clone() } else { overrides.platforms },
+        registry: task.registry.clone(),
+        timeout_ms: Some(task.timeout_ms),
+        pool: task.pool.clone(),
+        emulation: task.emulation,
+        allow_partial: false,
+        idempotency_key: None,
+        origin,
+    }
+}
+
+/// An https address through which its host knows who fetches. Any user does with such a token; this is Bitbucket's.
+fn with_token(address: &str, token: Option<&SecretValue>) -> String {
+    let rest =
+        address.strip_prefix("https://").filter(|rest| !rest.split('/').next().unwrap_or_default().contains('@'));
+    match (rest, token.and_then(|token| std::str::from_utf8(token.expose()).ok())) {
+        (Some(rest), Some(token)) => format!("https://x-token-auth:{token}@{rest}"),
+        _ => address.to_owned(),
+    }
+}
+
+type Changed = (Option<String>, Option<String>, Vec<(String, String)>);
+
+fn with_overrides(definition: &Definition, (file, target, arguments): Changed) -> Definition {
+    match (definition.clone(), file) {
+        (Definition::Build(build), file) => Definition::Build(ImageBuild {
+            dockerfile: file.or(build.dockerfile),
+            target: target.or(build.target),
+            arguments: replaced(&build.arguments, arguments),
+            ..build
+        }),
+        (_, Some(file)) => Definition::File(Some(file)),
+        (definition, None) => definition,
+    }
+}
+
+fn text(definition: Definition, secret_arguments: Vec<String>, registry: Option<String>) -> TaskSource {
+    let named = |name: &str, text| TaskSource::Text(NamedText { name: name.to_owned(), text });
+    match definition {
+        Definition::File(name) => TaskSource::File(name),
+        Definition::Text(text) => TaskSource::Text(text),
+        Definition::Cmd(cmd) => named(synth::CMD, synth::cmd_task(&cmd)),
+        Definition::Build(build) => named(synth::BUILD, synth::build_task(&request(build, secret_arguments, registry))),
+    }
+}
+
+fn request(build: ImageBuild, secret_arguments: Vec<String>, registry: Option<String>) -> BuildRequest {
+    let secret = |name: String| {
+        let value = format!("{{{{index .Values \"{name}\"}}}}");
+        (name, value)
+    };
+    let secrets = joined(&build.secret_arguments, secret_arguments).into_iter().map(secret);
+    let arguments = replaced(&build.arguments, secrets.collect());
+    BuildRequest {
+        images: build.images,
+        registry,
+        dockerfile: build.dockerfile,
+        build_args: arguments.into_iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        target: build.target,
+        no_cache: build.no_cache,
+        push: build.push,
+        ..BuildRequest::default()
+    }
+}
+
+/// These pairs, and further ones, which take the place of those of one name.
+fn replaced(pairs: &[(String, String)], further: Vec<(String, String)>) -> Vec<(String, String)> {
+    let stays = |pair: &&(String, String)| further.iter().all(|(name, _)| *name != pair.0);
+    pairs.iter().filter(stays).cloned().chain(further.clone()).collect()
+}
+
+/// These names and further ones, each once.
+fn joined(names: &[String], further: Vec<String>) -> Vec<String> {
+    let mut all = names.to_vec();
+    all.extend(further.into_iter().filter(|name| !names.contains(name)));
+    all
+}
