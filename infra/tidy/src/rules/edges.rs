@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 90 pairs of 10 members, of which 19 are planned and 8 are free to the end-to-end tests.
-        assert_eq!(found.len(), 90 - 19 - 8);
+        // 110 pairs of 11 members, of which 19 are planned and 8 are free to the end-to-end tests.
+        assert_eq!(found.len(), 110 - 19 - 8);
     }
 
     #[test]
