@@ -13,6 +13,7 @@ pub mod compile;
 pub mod config;
 pub mod driver;
 pub mod farm;
+pub mod graph;
 pub mod idle;
 pub mod intake;
 pub mod join;

@@ -99,6 +99,7 @@ pub const PURE_ROOMS: &[Room] = &[
     Room { place: "model/src", ordered: false },
     Room { place: "task/src", ordered: false },
     Room { place: "scheduler/src/farm", ordered: true },
+    Room { place: "scheduler/src/graph", ordered: true },
     Room { place: "scheduler/src/placement", ordered: true },
 ];
 

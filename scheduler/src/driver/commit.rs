@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     blobs::BlobError,
-    farm::{Effects, Session},
+    farm::{Effects, Session, effects::Final},
+    graph::Lineage,
     join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},
 };
@@ -16,6 +17,7 @@ use acre_model::{
     digest::Digest,
     ids::{AgentId, RunId},
     joining::Identity,
+    run::RunStatus,
     time::Timestamp,
 };
 use bytes::Bytes;
@@ -36,6 +38,13 @@ struct AgentRecord {
     capability: Capability,
     /// Since when.
     since: Timestamp,
+}
+
+/// What becomes known of a task by a run of it that succeeded.
+fn lineage(last: &Final) -> Option<Change> {
+    let task = last.view.origin.task.clone().filter(|_| last.view.status == RunStatus::Succeeded)?;
+    let key = keys::lineage(&last.view.project, &task);
+    Lineage::of(task, &last.report).map(|lineage| Change::Put(key, store::encode(&lineage)))
 }
 
 impl From<BlobError> for Refused {
@@ -145,6 +154,7 @@ impl Driver {
             changes.push(Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)));
             changes.push(Change::Delete(keys::live(run)));
             changes.push(Change::Delete(keys::confidential(run)));
+            changes.extend(lineage(last));
         }
         for (key, record) in effects.beside.iter().filter(|(key, _)| !over.contains(*key)) {
             changes.push(match record {

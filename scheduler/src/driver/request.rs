@@ -269,6 +269,11 @@ impl Handle {
         self.ask(|reply| Request::Record { changes: vec![change], guard: None, reply }).await?.map(drop)
     }
 
+    /// Changes records beside the farm's own, all or none; answers after the commit.
+    pub async fn records(&self, changes: Vec<Change>) -> Asked<()> {
+        self.ask(|reply| Request::Record { changes, guard: None, reply }).await?.map(drop)
+    }
+
     /// Changes records beside the farm's own, all or none, if this holds; answers after the commit with whether it did.
     pub async fn record_if(&self, guard: Guard, changes: Vec<Change>) -> Asked<bool> {
         self.ask(|reply| Request::Record { changes, guard: Some(guard), reply }).await?

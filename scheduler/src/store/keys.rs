@@ -1,7 +1,7 @@
 //! Every key of the store.
 
 use acre_model::{
-    ids::{AgentId, ProjectName, RunId, SecretId, TaskName, UnitId},
+    ids::{AgentId, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
     joining::Token,
 };
 use std::ops::Range;
@@ -120,6 +120,66 @@ pub fn all_tasks_everywhere() -> Range<String> {
 /// What a task keeps secret; sealed.
 pub fn task_confidential(project: &ProjectName, task: &TaskName) -> String {
     format!("task-confidential/{project}/{task}")
+}
+
+/// What a task built last, and from what.
+pub fn lineage(project: &ProjectName, task: &TaskName) -> String {
+    format!("lineages/{project}/{task}")
+}
+
+/// What all tasks of a project built last.
+pub fn all_lineages(project: &ProjectName) -> Range<String> {
+    prefix(&format!("lineages/{project}/"))
+}
+
+/// What the last run of a timer was for.
+pub fn timer(project: &ProjectName, task: &TaskName, timer: &TimerName) -> String {
+    format!("timers/{project}/{task}/{timer}")
+}
+
+/// All timers of a task.
+pub fn all_timers(project: &ProjectName, task: &TaskName) -> Range<String> {
+    prefix(&format!("timers/{project}/{task}/"))
+}
+
+/// Something that was told from outside and is not acted upon yet.
+pub fn inbox(project: &ProjectName, delivery_digest: &str) -> String {
+    format!("inbox/{project}/{delivery_digest}")
+}
+
+/// Everything that was told and is not acted upon yet.
+pub fn all_inbox() -> Range<String> {
+    prefix("inbox/")
+}
+
+/// Something that was told from outside, and what came of it.
+pub fn delivered(project: &ProjectName, delivery_digest: &str) -> String {
+    format!("delivered/{project}/{delivery_digest}")
+}
+
+/// Everything that was told, and what came of it.
+pub fn all_delivered() -> Range<String> {
+    prefix("delivered/")
+}
+
+/// What registries sign with that tell a project of images; sealed.
+pub fn registry_hook(project: &ProjectName) -> String {
+    format!("registry-hooks/{project}")
+}
+
+/// A patched image on its way through the tasks of a project; of one image and digest there is one.
+pub fn wave(project: &ProjectName, image_digest: &str) -> String {
+    format!("waves/{project}/{image_digest}")
+}
+
+/// All of a project that go on.
+pub fn all_waves(project: &ProjectName) -> Range<String> {
+    prefix(&format!("waves/{project}/"))
+}
+
+/// All that go on.
+pub fn all_waves_everywhere() -> Range<String> {
+    prefix("waves/")
 }
 
 /// A token for joining the farm; its secret is hashed.

@@ -1,12 +1,20 @@
 //! What a task may say. Every fault at once, each with its field and what would be right.
 
-use crate::secrets::TaskSecrets;
+use crate::{
+    secrets::TaskSecrets,
+    triggers::{
+        filter::{BadFilter, Filter},
+        schedule::{BadSchedule, Schedule},
+    },
+};
 use acre_model::{
     ids::SecretId,
+    plan::Fetch,
     reference::Reference,
-    stored_task::{Definition, ImageBuild, StoredTask},
+    stored_task::{Definition, ImageBuild, SourceTrigger, StoredTask},
     submission::Source,
     text::clip,
+    trigger::{EventKind, SourceFilter},
 };
 use acre_task::address;
 use std::collections::BTreeSet;
@@ -39,11 +47,62 @@ pub(super) fn check(task: &StoredTask) -> Result<(), Vec<String>> {
     if task.triggers.timers.len() > TIMERS {
         faults.push(format!("timers: {}; limit {TIMERS}", task.triggers.timers.len()));
     }
+    for timer in &task.triggers.timers {
+        faults.extend(schedule(&timer.schedule).err().map(|why| format!("timer `{}`: {why}", timer.name)));
+    }
+    faults.extend(source_filter(task).err().map(|why| format!("trigger: {why}")));
     let size = crate::store::encode(task).len();
     if size > SIZE {
         faults.push(format!("the task has {} KiB; limit {} KiB", size.div_ceil(1024), SIZE >> 10));
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// Reads five fields, and behind them a time zone.
+pub(crate) fn schedule(text: &str) -> Result<Schedule, BadSchedule> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.split_last() {
+        // What is no name may be a sixth field, of which the schedule itself says what is wrong.
+        Some((zone, fields)) if fields.len() == 5 && zone.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            Schedule::parse(&fields.join(" "), Some(zone))
+        }
+        _ => Schedule::parse(text, None),
+    }
+}
+
+/// Which events of its source start the task; `None`: none.
+pub(crate) fn source_filter(task: &StoredTask) -> Result<Option<Filter>, BadFilter> {
+    let SourceTrigger { commits, pull_requests, tags, branches, paths } = &task.triggers.source;
+    let kinds = [
+        (*commits, EventKind::Commit),
+        (*pull_requests, EventKind::PullRequest),
+        (!tags.is_empty(), EventKind::Tag),
+    ];
+    let kinds: BTreeSet<EventKind> = kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind)).collect();
+    if kinds.is_empty() {
+        return Ok(None);
+    }
+    let branches = if branches.is_empty() { own_branch(task).into_iter().collect() } else { branches.clone() };
+    let (ignored, paths): (Vec<&String>, Vec<&String>) = paths.iter().partition(|path| path.starts_with('!'));
+    let filter = SourceFilter {
+        kinds,
+        branches,
+        tags: tags.clone(),
+        paths: paths.into_iter().cloned().collect(),
+        ignored_paths: ignored.into_iter().map(|path| path[1..].to_owned()).collect(),
+        // Whoever may fork would decide what runs, and what it is told.
+        forks: false,
+    };
+    Filter::new(&filter).map(Some)
+}
+
+/// The branch in the address of the source.
+fn own_branch(task: &StoredTask) -> Option<String> {
+    let Source::Address(text) = &task.source else { return None };
+    match address::parse(text) {
+        Ok(Fetch::Git(git)) => git.reference,
+        _ => None,
+    }
 }
 
 /// The record is shown to everybody of the project: an address in it holds no secret.

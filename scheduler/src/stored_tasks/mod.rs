@@ -3,10 +3,11 @@
 mod check;
 mod submission;
 
-pub(crate) use check::secret_names;
+pub(crate) use check::{schedule, secret_names};
 
 use crate::{
     driver::{Guard, Handle, Refused},
+    graph::Lineage,
     intake::{Accepted, Intake, Rejected},
     parts::Clock,
     secrets::{Secrets, SecretsError, TaskSecrets},
@@ -16,10 +17,12 @@ use acre_model::{
     ids::{ProjectName, TaskName},
     origin::{Origin, Start},
     secret::{Confidential, SecretValue},
-    stored_task::{Overrides, StoredTask, TaskStatus},
+    stored_task::{Overrides, StoredTask, TaskStatus, Timer},
     time::Timestamp,
 };
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// Most tasks of one project.
 const TASKS: usize = 10_000;
@@ -37,6 +40,15 @@ pub struct StoredTasks {
     pub intake: Intake,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Counts changes.
+    pub changed: watch::Sender<u64>,
+}
+
+/// What a timer's last run was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerRecord {
+    /// The instant; of a timer that has started nothing yet, when it was made or changed.
+    pub last: Timestamp,
 }
 
 /// What must be there when a task is stored.
@@ -102,6 +114,17 @@ pub enum TaskError {
     Rejected(#[from] Rejected),
 }
 
+impl TaskError {
+    /// Whether it may be otherwise later, without anybody's doing here.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Store(why) => why.may_pass(),
+            Self::Refused(_) | Self::Rejected(Rejected::Refused(_) | Rejected::NoRoom(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 impl StoredTasks {
     /// One task.
     pub async fn get(&self, project: &ProjectName, name: &TaskName) -> Result<StoredTask, TaskError> {
@@ -140,11 +163,20 @@ impl StoredTasks {
         check::check_secrets(&task, &secrets).map_err(TaskError::Faults)?;
         let task = self.stamped(task, earlier.as_ref());
         let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
-        let changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
+        let mut changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
+        changes.extend(timer_changes(&task, earlier.as_ref()));
         match self.driver.record_if(Guard { key, value: before }, changes).await? {
-            true => Ok(task),
+            true => {
+                self.changed.send_modify(|count| *count += 1);
+                Ok(task)
+            }
             false => Err(TaskError::Changed(task.name)),
         }
+    }
+
+    /// Changes whenever a task is stored or forgotten.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     /// With the times of this change. No two changes of a task have one time: it is its version.
@@ -158,8 +190,22 @@ impl StoredTasks {
     /// Forgets a task and its secrets; its runs stay.
     pub async fn delete(&self, project: &ProjectName, name: &TaskName) -> Result<(), TaskError> {
         self.get(project, name).await?;
-        self.driver.record(Change::Delete(keys::task(project, name))).await?;
-        Ok(self.driver.record(Change::Delete(keys::task_confidential(project, name))).await?)
+        let mut all =
+            vec![keys::task(project, name), keys::task_confidential(project, name), keys::lineage(project, name)];
+        let timers = self.store.range(keys::all_timers(project, name), Order::Ascending, usize::MAX).await?;
+        all.extend(timers.into_iter().map(|timer| timer.key));
+        self.driver.records(all.into_iter().map(Change::Delete).collect()).await?;
+        self.changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// What the tasks of a project built last.
+    pub async fn lineages(&self, project: &ProjectName) -> Result<Vec<Lineage>, StoreError> {
+        let records = self.store.range(keys::all_lineages(project), Order::Ascending, TASKS).await?;
+        let read = |record: &store::Stored| {
+            store::decode(&record.value).inspect_err(|why| tracing::warn!(key = record.key, %why, "left out")).ok()
+        };
+        Ok(records.iter().filter_map(read).collect())
     }
 
     /// Starts a run of a task. A second call with the same key gives the same run.
@@ -181,6 +227,18 @@ impl StoredTasks {
         let submission = acre_model::submission::Submission { idempotency_key: key, ..submission };
         Ok(self.intake.accept(submission, given).await?)
     }
+}
+
+/// Timers that are new or changed begin now; those that are gone are forgotten.
+fn timer_changes(task: &StoredTask, earlier: Option<&StoredTask>) -> Vec<Change> {
+    let known: &[Timer] = earlier.map_or(&[], |earlier| &earlier.triggers.timers);
+    let key = |timer: &Timer| keys::timer(&task.project, &task.name, &timer.name);
+    let timers = &task.triggers.timers;
+    let is_new = |timer: &&Timer| known.iter().all(|old| (&old.name, &old.schedule, old.status) != (&timer.name, &timer.schedule, timer.status));
+    let begun = timers.iter().filter(is_new);
+    let begun = begun.map(|timer| Change::Put(key(timer), store::encode(&TimerRecord { last: task.updated_at })));
+    let gone = known.iter().filter(|old| timers.iter().all(|timer| timer.name != old.name));
+    begun.chain(gone.map(|old| Change::Delete(key(old)))).collect()
 }
 
 fn read(name: &str, bytes: &[u8]) -> Result<StoredTask, TaskError> {

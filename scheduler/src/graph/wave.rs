@@ -1,0 +1,108 @@
+//! A patched image on its way through the tasks that build on it.
+
+use acre_model::{
+    digest::Digest,
+    ids::{RunId, TaskName},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a new digest of an image sets going.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wave {
+    /// The image, `registry/repository:tag`.
+    pub image: String,
+    /// What its tag stands for now.
+    pub digest: Digest,
+    /// The tasks that it reaches.
+    pub steps: BTreeMap<TaskName, Step>,
+}
+
+/// A task that a wave reaches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Step {
+    /// Those of the wave that it is built on.
+    pub after: BTreeSet<TaskName>,
+    /// How far it is.
+    pub state: StepState,
+}
+
+/// How far a task of a wave is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// For those that it is built on.
+    Waiting,
+    /// Its run goes on.
+    Started(RunId),
+    /// It was built anew.
+    Succeeded,
+    /// Its run failed, or could not be started.
+    Failed,
+    /// One that it is built on failed.
+    Skipped,
+}
+
+impl StepState {
+    const fn is_over(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Skipped)
+    }
+}
+
+impl Wave {
+    /// The tasks whose turn it is.
+    pub fn ready(&self) -> Vec<TaskName> {
+        let has = |name: &TaskName, wanted: &StepState| self.steps.get(name).is_some_and(|step| step.state == *wanted);
+        let is_ready = |step: &Step| {
+            step.state == StepState::Waiting && step.after.iter().all(|before| has(before, &StepState::Succeeded))
+        };
+        self.steps.iter().filter(|(_, step)| is_ready(step)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The runs that go on.
+    pub fn running(&self) -> impl Iterator<Item = (&TaskName, &RunId)> {
+        self.steps.iter().filter_map(|(name, step)| match &step.state {
+            StepState::Started(run) => Some((name, run)),
+            _ => None,
+        })
+    }
+
+    /// A task has started.
+    pub fn start(&mut self, task: &TaskName, run: RunId) {
+        self.set(task, StepState::Started(run));
+    }
+
+    /// A task has ended; if it failed, what builds on it is left out, and nothing else.
+    pub fn end(&mut self, task: &TaskName, succeeded: bool) {
+        self.set(task, if succeeded { StepState::Succeeded } else { StepState::Failed });
+        let mut lost = if succeeded { Vec::new() } else { vec![task.clone()] };
+        while let Some(lost_one) = lost.pop() {
+            for (name, step) in &mut self.steps {
+                if step.state == StepState::Waiting && step.after.contains(&lost_one) {
+                    step.state = StepState::Skipped;
+                    lost.push(name.clone());
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, task: &TaskName, state: StepState) {
+        if let Some(step) = self.steps.get_mut(task) {
+            step.state = state;
+        }
+    }
+
+    /// Whether nothing of it is to come.
+    pub fn is_over(&self) -> bool {
+        self.steps.values().all(|step| step.state.is_over())
+    }
+
+    /// Leaves out tasks.
+    pub fn leave_out(&mut self, is_left_out: impl Fn(&TaskName) -> bool) {
+        self.steps.retain(|task, _| !is_left_out(task));
+        let left: BTreeSet<TaskName> = self.steps.keys().cloned().collect();
+        self.steps.values_mut().for_each(|step| step.after.retain(|before| left.contains(before)));
+    }
+}

@@ -1,0 +1,44 @@
+//! What was told from outside, as it is kept.
+
+use acre_model::{
+    digest::Digest,
+    ids::{RunId, TaskName},
+    time::Timestamp,
+    trigger::SourceEvent,
+};
+use serde::{Deserialize, Serialize};
+
+/// Something that was told, and is to be acted upon.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Told {
+    /// Of a task's source.
+    Source {
+        /// The task.
+        task: TaskName,
+        /// What happened there, as far as the task wants to know; each is a run.
+        events: Vec<SourceEvent>,
+    },
+    /// Of images.
+    Images(Vec<Pushed>),
+}
+
+/// A tag that was put into a registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pushed {
+    /// `registry/repository:tag`.
+    pub image: String,
+    /// What the tag stands for now.
+    pub digest: Digest,
+}
+
+/// What came of something that was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Done {
+    /// When it was acted upon.
+    pub at: Timestamp,
+    /// The runs that it started.
+    pub runs: Vec<RunId>,
+}

@@ -1,0 +1,185 @@
+//! What was told is kept by one put-if-absent, and acknowledged after it; whoever leads acts upon it, once.
+//!
+//! Runs are handed in under the delivery as their key, and the record is moved to those that are done after it: whoever
+//! comes between the two starts the same runs again, and gets those there are.
+
+use super::delivery::{Done, Pushed, Told};
+use crate::{
+    blobs::digest_of,
+    driver::{Guard, Handle, Refused},
+    intake::Accepted,
+    parts::Clock,
+    store::{self, Change, Order, Store, StoreError, Stored, keys},
+    stored_tasks::{StoredTasks, TaskError},
+    waves::{WaveError, Waves},
+};
+use acre_model::{
+    ids::{DeliveryId, ProjectName, RunId, TaskName},
+    origin::Start,
+    secret::Confidential,
+    stored_task::{Overrides, StoredTask},
+    submission::Source,
+    trigger::{Change as What, SourceEvent},
+};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// How long a store that fails is left alone, in milliseconds.
+const RETRY: u64 = 1_000;
+
+/// Keeps what was told until it was acted upon.
+#[derive(Clone)]
+pub struct Inbox {
+    /// Where it is kept.
+    pub store: Arc<dyn Store>,
+    /// Who writes there.
+    pub driver: Handle,
+    /// What is started.
+    pub stored_tasks: StoredTasks,
+    /// Where patched images go.
+    pub waves: Waves,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Wakes who acts.
+    pub news: Arc<Notify>,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept, now or since earlier, and will be acted upon.
+    Waiting,
+    /// It was acted upon before.
+    Duplicate(Vec<RunId>),
+}
+
+/// Why something was not acted upon.
+#[derive(Debug, thiserror::Error)]
+pub enum InboxError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The driver does not store it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A run is not accepted yet.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// An image is not sent on its way yet.
+    #[error(transparent)]
+    Wave(#[from] WaveError),
+}
+
+impl Inbox {
+    /// Keeps what was told. Resolves after the commit.
+    pub async fn keep(&self, project: &ProjectName, of: &str, id: &DeliveryId, told: &Told) -> Result<Kept, InboxError> {
+        let digest = digest_of(format!("{of}/{id}").as_bytes()).hex();
+        if let Some(done) = self.store.get(&keys::delivered(project, &digest)).await? {
+            let runs = store::decode::<Done>(&done.value).map(|done| done.runs).unwrap_or_default();
+            return Ok(Kept::Duplicate(runs));
+        }
+        let key = keys::inbox(project, &digest);
+        let put = Change::Put(key.clone(), store::encode(told));
+        if self.driver.record_if(Guard { key, value: None }, vec![put]).await? {
+            self.news.notify_one();
+        }
+        Ok(Kept::Waiting)
+    }
+
+    /// Acts upon what comes, until it is dropped.
+    pub async fn run(self) {
+        loop {
+            if let Err(why) = self.empty().await {
+                tracing::warn!(%why, "what was told is not acted upon yet");
+                self.clock.sleep_until(self.clock.now().mono.plus_millis(RETRY)).await;
+                continue;
+            }
+            self.news.notified().await;
+        }
+    }
+
+    async fn empty(&self) -> Result<(), InboxError> {
+        for record in self.store.range(keys::all_inbox(), Order::Ascending, usize::MAX).await? {
+            self.act(record).await?;
+        }
+        Ok(())
+    }
+
+    async fn act(&self, Stored { key, value, .. }: Stored) -> Result<(), InboxError> {
+        let mut parts = key.split('/').skip(1);
+        let project = parts.next().and_then(|project| project.parse::<ProjectName>().ok());
+        let (Some(project), Some(digest)) = (project, parts.next()) else { return Ok(()) };
+        let runs = match store::decode::<Told>(&value) {
+            Ok(Told::Source { task, events }) => self.start(&project, &task, (&events, digest)).await?,
+            Ok(Told::Images(images)) => {
+                for Pushed { image, digest } in images {
+                    self.waves.changed(&project, &image, digest).await?;
+                }
+                Vec::new()
+            }
+            Err(why) => {
+                tracing::error!(key, %why, "what was told cannot be read; put aside");
+                let aside = Change::Put(keys::quarantine(&key), value);
+                return Ok(self.driver.records(vec![aside, Change::Delete(key)]).await?);
+            }
+        };
+        let done = Done { at: self.clock.now().wall, runs };
+        let moved = Change::Put(keys::delivered(&project, digest), store::encode(&done));
+        Ok(self.driver.records(vec![moved, Change::Delete(key)]).await?)
+    }
+
+    async fn start(
+        &self,
+        project: &ProjectName,
+        name: &TaskName,
+        (events, digest): (&[SourceEvent], &str),
+    ) -> Result<Vec<RunId>, InboxError> {
+        let mut runs = Vec::new();
+        for (place, event) in events.iter().enumerate() {
+            let key = format!("delivery/{name}/{digest}/{place}");
+            match self.start_one(project, name, event, key).await {
+                Ok(run) => runs.push(run),
+                Err(why) if why.may_pass() => return Err(why.into()),
+                Err(why) => tracing::warn!(%project, task = %name, %why, "an event of its source started nothing"),
+            }
+        }
+        Ok(runs)
+    }
+
+    async fn start_one(
+        &self,
+        project: &ProjectName,
+        name: &TaskName,
+        event: &SourceEvent,
+        key: String,
+    ) -> Result<RunId, TaskError> {
+        let task = self.stored_tasks.get(project, name).await?;
+        let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
+        let accepted = self.stored_tasks.run(&task, start(event), (overrides, Confidential::default()), Some(key)).await?;
+        Ok(match accepted {
+            Accepted::Live(view) => view.id,
+            Accepted::Ended(_, run) => run,
+        })
+    }
+}
+
+/// The task's source at the very commit; the repository is the task's own, never one that was told.
+fn at_event(task: &StoredTask, event: &SourceEvent) -> Option<Source> {
+    let Source::Address(address) = &task.source else { return None };
+    let (repository, fragment) = address.split_once('#').unwrap_or((address, ""));
+    let folder = fragment.split_once(':').map(|(_, folder)| format!(":{folder}")).unwrap_or_default();
+    let commit = event.commit.as_ref().map(ToString::to_string);
+    let reference = commit.or_else(|| event.reference())?;
+    Some(Source::Address(format!("{repository}#{reference}{folder}")))
+}
+
+fn start(event: &SourceEvent) -> Start {
+    let commit = event.commit.as_ref().map(ToString::to_string).unwrap_or_default();
+    match &event.change {
+        What::Commit { branch } => Start::Commit { commit, branch: Some(branch.clone()), tag: None },
+        What::Tag { tag } => Start::Commit { commit, branch: None, tag: Some(tag.clone()) },
+        What::PullRequest(request) => {
+            Start::PullRequest { number: request.number, commit, branch: request.source.clone() }
+        }
+    }
+}
