@@ -99,6 +99,7 @@ pub const PURE_ROOMS: &[Room] = &[
     Room { place: "task/src", ordered: false },
     Room { place: "scheduler/src/farm", ordered: true },
     Room { place: "scheduler/src/placement", ordered: true },
+    Room { place: "scheduler/src/triggers", ordered: false },
 ];
 
 /// Keywords that have no place in a pure room.
