@@ -31,6 +31,9 @@ use jiff::{
 /// The zone of a schedule that names none.
 pub const DEFAULT_ZONE: &str = "UTC";
 
+/// A name longer than this is not compared with others; the longest is `America/Argentina/ComodRivadavia`.
+const LONGEST_ZONE: usize = 64;
+
 /// Why a text is not a schedule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSchedule {
@@ -193,12 +196,11 @@ impl Schedule {
 fn find_zone(name: &str) -> Result<TimeZone, BadSchedule> {
     let zones = TimeZoneDatabase::bundled();
     let found = zones.get(name).ok().filter(|zone| !zone.is_unknown());
-    found.ok_or_else(|| {
-        let names: Vec<_> = zones.available().map(|name| name.to_string()).collect();
-        let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-        BadSchedule::Zone { zone: clip(name), near: near.filter(|_| name.len() <= LONGEST_ZONE) }
-    })
+    found.ok_or_else(|| BadSchedule::Zone { zone: clip(name), near: nearest_zone(&zones, name) })
 }
 
-/// A name longer than this is not compared with others; the longest is `America/Argentina/ComodRivadavia`.
-const LONGEST_ZONE: usize = 64;
+fn nearest_zone(zones: &TimeZoneDatabase, name: &str) -> Option<String> {
+    let names: Vec<_> = zones.available().map(|name| name.to_string()).collect();
+    let candidates = names.iter().map(String::as_str).filter(|_| name.len() <= LONGEST_ZONE);
+    nearest(name, candidates).map(str::to_owned)
+}
