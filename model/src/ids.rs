@@ -1,6 +1,6 @@
 //! Names of things. Each is checked once, when it is made, and cannot be mistaken for another.
 
-use crate::text::clip;
+use crate::{digest::Digest, text::clip};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -148,6 +148,26 @@ name! {
     /// The id of a secret, in its task, its submission or its project.
     SecretId, "a secret id", "1 to 127 of A-Z, a-z, 0-9, _ . and -", |text| {
         (1..=127).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    }
+}
+
+name! {
+    /// The full name of a commit, or of a tag object: 40 lower-case hexadecimal digits (git's SHA-1 object names).
+    CommitId, "a commit", "40 lower-case hexadecimal digits", |text| {
+        text.len() == 40 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+}
+
+name! {
+    /// The id of one delivery of a webhook: the sender's own where there is one, else the digest of what was sent.
+    DeliveryId, "a delivery id", "1 to 127 of A-Z, a-z, 0-9, _ . : and -", |text| {
+        (1..=127).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.:-".contains(&b))
+    }
+}
+
+impl From<Digest> for DeliveryId {
+    fn from(digest: Digest) -> Self {
+        Self(digest.to_string())
     }
 }
 

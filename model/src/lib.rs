@@ -25,3 +25,4 @@ pub mod submission;
 pub mod text;
 pub mod time;
 pub mod tree;
+pub mod trigger;

@@ -2,7 +2,8 @@
 //!
 //! `farm` and `placement` decide and are pure; the `driver` owns the state and commits what they decide; `api` speaks
 //! the wire; `store`, `blobs` and `logs` keep things, and `secrets` what is nobody else's business; `ca`, `listen` and
-//! `join` let in who belongs to the farm. [`run`] puts them together out of parts given from outside.
+//! `join` let in who belongs to the farm; `triggers` reads what starts runs without a person. [`run`] puts them
+//! together out of parts given from outside.
 
 pub mod api;
 pub mod blobs;
@@ -27,6 +28,7 @@ pub mod serve;
 pub mod store;
 pub mod stored_tasks;
 pub mod sweep;
+pub mod triggers;
 
 pub use config::Config;
 pub use serve::{Parts, RunError, run};

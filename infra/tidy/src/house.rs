@@ -101,6 +101,7 @@ pub const PURE_ROOMS: &[Room] = &[
     Room { place: "scheduler/src/farm", ordered: true },
     Room { place: "scheduler/src/graph", ordered: true },
     Room { place: "scheduler/src/placement", ordered: true },
+    Room { place: "scheduler/src/triggers", ordered: false },
 ];
 
 /// Keywords that have no place in a pure room.
