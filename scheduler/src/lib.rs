@@ -15,6 +15,7 @@ pub mod config;
 pub mod driver;
 pub mod farm;
 pub mod graph;
+pub mod hooks;
 pub mod idle;
 pub mod intake;
 pub mod join;
@@ -28,7 +29,9 @@ pub mod serve;
 pub mod store;
 pub mod stored_tasks;
 pub mod sweep;
+pub mod timers;
 pub mod triggers;
+pub mod waves;
 
 pub use config::Config;
 pub use serve::{Parts, RunError, run};

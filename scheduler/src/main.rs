@@ -52,6 +52,9 @@ struct Arguments {
     name: Vec<String>,
     #[command(flatten)]
     store: StoreArguments,
+    /// Where to listen for webhooks, as 127.0.0.1:8070: plain HTTP on this machine's own address, behind a proxy with TLS
+    #[arg(long, value_name = "HOST:PORT")]
+    hooks: Option<String>,
     /// Stop after this long without a run or a request, for example 30m
     #[arg(long, value_name = "DURATION", value_parser = acre_model::duration::parse)]
     idle_stop: Option<u64>,
@@ -210,6 +213,10 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
             places.add_address(address, tls.clone(), clock.clone()).await?;
         }
     }
+    let hooks = match &arguments.hooks {
+        Some(address) => Some(hooks(address).await?),
+        None => None,
+    };
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
@@ -218,7 +225,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     for (name, image) in &arguments.presets {
         config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
     }
-    let parts = Parts { store, objects: Arc::new(objects), clock, random, key, authority, vault, identity };
+    let parts = Parts { store, objects: Arc::new(objects), clock, random, key, authority, vault, identity, hooks };
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");
@@ -313,6 +320,21 @@ impl Places {
         self.incoming.push(listen::network(listener, tls, clock));
         Ok(())
     }
+}
+
+/// Where webhooks are heard. They are plain HTTP, some with a password in them: from other machines they come through a
+/// proxy that speaks TLS.
+async fn hooks(address: &str) -> anyhow::Result<TcpListener> {
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.with_context(|| format!("--hooks {address}: cannot listen there"))?;
+    let local = listener.local_addr()?;
+    if !local.ip().is_loopback() {
+        bail!(
+            "--hooks {address}: webhooks are heard on this machine's own address (127.0.0.1:PORT); put a proxy with TLS before it"
+        );
+    }
+    tracing::info!(address = %local, "listening for webhooks");
+    Ok(listener)
 }
 
 /// The names that the server's certificate is for: those that were given, else the hosts that are listened on.

@@ -9,6 +9,7 @@ use crate::{
     caller::Caller,
     compile::Compiler,
     driver::{Around, Driver, LoadError},
+    hooks::{self, Hooks, Inbox},
     idle,
     intake::Intake,
     logs::Logs,
@@ -18,6 +19,8 @@ use crate::{
     secrets::{SecretKey, Secrets, Vault},
     store::{self, Change, Order, Store, StoreError, Transaction, keys},
     stored_tasks::StoredTasks,
+    timers::Timers,
+    waves::Waves,
 };
 use acre_model::ids::RunId;
 use futures::Stream;
@@ -26,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::watch,
 };
 use tokio_util::sync::CancellationToken;
@@ -49,6 +53,8 @@ pub struct Parts {
     pub vault: Option<Vault>,
     /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
     pub identity: u64,
+    /// Where those who host sources and images are listened to; `None`: nowhere.
+    pub hooks: Option<TcpListener>,
 }
 
 /// Why a scheduler stopped working.
@@ -123,7 +129,7 @@ async fn serve<I>(
 where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, random, key, authority, vault, identity } = parts;
+    let Parts { store, objects, clock, random, key, authority, vault, identity, hooks: hooks_listener } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -160,7 +166,31 @@ where
         secrets: secrets.clone(),
         intake: intake.clone(),
         clock: clock.clone(),
+        changed: watch::Sender::default(),
     };
+    let waves = Waves {
+        store: store.clone(),
+        driver: handle.clone(),
+        stored_tasks: stored_tasks.clone(),
+        board: board.clone(),
+        clock: clock.clone(),
+        tasks: tasks.clone(),
+    };
+    let inbox = Inbox {
+        store: store.clone(),
+        driver: handle.clone(),
+        stored_tasks: stored_tasks.clone(),
+        waves: waves.clone(),
+        clock: clock.clone(),
+        news: Arc::default(),
+    };
+    let timers = Timers {
+        store: store.clone(),
+        driver: handle.clone(),
+        stored_tasks: stored_tasks.clone(),
+        clock: clock.clone(),
+    };
+    let hooks = Hooks { inbox: inbox.clone(), secrets: secrets.clone(), clock: clock.clone(), random: random.clone() };
     let services = Services {
         driver: handle.clone(),
         board: board.clone(),
@@ -179,10 +209,13 @@ where
     };
     let retention = Retention { store, blobs, logs, clock, keep_ms: config.keep_ms, keep_runs: config.keep_runs };
     tasks.spawn("retention", retention.run());
-    if let Some(idle_ms) = config.idle_stop_ms {
-        tasks.spawn("idle stop", idle::stop_when_idle(idle_ms, board, handle, farm_stops.clone()));
+    let has_hooks = hooks_listener.is_some();
+    if let Some(idle_ms) = config.idle_stop_ms.filter(|_| !has_hooks) {
+        let idle = idle::Idle { board, driver: handle, stored_tasks: services.stored_tasks.clone() };
+        tasks.spawn("idle stop", idle.stop_when_idle(idle_ms, farm_stops.clone()));
     }
     let stopping = tasks.stopping().clone();
+    start_triggers(&tasks, (waves, inbox, timers), hooks_listener.map(|listener| (hooks, listener)));
     let driving = tokio::spawn(drive(driver, stopping.clone()));
     let stops = farm_stops.subscribe();
     let until = async move {
@@ -205,6 +238,25 @@ where
         result?;
     }
     Ok(served?)
+}
+
+/// What starts runs without a person. The driver answers once it is driven.
+fn start_triggers(tasks: &Tasks, (waves, inbox, timers): (Waves, Inbox, Timers), door: Option<(Hooks, TcpListener)>) {
+    tasks.spawn("waves", async move {
+        if let Err(why) = waves.resume().await {
+            tracing::error!(%why, "what patched images had begun to start is not gone on with");
+        }
+    });
+    tasks.spawn("inbox", inbox.run());
+    tasks.spawn("timers", timers.run());
+    if let Some((hooks, listener)) = door {
+        let stopping = tasks.stopping().clone();
+        tasks.spawn("hooks", async move {
+            if let Err(why) = hooks::serve(hooks, listener, stopping.cancelled_owned()).await {
+                tracing::error!(%why, "webhooks are not answered any more");
+            }
+        });
+    }
 }
 
 /// Without its driver (another scheduler leads, or stored state cannot be loaded) a scheduler has nothing to serve.

@@ -150,12 +150,7 @@ impl Waves {
     }
 
     /// Resolves when a run has ended, with its task and whether it succeeded.
-    async fn ended(
-        &self,
-        project: ProjectName,
-        task: TaskName,
-        run: RunId,
-    ) -> (TaskName, Result<bool, StoreError>) {
+    async fn ended(&self, project: ProjectName, task: TaskName, run: RunId) -> (TaskName, Result<bool, StoreError>) {
         if let Some(mut shown) = self.board.watch(&run)
             && let Ok(last) = shown.wait_for(|view| view.status.is_final()).await
         {

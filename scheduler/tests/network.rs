@@ -62,6 +62,7 @@ impl Farm {
             authority: Some(authority.clone()),
             vault: None,
             identity: 1,
+            hooks: None,
         };
         let shutdown = CancellationToken::new();
         let config = Config::new(folder.path().to_owned());

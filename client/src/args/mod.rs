@@ -13,8 +13,8 @@ pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, Up
 pub use project::{LoginArgs, LogoutArgs, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 pub use task::{
-    CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, ListRunsArgs, TaskCommand, TaskFlags, TaskLogsArgs,
-    TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs,
+    CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, GraphArgs, ListRunsArgs, TaskCommand, TaskFlags,
+    TaskLogsArgs, TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs, WebhookArgs,
 };
 
 use crate::{exit_code::ExitCode, farm::Wish};
@@ -76,6 +76,8 @@ pub enum Command {
     /// Tasks that the project keeps, and what starts them
     #[command(subcommand)]
     Task(TaskCommand),
+    /// What the tasks of the project build on, and what would be built anew
+    Graph(GraphArgs),
     /// Secrets of the project, for tasks that say `from: project:NAME`
     #[command(subcommand)]
     Secret(SecretCommand),

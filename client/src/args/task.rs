@@ -34,6 +34,8 @@ pub enum TaskCommand {
     CancelRun(TaskRunRef),
     /// Print the log of a run: of the newest one, of the newest one of a task, or of the one with an id
     Logs(TaskLogsArgs),
+    /// Print where and with which secret the host of a task's source, or a registry, tells the farm what happens
+    Webhook(WebhookArgs),
     /// Schedules of a task
     #[command(subcommand)]
     Timer(TimerCommand),
@@ -316,6 +318,34 @@ pub struct TaskLogsArgs {
     /// For the sake of `az acr`: not looked at
     #[arg(short, long, value_name = "REGISTRY", hide = true)]
     pub registry: Option<String>,
+}
+
+/// `acre task webhook`
+#[derive(Clone, Debug, Args)]
+pub struct WebhookArgs {
+    /// The task whose source is told of
+    #[arg(short, long, value_name = "TASK", required_unless_present = "registries", conflicts_with = "registries")]
+    pub name: Option<TaskName>,
+    /// For registries that tell the project of images, instead
+    #[arg(long)]
+    pub registries: bool,
+    /// Draw another secret; the old one is good no more
+    #[arg(long)]
+    pub rotate: bool,
+}
+
+/// `acre graph`
+#[derive(Clone, Debug, Args)]
+pub struct GraphArgs {
+    /// Also what a new digest of this image would start: `REGISTRY/REPOSITORY:TAG`
+    #[arg(long = "if", value_name = "IMAGE")]
+    pub if_image: Option<String>,
+    /// Print it in the language of Graphviz, for `dot -Tsvg`
+    #[arg(long, conflicts_with = "format")]
+    pub dot: bool,
+    /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
 }
 
 /// `acre task timer`

@@ -11,6 +11,7 @@ mod doctor;
 mod down;
 mod farm;
 mod gather;
+mod graph;
 mod hand_in;
 mod list;
 mod login;
@@ -46,6 +47,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Artifacts(args) => artifacts::artifacts(&wish, args).await,
         Command::List(args) => list::list(&wish, args).await,
         Command::Cancel(args) => cancel::cancel(&wish, args).await,
+        Command::Graph(args) => graph::graph(&wish, args).await,
         Command::Task(command) => task::task(&wish, command).await,
         Command::Secret(command) => secret::secret(&wish, command).await,
         Command::Login(args) => login::login(&wish, args).await,

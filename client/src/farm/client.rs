@@ -6,7 +6,7 @@ mod tasks;
 
 pub use joining::NewToken;
 pub use projects::{StoredLogin, StoredSecret};
-pub use tasks::{Expected, TaskSecrets};
+pub use tasks::{Expected, Graph, GraphEdge, TaskSecrets, WouldStart};
 
 use super::{
     Address, both, deepest,

@@ -7,7 +7,10 @@ mod joined;
 pub mod local;
 
 pub use address::{Address, BadAddress};
-pub use client::{Expected, FarmClient, Fleet, LogStream, NewToken, RunStream, StoredLogin, StoredSecret, TaskSecrets};
+pub use client::{
+    Expected, FarmClient, Fleet, Graph, GraphEdge, LogStream, NewToken, RunStream, StoredLogin, StoredSecret,
+    TaskSecrets, WouldStart,
+};
 pub use config::{BadConfig, Config, Edit, check_name};
 pub use joined::{NotJoined, join};
 

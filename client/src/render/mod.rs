@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod artifacts;
 pub mod escape;
+pub mod graph;
 pub mod lines;
 pub mod live;
 pub mod plain;

@@ -3,12 +3,14 @@
 use super::{run::elapsed, table::table};
 use acre_model::{
     duration,
+    ids::TaskName,
     platform::Platform,
     run::RunView,
     stored_task::{BaseImageTrigger, Definition, ImageBuild, StoredTask, TaskStatus, Timer},
     submission::Source,
     text::clip,
     time::Timestamp,
+    trigger::{Provider, RegistryKind},
 };
 
 /// The table of `acre task list`.
@@ -102,6 +104,19 @@ pub fn timers(timers: &[Timer]) -> String {
 /// The table of `acre task credential list`.
 pub fn logins(logins: &[String]) -> String {
     table(["LOGIN SERVER"], logins.iter().map(|registry| [clip(registry)]))
+}
+
+/// `acre task webhook`: what is put in on the other side.
+pub fn webhook(project: &str, task: Option<&TaskName>, secret: &str) -> String {
+    let path = match task {
+        Some(task) => format!("/hooks/{project}/{task}/PROVIDER"),
+        None => format!("/registries/{project}/KIND"),
+    };
+    let words = match task {
+        Some(_) => format!("PROVIDER  {}\n", names(Provider::ALL.iter().map(ToString::to_string))),
+        None => format!("KIND      {}\n", names(RegistryKind::ALL.iter().map(ToString::to_string))),
+    };
+    format!("Path      {path}, below the address of `acre-scheduler --hooks`\n{words}Secret    {secret}\n")
 }
 
 /// The table of `acre task list-runs`.

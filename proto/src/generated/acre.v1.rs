@@ -5391,6 +5391,59 @@ pub struct RunOverrides {
     #[prost(string, repeated, tag = "8")]
     pub platforms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HookRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    /// The task; empty: registries that tell the project of images.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Draw another secret; the old one is good no more.
+    #[prost(bool, tag = "3")]
+    pub anew: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HookResponse {
+    #[prost(bytes = "vec", tag = "1")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GraphRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    /// An image, `registry/repository:tag`: also what a new digest of it would start; empty: none.
+    #[prost(string, tag = "2")]
+    pub if_image: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GraphResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub edges: ::prost::alloc::vec::Vec<graph_response::Edge>,
+    /// In the order in which they would start.
+    #[prost(message, repeated, tag = "2")]
+    pub would_start: ::prost::alloc::vec::Vec<graph_response::WouldStart>,
+}
+/// Nested message and enum types in `GraphResponse`.
+pub mod graph_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Edge {
+        /// The task that builds the image; empty: none of the project.
+        #[prost(string, tag = "1")]
+        pub from: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub image: ::prost::alloc::string::String,
+        #[prost(string, tag = "3")]
+        pub to: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct WouldStart {
+        #[prost(string, tag = "1")]
+        pub task: ::prost::alloc::string::String,
+        /// Those of them that it waits for.
+        #[prost(string, repeated, tag = "2")]
+        pub after: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct StoredTask {
     #[prost(string, tag = "1")]
@@ -5733,6 +5786,44 @@ pub mod tasks_client {
             req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Run"));
             self.inner.unary(req, path, codec).await
         }
+        /// What those sign with who tell of a task's source, or of a project's images.
+        pub async fn hook(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HookRequest>,
+        ) -> std::result::Result<tonic::Response<super::HookResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Hook");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Hook"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What the tasks of a project build on, and what would be built anew.
+        pub async fn graph(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GraphRequest>,
+        ) -> std::result::Result<tonic::Response<super::GraphResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Tasks/Graph");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Tasks", "Graph"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5779,6 +5870,16 @@ pub mod tasks_server {
             &self,
             request: tonic::Request<super::RunTaskRequest>,
         ) -> std::result::Result<tonic::Response<super::Run>, tonic::Status>;
+        /// What those sign with who tell of a task's source, or of a project's images.
+        async fn hook(
+            &self,
+            request: tonic::Request<super::HookRequest>,
+        ) -> std::result::Result<tonic::Response<super::HookResponse>, tonic::Status>;
+        /// What the tasks of a project build on, and what would be built anew.
+        async fn graph(
+            &self,
+            request: tonic::Request<super::GraphRequest>,
+        ) -> std::result::Result<tonic::Response<super::GraphResponse>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct TasksServer<T> {
@@ -6056,6 +6157,92 @@ pub mod tasks_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RunSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/Hook" => {
+                    #[allow(non_camel_case_types)]
+                    struct HookSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::HookRequest>
+                    for HookSvc<T> {
+                        type Response = super::HookResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HookRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::hook(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HookSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Tasks/Graph" => {
+                    #[allow(non_camel_case_types)]
+                    struct GraphSvc<T: Tasks>(pub Arc<T>);
+                    impl<T: Tasks> tonic::server::UnaryService<super::GraphRequest>
+                    for GraphSvc<T> {
+                        type Response = super::GraphResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GraphRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Tasks>::graph(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GraphSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

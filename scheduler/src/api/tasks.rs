@@ -2,6 +2,7 @@
 
 use super::{Services, errors::status};
 use crate::{
+    graph::{Edge, Graph, Wave},
     intake::Accepted,
     stored_tasks::{Expected, Given},
 };
@@ -13,8 +14,8 @@ use acre_model::{
 };
 use acre_proto::{
     Invalid,
-    convert::{parsed, parsed_or_default, secret},
-    v1::{self, put_task_request, tasks_server::Tasks},
+    convert::{parsed, parsed_or_default, parsed_or_none, secret},
+    v1::{self, graph_response, put_task_request, tasks_server::Tasks},
 };
 use tonic::{Request, Response, Status};
 
@@ -72,6 +73,39 @@ impl Tasks for Services {
         let accepted = self.stored_tasks.run(&task, Start::Manual, (overrides, given), key).await.map_err(status)?;
         Ok(Response::new(self.accepted(accepted).await?.into()))
     }
+
+    async fn hook(&self, request: Request<v1::HookRequest>) -> Result<Response<v1::HookResponse>, Status> {
+        self.board.note_asked();
+        let v1::HookRequest { project, name, anew } = request.into_inner();
+        let project: ProjectName = parsed_or_default("project", &project)?;
+        let secret = match parsed_or_none::<TaskName>("name", &name)? {
+            Some(name) => self.stored_tasks.hook(&project, &name, anew).await,
+            None => self.stored_tasks.registry_hook(&project, anew).await,
+        };
+        Ok(Response::new(v1::HookResponse { secret: secret.map_err(status)?.expose().to_vec() }))
+    }
+
+    async fn graph(&self, request: Request<v1::GraphRequest>) -> Result<Response<v1::GraphResponse>, Status> {
+        self.board.note_asked();
+        let v1::GraphRequest { project, if_image } = request.into_inner();
+        let project: ProjectName = parsed_or_default("project", &project)?;
+        let tasks = self.stored_tasks.list(&project).await.map_err(status)?;
+        let graph = Graph::new(&tasks, self.stored_tasks.lineages(&project).await.map_err(status)?);
+        let wave = (!if_image.is_empty()).then(|| graph.wave_of_any(&if_image)).flatten();
+        let would_start = wave.as_ref().map(Wave::in_order).unwrap_or_default().into_iter().map(|(task, after)| {
+            let after = after.iter().map(ToString::to_string).collect();
+            graph_response::WouldStart { task: task.to_string(), after }
+        });
+        let would_start = would_start.collect();
+        let edges = graph.edges().into_iter().map(edge).collect();
+        Ok(Response::new(v1::GraphResponse { edges, would_start }))
+    }
+}
+
+fn edge(edge: Edge) -> graph_response::Edge {
+    let Edge { from, image, to } = edge;
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
+    graph_response::Edge { from, image, to: to.to_string() }
 }
 
 impl Services {

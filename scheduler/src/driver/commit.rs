@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     blobs::BlobError,
-    farm::{Effects, Session, effects::Final},
+    farm::{Effects, Final, Session},
     graph::Lineage,
     join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},

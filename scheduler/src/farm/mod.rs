@@ -20,7 +20,7 @@ mod warm;
 
 pub use agent::{Agent, Session, SessionId};
 pub use apply::apply;
-pub use effects::Effects;
+pub use effects::{Effects, Final};
 pub use event::{Compiled, Event, NewRun};
 pub use permit::Denied;
 pub use run::{AliasFiles, Conclusion, GroupRecord, GroupState, Rest, Run, RunRecord, RunState, UnitRecord, UnitState};

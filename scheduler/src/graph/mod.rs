@@ -102,7 +102,17 @@ impl Graph {
 
     /// What a new digest of an image sets going, each task after those of them that it builds on. `None`: nothing.
     pub fn wave(&self, image: &str, digest: Digest) -> Option<Wave> {
-        let (mut reached, mut open) = (BTreeSet::new(), Vec::from_iter(self.started(image, &digest)));
+        self.wave_from(image, digest, self.started(image, &digest))
+    }
+
+    /// The same of a digest that no task was built on yet.
+    pub fn wave_of_any(&self, image: &str) -> Option<Wave> {
+        let all = self.dependents.get(image).into_iter().flatten().collect();
+        self.wave_from(image, Digest::from_bytes([0; 32]), all)
+    }
+
+    fn wave_from(&self, image: &str, digest: Digest, first: BTreeSet<&TaskName>) -> Option<Wave> {
+        let (mut reached, mut open) = (BTreeSet::new(), Vec::from_iter(first));
         while let Some(name) = open.pop() {
             if reached.insert(name) {
                 open.extend(self.next(name));

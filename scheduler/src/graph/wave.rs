@@ -61,6 +61,22 @@ impl Wave {
         self.steps.iter().filter(|(_, step)| is_ready(step)).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Its tasks, each after those that it waits for, with these.
+    pub fn in_order(&self) -> Vec<(&TaskName, &BTreeSet<TaskName>)> {
+        let mut ordered: Vec<(&TaskName, &BTreeSet<TaskName>)> = Vec::new();
+        let mut left: Vec<_> = self.steps.iter().collect();
+        while !left.is_empty() {
+            let is_told = |name: &TaskName| ordered.iter().any(|(told, _)| *told == name);
+            let (now, later): (Vec<_>, Vec<_>) = left.into_iter().partition(|(_, step)| step.after.iter().all(is_told));
+            if now.is_empty() {
+                break;
+            }
+            ordered.extend(now.into_iter().map(|(name, step)| (name, &step.after)));
+            left = later;
+        }
+        ordered
+    }
+
     /// The runs that go on.
     pub fn running(&self) -> impl Iterator<Item = (&TaskName, &RunId)> {
         self.steps.iter().filter_map(|(name, step)| match &step.state {

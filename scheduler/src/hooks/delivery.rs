@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Something that was told, and is to be acted upon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Told {
+pub(super) enum Told {
     /// Of a task's source.
     Source {
         /// The task.
@@ -26,19 +26,19 @@ pub enum Told {
 /// A tag that was put into a registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Pushed {
+pub(super) struct Pushed {
     /// `registry/repository:tag`.
-    pub image: String,
+    pub(super) image: String,
     /// What the tag stands for now.
-    pub digest: Digest,
+    pub(super) digest: Digest,
 }
 
 /// What came of something that was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct Done {
+pub(super) struct Done {
     /// When it was acted upon.
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// The runs that it started.
-    pub runs: Vec<RunId>,
+    pub(super) runs: Vec<RunId>,
 }

@@ -72,7 +72,13 @@ pub enum InboxError {
 
 impl Inbox {
     /// Keeps what was told. Resolves after the commit.
-    pub async fn keep(&self, project: &ProjectName, of: &str, id: &DeliveryId, told: &Told) -> Result<Kept, InboxError> {
+    pub async fn keep(
+        &self,
+        project: &ProjectName,
+        of: &str,
+        id: &DeliveryId,
+        told: &Told,
+    ) -> Result<Kept, InboxError> {
         let digest = digest_of(format!("{of}/{id}").as_bytes()).hex();
         if let Some(done) = self.store.get(&keys::delivered(project, &digest)).await? {
             let runs = store::decode::<Done>(&done.value).map(|done| done.runs).unwrap_or_default();
@@ -155,7 +161,8 @@ impl Inbox {
     ) -> Result<RunId, TaskError> {
         let task = self.stored_tasks.get(project, name).await?;
         let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
-        let accepted = self.stored_tasks.run(&task, start(event), (overrides, Confidential::default()), Some(key)).await?;
+        let accepted =
+            self.stored_tasks.run(&task, start(event), (overrides, Confidential::default()), Some(key)).await?;
         Ok(match accepted {
             Accepted::Live(view) => view.id,
             Accepted::Ended(_, run) => run,

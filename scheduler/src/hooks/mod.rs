@@ -52,7 +52,11 @@ pub struct Hooks {
 type Answer = (StatusCode, String);
 
 /// Answers requests until `until` resolves.
-pub async fn serve(hooks: Hooks, listener: TcpListener, until: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+pub async fn serve(
+    hooks: Hooks,
+    listener: TcpListener,
+    until: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
     axum::serve(listener, routes(hooks)).with_graceful_shutdown(until).await
 }
 
@@ -126,7 +130,8 @@ fn wanted(task: &StoredTask, content: webhook::Content) -> Result<Vec<SourceEven
     }
     let filter = source_filter(task).ok().flatten().ok_or("the task starts for nothing that happens in its source")?;
     let mut why = String::new();
-    let is_wanted = |event: &SourceEvent| filter.check(event).inspect_err(|unwanted| why = unwanted.to_string()).is_ok();
+    let is_wanted =
+        |event: &SourceEvent| filter.check(event).inspect_err(|unwanted| why = unwanted.to_string()).is_ok();
     let wanted: Vec<SourceEvent> = events.into_iter().filter(is_wanted).collect();
     if wanted.is_empty() { Err(why) } else { Ok(wanted) }
 }
@@ -182,7 +187,7 @@ async fn images_with_secret(
 /// As lineages name images. Of one whose digest is not told nothing is known to have changed.
 fn named(pushed: ImagePushed) -> Option<Pushed> {
     let ImagePushed { registry, repository, tag, digest } = pushed;
-    let registry = registry.unwrap_or_else(|| acre_model::reference::HUB.to_owned());
+    let registry = registry.unwrap_or_else(|| acre_model::reference::DOCKER_HUB.to_owned());
     Some(Pushed { image: format!("{registry}/{repository}:{tag}"), digest: digest? })
 }
 

@@ -39,7 +39,33 @@ impl TaskSecrets {
     }
 }
 
+#[derive(Serialize, Deserialize)]
+struct HookRecord {
+    secret: SecretValue,
+}
+
 impl Secrets {
+    /// A secret that nobody can guess, to be shown to whoever sets up the other side.
+    pub fn draw(&self) -> SecretValue {
+        let text: String = self.random.draw().iter().map(|byte| format!("{byte:02x}")).collect();
+        SecretValue::new(text.into_bytes())
+    }
+
+    /// What registries sign with that tell a project of images; `None`: none was ever asked for.
+    pub async fn registry_hook(&self, project: &ProjectName) -> Result<Option<SecretValue>, SecretsError> {
+        let key = keys::registry_hook(project);
+        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
+        let unsealable = |why: Unsealable| SecretsError::Unsealable { what: key.clone(), why };
+        self.sealer.open(&key, &stored.value).map(|record: HookRecord| Some(record.secret)).map_err(unsealable)
+    }
+
+    /// How the store changes for registries to sign with this.
+    pub fn keep_registry_hook(&self, project: &ProjectName, secret: SecretValue) -> Change {
+        let key = keys::registry_hook(project);
+        let sealed = self.sealer.seal(&key, &HookRecord { secret });
+        Change::Put(key, sealed)
+    }
+
     /// What a task keeps secret; nothing, if nothing is stored.
     pub async fn task(&self, project: &ProjectName, task: &TaskName) -> Result<TaskSecrets, SecretsError> {
         let key = keys::task_confidential(project, task);

@@ -3,7 +3,7 @@
 mod check;
 mod submission;
 
-pub(crate) use check::{schedule, secret_names};
+pub(crate) use check::{schedule, secret_names, source_filter};
 
 use crate::{
     driver::{Guard, Handle, Refused},
@@ -161,6 +161,7 @@ impl StoredTasks {
         }
         let mut secrets = self.secrets.task(&task.project, &task.name).await?.merged(given, &task);
         check::check_secrets(&task, &secrets).map_err(TaskError::Faults)?;
+        secrets.hook.get_or_insert_with(|| self.secrets.draw());
         let task = self.stamped(task, earlier.as_ref());
         let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
         let mut changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
@@ -185,6 +186,29 @@ impl StoredTasks {
         let after = earlier.map_or(0, |earlier| earlier.updated_at.as_millis() + 1);
         let updated_at = Timestamp::from_millis(now.as_millis().max(after));
         StoredTask { created_at: earlier.map_or(updated_at, |earlier| earlier.created_at), updated_at, ..task }
+    }
+
+    /// What those sign with who tell of a task's source; with `anew`, what they sign with from now on.
+    pub async fn hook(&self, project: &ProjectName, name: &TaskName, anew: bool) -> Result<SecretValue, TaskError> {
+        self.get(project, name).await?;
+        let mut secrets = self.secrets.task(project, name).await?;
+        if let (Some(hook), false) = (&secrets.hook, anew) {
+            return Ok(hook.clone());
+        }
+        let hook = self.secrets.draw();
+        secrets.hook = Some(hook.clone());
+        self.driver.record(self.secrets.keep_task(project, name, &mut secrets)?).await?;
+        Ok(hook)
+    }
+
+    /// What registries sign with that tell a project of images; with `anew`, what they sign with from now on.
+    pub async fn registry_hook(&self, project: &ProjectName, anew: bool) -> Result<SecretValue, TaskError> {
+        if let (Some(hook), false) = (self.secrets.registry_hook(project).await?, anew) {
+            return Ok(hook);
+        }
+        let hook = self.secrets.draw();
+        self.driver.record(self.secrets.keep_registry_hook(project, hook.clone())).await?;
+        Ok(hook)
     }
 
     /// Forgets a task and its secrets; its runs stay.
@@ -234,7 +258,9 @@ fn timer_changes(task: &StoredTask, earlier: Option<&StoredTask>) -> Vec<Change>
     let known: &[Timer] = earlier.map_or(&[], |earlier| &earlier.triggers.timers);
     let key = |timer: &Timer| keys::timer(&task.project, &task.name, &timer.name);
     let timers = &task.triggers.timers;
-    let is_new = |timer: &&Timer| known.iter().all(|old| (&old.name, &old.schedule, old.status) != (&timer.name, &timer.schedule, timer.status));
+    let is_new = |timer: &&Timer| {
+        known.iter().all(|old| (&old.name, &old.schedule, old.status) != (&timer.name, &timer.schedule, timer.status))
+    };
     let begun = timers.iter().filter(is_new);
     let begun = begun.map(|timer| Change::Put(key(timer), store::encode(&TimerRecord { last: task.updated_at })));
     let gone = known.iter().filter(|old| timers.iter().all(|timer| timer.name != old.name));

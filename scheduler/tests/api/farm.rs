@@ -65,6 +65,7 @@ impl Farm {
             authority: None,
             vault: None,
             identity: 7,
+            hooks: None,
         };
         let socket = folder.join("socket");
         drop(fs::remove_file(&socket));

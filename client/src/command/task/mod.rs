@@ -7,7 +7,7 @@ use super::{cancel, hand_in, logs, print, print_as, show};
 use crate::{
     args::{
         CancelArgs, CreateArgs, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs, TaskRunArgs,
-        UpdateArgs,
+        UpdateArgs, WebhookArgs,
     },
     error::Error,
     exit_code::ExitCode,
@@ -42,6 +42,7 @@ pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, 
         TaskCommand::ShowRun(args) => show::show(wish, ShowArgs { format: args.format, run: args.run_id }).await,
         TaskCommand::CancelRun(args) => cancel::cancel(wish, CancelArgs { wait: false, run: args.run_id }).await,
         TaskCommand::Logs(args) => task_logs(wish, args).await,
+        TaskCommand::Webhook(args) => webhook(wish, args).await,
         TaskCommand::Timer(command) => timer::timer(wish, command).await,
         TaskCommand::Credential(command) => credential::credential(wish, command).await,
     }
@@ -77,6 +78,14 @@ async fn run(wish: &Wish, args: TaskRunArgs) -> Result<ExitCode, Error> {
     let run = farm.run_task(&args.task.name, overrides, &confidential, hand_in::key()?).await?;
     view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
     hand_in::follow(&farm, run, &args.follow, view, |_, _| Ok(Vec::new())).await
+}
+
+/// The secret is what the command is for: it goes to standard output, and nowhere else.
+async fn webhook(wish: &Wish, args: WebhookArgs) -> Result<ExitCode, Error> {
+    let secret = farm::connect(wish).await?.hook(args.name.as_ref(), args.rotate).await?;
+    let secret = String::from_utf8_lossy(secret.expose()).into_owned();
+    print(&render::webhook(wish.project.as_str(), args.name.as_ref(), &secret))?;
+    Ok(ExitCode::Success)
 }
 
 async fn list_runs(wish: &Wish, args: ListRunsArgs) -> Result<ExitCode, Error> {

@@ -9,7 +9,8 @@ use acre_model::{
     stored_task::{Overrides, StoredTask},
     time::Timestamp,
 };
-use acre_proto::v1::{self, put_task_request::Expected as Wire};
+use acre_proto::v1::{self, graph_response, put_task_request::Expected as Wire};
+use serde::Serialize;
 
 /// What must be there when a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,39 @@ pub struct TaskSecrets {
     pub confidential: Confidential,
     /// For its source, and for the commit status there.
     pub git_token: Option<SecretValue>,
+}
+
+/// What the tasks of a project build on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Graph {
+    /// Who builds on what.
+    pub edges: Vec<GraphEdge>,
+    /// What would be built anew, in this order, where that was asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub would_start: Vec<WouldStart>,
+}
+
+/// A task that builds on an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GraphEdge {
+    /// The task that builds the image, if one of the project does.
+    pub from: Option<String>,
+    /// `registry/repository:tag`.
+    pub image: String,
+    /// The task that builds on it.
+    pub to: String,
+}
+
+/// A task that would be built anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct WouldStart {
+    /// The task.
+    pub task: String,
+    /// Those that it would wait for.
+    pub after: Vec<String>,
 }
 
 impl FarmClient {
@@ -91,6 +125,29 @@ impl FarmClient {
         };
         let run = self.ask(self.tasks().run(limited(request, ANSWER))).await?;
         self.run(Some(run))
+    }
+
+    /// What those sign with who tell of a task's source, or (`None`) of the project's images; with `anew`, from now on.
+    pub async fn hook(&self, name: Option<&TaskName>, anew: bool) -> Result<SecretValue, Error> {
+        let name = name.map(ToString::to_string).unwrap_or_default();
+        let request = v1::HookRequest { project: self.project.to_string(), name, anew };
+        Ok(SecretValue::new(self.ask(self.tasks().hook(limited(request, ANSWER))).await?.secret))
+    }
+
+    /// What the tasks of the project build on, and what a new digest of an image would start.
+    pub async fn graph(&self, if_image: Option<&str>) -> Result<Graph, Error> {
+        let if_image = if_image.unwrap_or_default().to_owned();
+        let request = v1::GraphRequest { project: self.project.to_string(), if_image };
+        let v1::GraphResponse { edges, would_start } = self.ask(self.tasks().graph(limited(request, ANSWER))).await?;
+        let edge = |graph_response::Edge { from, image, to }| {
+            let from = (!from.is_empty()).then_some(from);
+            GraphEdge { from, image, to }
+        };
+        let step = |graph_response::WouldStart { task, after }| WouldStart { task, after };
+        Ok(Graph {
+            edges: edges.into_iter().map(edge).collect(),
+            would_start: would_start.into_iter().map(step).collect(),
+        })
     }
 
     fn stored_task(wire: v1::StoredTask) -> Result<StoredTask, Error> {
