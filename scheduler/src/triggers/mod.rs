@@ -4,16 +4,19 @@
 //! listens, waits, remembers and starts is elsewhere.
 //!
 //! [`webhook::read`] and [`registry::read`] prove who sent a request before they look at what it says, and give every
-//! sender's words the same form. [`filter`] says whether a trigger wants an event, [`schedule`] when one is due.
+//! sender's words the same form. [`is_same_repository`] says whether an event is about the trigger's sources, [`filter`]
+//! whether the trigger wants it, [`schedule`] when one is due.
 
 pub mod filter;
 mod payload;
 pub mod registry;
+mod repository;
 pub mod schedule;
 mod signature;
 pub mod webhook;
 
 pub use payload::Malformed;
+pub use repository::is_same_repository;
 
 /// Why a request was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
