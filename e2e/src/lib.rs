@@ -13,6 +13,7 @@
 //! | [`registry`] | the test registry, and registries that refuse |
 //! | [`watched`] | a registry that remembers what was asked of it |
 //! | [`git`] | repositories and a server for them |
+//! | [`hooks`] | those who tell a farm what happens: a host of sources, a registry |
 //! | [`network`] | farms on the network: agents and people that join |
 //! | [`files`] | files over HTTP |
 //! | [`wait`] | waiting, the one way it is done here |
@@ -26,6 +27,7 @@ pub mod farm;
 pub mod files;
 pub mod fleet;
 pub mod git;
+pub mod hooks;
 pub mod network;
 pub mod program;
 mod proxy;

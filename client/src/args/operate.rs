@@ -15,6 +15,9 @@ pub struct UpArgs {
     /// The engine of its agent, as `unix:///PATH` [default: DOCKER_HOST if it is such, else the agent's own]
     #[arg(long, value_name = "ADDRESS")]
     pub engine: Option<String>,
+    /// Listen for webhooks here, as 127.0.0.1:8070: plain HTTP on this machine's own address
+    #[arg(long, value_name = "HOST:PORT")]
+    pub hooks: Option<String>,
 }
 
 /// `acre down`

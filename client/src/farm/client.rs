@@ -10,7 +10,7 @@ pub use tasks::{Expected, Graph, GraphEdge, TaskSecrets, WouldStart};
 
 use super::{
     Address, both, deepest,
-    local::{IdleStop, LocalFarm},
+    local::{LocalFarm, Wanted},
 };
 use crate::error::Error;
 use acre_model::{
@@ -117,7 +117,7 @@ impl FarmClient {
     /// for the user that say what was done.
     pub async fn revive(&self) -> Result<Vec<String>, Error> {
         let Some(local) = &self.local else { return Ok(Vec::new()) };
-        Ok(local.clone().ensure_up(IdleStop::WhenIdle, None).await?.1)
+        Ok(local.clone().ensure_up(Wanted::default()).await?.1)
     }
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].

@@ -16,7 +16,7 @@ pub use joined::{NotJoined, join};
 
 use crate::{error::Error, follow::Patience};
 use acre_model::ids::ProjectName;
-use local::{IdleStop, LocalError, LocalFarm, Part, paths::Home};
+use local::{LocalError, LocalFarm, Part, Wanted, paths::Home};
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -67,7 +67,7 @@ pub fn choose(wish: Option<&str>, config: &Config) -> Result<Choice, Error> {
 pub async fn connect(wish: &Wish) -> Result<FarmClient, Error> {
     match choose(wish.farm.as_deref(), &Config::load()?)? {
         Choice::Local => {
-            let (farm, up) = LocalFarm::new(Home::from_env()?).ensure_up(IdleStop::WhenIdle, None).await?;
+            let (farm, up) = LocalFarm::new(Home::from_env()?).ensure_up(Wanted::default()).await?;
             up.iter().for_each(|line| crate::tell(line));
             connect_started(farm, &wish.project).await
         }

@@ -15,7 +15,7 @@ fn every_command_says_what_it_takes() {
         commands.extend(subcommands.map(|sub| (format!("{name}-{}", sub.get_name()), sub)));
         insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
     }
-    assert_eq!(seen, 49, "acre, 19 commands, `agents token`, five of `farm`, three of `secret` and twenty of `task`");
+    assert_eq!(seen, 51, "acre, 20 commands, `agents token`, five of `farm`, three of `secret` and 21 of `task`");
 }
 
 #[tokio::test]

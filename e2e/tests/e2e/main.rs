@@ -25,4 +25,5 @@ mod routing;
 mod secrets;
 mod sources;
 mod steps;
+mod triggers;
 mod two_runs;

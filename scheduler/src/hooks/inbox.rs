@@ -14,7 +14,7 @@ use crate::{
     waves::{WaveError, Waves},
 };
 use acre_model::{
-    ids::{DeliveryId, ProjectName, RunId, TaskName},
+    ids::{ProjectName, RunId, TaskName},
     origin::Start,
     secret::Confidential,
     stored_task::{Overrides, StoredTask},
@@ -46,7 +46,7 @@ pub struct Inbox {
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub(super) enum Kept {
     /// It is kept, now or since earlier, and will be acted upon.
     Waiting,
     /// It was acted upon before.
@@ -72,11 +72,11 @@ pub enum InboxError {
 
 impl Inbox {
     /// Keeps what was told. Resolves after the commit.
-    pub async fn keep(
+    pub(super) async fn keep(
         &self,
         project: &ProjectName,
         of: &str,
-        id: &DeliveryId,
+        id: &str,
         told: &Told,
     ) -> Result<Kept, InboxError> {
         let digest = digest_of(format!("{of}/{id}").as_bytes()).hex();

@@ -10,16 +10,18 @@ mod inbox;
 pub use inbox::{Inbox, InboxError};
 
 use crate::{
+    blobs::digest_of,
     parts::{Clock, Random},
     secrets::Secrets,
     stored_tasks::source_filter,
     triggers::{self, registry, webhook},
 };
 use acre_model::{
-    ids::{ProjectName, TaskName},
+    ids::{DeliveryId, ProjectName, TaskName},
     secret::SecretValue,
     stored_task::{StoredTask, TaskStatus},
-    trigger::{ImagePushed, SourceEvent},
+    submission::Source,
+    trigger::{ImagePushed, Provider, SourceEvent},
 };
 use axum::{
     Router,
@@ -110,12 +112,22 @@ async fn source(
         (Some(_), Err(why)) => refused(&why),
         (Some(task), Ok(delivered)) => match wanted(&task, delivered.content) {
             Ok(events) => {
+                let id = identity(provider, &delivered.delivery, &body);
                 let told = Told::Source { task: task.name.clone(), events };
-                let kept = hooks.inbox.keep(&task.project, task.name.as_str(), &delivered.delivery, &told).await;
+                let kept = hooks.inbox.keep(&task.project, task.name.as_str(), &id, &told).await;
                 kept.map_or_else(|why| unavailable(&why), |kept| answer(&kept))
             }
             Err(why) => ignored(&why),
         },
+    }
+}
+
+/// What makes a delivery one. The id in a header is not signed: with another one, what was overheard would be new again.
+/// Only in acre's own format it is part of what is signed.
+fn identity(provider: Provider, id: &DeliveryId, body: &[u8]) -> String {
+    match provider {
+        Provider::Generic => id.to_string(),
+        _ => digest_of(body).to_string(),
     }
 }
 
@@ -129,10 +141,15 @@ fn wanted(task: &StoredTask, content: webhook::Content) -> Result<Vec<SourceEven
         return Err("the task is disabled".to_owned());
     }
     let filter = source_filter(task).ok().flatten().ok_or("the task starts for nothing that happens in its source")?;
+    let Source::Address(own) = &task.source else { return Err("the task has no source".to_owned()) };
     let mut why = String::new();
-    let is_wanted =
-        |event: &SourceEvent| filter.check(event).inspect_err(|unwanted| why = unwanted.to_string()).is_ok();
-    let wanted: Vec<SourceEvent> = events.into_iter().filter(is_wanted).collect();
+    let mut is_wanted = |event: &SourceEvent| {
+        let is_own = event.repository.iter().any(|address| triggers::is_same_repository(address, own));
+        let checked = filter.check(event).map_err(|unwanted| unwanted.to_string());
+        let checked = checked.and_then(|()| is_own.then_some(()).ok_or("it is another repository".to_owned()));
+        checked.inspect_err(|unwanted| why.clone_from(unwanted)).is_ok()
+    };
+    let wanted: Vec<SourceEvent> = events.into_iter().filter(|event| is_wanted(event)).collect();
     if wanted.is_empty() { Err(why) } else { Ok(wanted) }
 }
 
@@ -178,7 +195,7 @@ async fn images_with_secret(
             if images.is_empty() {
                 return ignored("no tag was put whose digest is told");
             }
-            let kept = hooks.inbox.keep(&project, "images", &pushed.delivery, &Told::Images(images)).await;
+            let kept = hooks.inbox.keep(&project, "images", pushed.delivery.as_str(), &Told::Images(images)).await;
             kept.map_or_else(|why| unavailable(&why), |kept| answer(&kept))
         }
     }

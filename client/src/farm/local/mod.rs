@@ -45,6 +45,24 @@ const CANCEL: Duration = Duration::from_secs(60);
 const END: Duration = Duration::from_secs(15);
 const END_AT_ONCE: Duration = Duration::from_secs(5);
 
+/// How a farm shall be started, if it does not run.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Whether it stops by itself.
+    pub idle_stop: IdleStop,
+    /// The engine of its agent; `None`: that of the environment.
+    pub engine: Option<String>,
+    /// Where it listens for webhooks; `None`: nowhere.
+    pub hooks: Option<String>,
+}
+
+impl Default for Wanted {
+    /// As any command starts it that needs one.
+    fn default() -> Self {
+        Self { idle_stop: IdleStop::WhenIdle, engine: None, hooks: None }
+    }
+}
+
 /// The farm of this machine, running or not.
 #[derive(Clone, Debug)]
 pub struct LocalFarm {
@@ -100,7 +118,8 @@ impl LocalFarm {
 
     /// Starts what does not run, and waits until it is ready. A farm of an older version is restarted first, if it is
     /// idle. Returns lines for the user that say what was done; none where the farm was up.
-    pub async fn ensure_up(self, idle_stop: IdleStop, engine: Option<String>) -> Result<(Self, Vec<String>), Error> {
+    pub async fn ensure_up(self, wanted: Wanted) -> Result<(Self, Vec<String>), Error> {
+        let Wanted { idle_stop, engine, hooks } = wanted;
         if self.missing().is_empty() && !self.is_older() {
             return Ok((self, Vec::new()));
         }
@@ -114,6 +133,7 @@ impl LocalFarm {
             socket: self.home.socket().to_owned(),
             idle_stop,
             engine: engine.or_else(engine_from_env),
+            hooks,
         });
         self.start_parts(missing, &start).await?;
         if !missing.is_empty() {

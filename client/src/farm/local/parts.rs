@@ -59,6 +59,9 @@ pub(super) struct Start {
     pub(super) idle_stop: IdleStop,
     /// The engine of its agent; `None`: the agent knows where to look.
     pub(super) engine: Option<String>,
+    /// Where it listens for webhooks; `None`: nowhere.
+    #[serde(default)]
+    pub(super) hooks: Option<String>,
 }
 
 impl Start {
@@ -72,6 +75,9 @@ impl Start {
                 arguments.extend(["--placement-grace".into(), PLACEMENT_GRACE.into()]);
                 if self.idle_stop == IdleStop::WhenIdle {
                     arguments.extend(["--idle-stop".into(), IDLE_STOP.into()]);
+                }
+                if let Some(hooks) = &self.hooks {
+                    arguments.extend(["--hooks".into(), hooks.into()]);
                 }
             }
             Part::Agent => {
@@ -103,11 +109,17 @@ mod tests {
 
     #[test]
     fn parts_are_started_with_what_they_need() {
-        let never = Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None };
+        let never = Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None };
         let engine = Some("unix:///run/engine.sock".to_owned());
+        let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), ..never.clone() };
         let idle = Start { idle_stop: IdleStop::WhenIdle, engine, ..never.clone() };
         let table = [
             (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s"),
+            (
+                &heard,
+                Part::Scheduler,
+                "--data /d --listen unix:/run/x.sock --placement-grace 30s --hooks 127.0.0.1:8070",
+            ),
             (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s --idle-stop 30m"),
             (&never, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm"),
             (&idle, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm --engine unix:///run/engine.sock"),

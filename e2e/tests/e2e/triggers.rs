@@ -1,0 +1,126 @@
+//! What starts runs without a person: commits, told by webhooks, and patched images, told by their registry.
+
+use acre_e2e::{
+    farm::{Farm, Part},
+    git::GitServer,
+    hooks::{self, Door, Telling},
+    wait,
+};
+use serde_json::Value;
+use std::{thread, time::Duration};
+
+/// How soon a run that something started has ended.
+const STARTED: Duration = Duration::from_secs(60);
+
+/// The runs of a task, newest first, once there are so many and all are over.
+fn runs(farm: &Farm, task: &str, count: usize) -> Vec<Value> {
+    let all = || -> Vec<Value> {
+        let output = farm.acre(&["task", "list-runs", "-n", task, "-o", "json"]);
+        serde_json::from_str(&output.ended(0).stdout).expect("it is JSON")
+    };
+    let over = |run: &Value| !["Queued", "Started", "Running"].contains(&run["status"].as_str().unwrap_or_default());
+    wait::until(&format!("{count} runs of {task}"), STARTED, || {
+        Some(all()).filter(|runs| runs.len() >= count && runs.iter().all(over))
+    })
+}
+
+fn ids(runs: &[Value]) -> Vec<&str> {
+    runs.iter().filter_map(|run| run["id"].as_str()).collect()
+}
+
+/// What GitHub tells of a push to `main`, as far as it is looked at.
+fn pushed(server: &GitServer, commit: &str, path: &str) -> String {
+    let address = server.url();
+    format!(
+        r#"{{"ref":"refs/heads/main","after":"{commit}","repository":{{"clone_url":"{address}","ssh_url":"git@h.example:r.git"}},"commits":[{{"id":"{commit}","added":["{path}"],"removed":[],"modified":[]}}],"head_commit":{{"id":"{commit}","message":"m"}},"pusher":{{"name":"p"}}}}"#
+    )
+}
+
+#[test]
+fn a_push_starts_one_run_of_exactly_that_commit() {
+    let farm = Farm::new();
+    let door = Door::of(&farm);
+    let server = GitServer::new();
+    let task = |word: &str| {
+        farm.text(&format!("steps:\n  - cmd: {{base}} echo {word} {{{{.Run.Branch}}}} {{{{.Run.TriggeredBy}}}}\n"))
+    };
+    server.commit("main", &[("acb.yaml", &task("first"))]);
+    let context = format!("{}#main", server.url());
+    farm.acre(&["task", "create", "-n", "app", "-c", &context, "-f", "acb.yaml", "--path", "src/**"]).ended(0);
+    let secret = hooks::secret(&farm, &["-n", "app"]);
+    let commit = server.commit("main", &[("acb.yaml", &task("second"))]);
+    // What is built is the commit that was told, not what the branch has become.
+    server.commit("main", &[("acb.yaml", &task("third"))]);
+
+    let body = pushed(&server, &commit, "src/a");
+    for (task, secret, body, status) in [
+        ("app", "wrong", body.as_str(), 401),
+        ("none", secret.as_str(), &body, 404),
+        ("app", &secret, "{}", 400),
+        ("app", &secret, &pushed(&server, &commit, "docs/a"), 200),
+    ] {
+        assert_eq!(door.push(task, secret, body).map(|answer| answer.0), Some(status), "{task} {body}");
+    }
+    let tell = || door.push("app", &secret, &body);
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..10).map(|_| scope.spawn(tell)).collect();
+        for one in all {
+            let (status, text) = one.join().expect("it was told").expect("it is answered");
+            assert!([200, 202].contains(&status), "{status} {text}");
+        }
+    });
+    let first = runs(&farm, "app", 1);
+    assert_eq!(farm.acre(&["logs", first[0]["id"].as_str().unwrap()]).ended(0).printed(), ["second main Commit"]);
+
+    farm.kill(Part::Scheduler);
+    farm.acre(&["up"]).ended(0);
+    let (status, text) = wait::until("the door is open again", STARTED, tell);
+    assert!(status == 200 && text.contains(first[0]["id"].as_str().unwrap()), "{status} {text}");
+    assert_eq!(ids(&runs(&farm, "app", 1)), ids(&first));
+    farm.acre(&["task", "list-runs", "-n", "app"]).ended(0).says("Commit").says("Succeeded");
+}
+
+#[test]
+fn a_patched_image_rebuilds_what_is_built_on_it_in_order_and_once() {
+    let farm = Farm::new();
+    let door = Door::of(&farm);
+    let registry = Telling::to(&door, &hooks::secret(&farm, &["--registries"]));
+    let host = registry.address();
+    let server = GitServer::new();
+    let of = |base: &str| format!("FROM {base}\nARG V=1\nRUN echo $V > /v\n");
+    let base = farm.text("{base}");
+    server.commit(
+        "main",
+        &[
+            ("base/Dockerfile", &of(&base)),
+            ("a/Dockerfile", &of(&format!("{host}/base:1"))),
+            ("b/Dockerfile", &of(&format!("{host}/base:1"))),
+            ("top/Dockerfile", &format!("FROM {host}/a:1\nCOPY --from={host}/b:1 /v /b\n")),
+            ("other/Dockerfile", &of(&base)),
+        ],
+    );
+    for name in ["base", "a", "b", "top", "other"] {
+        let (context, image) = (format!("{}#main:{name}", server.url()), format!("{host}/{name}:1"));
+        let words = ["task", "create", "-n", name, "-c", &context, "-t", &image, "--base-image-trigger-type", "All"];
+        farm.acre(&words).ended(0);
+        farm.acre(&["task", "run", "-n", name]).ended(0);
+    }
+    farm.acre(&["graph", "--if", &format!("{host}/base:1")])
+        .ended(0)
+        .says("A new")
+        .says("  a\n  b\n  top, after a, b\n");
+    farm.acre(&["task", "run", "-n", "base", "--arg", "V=2"]).ended(0);
+
+    let top = runs(&farm, "top", 2);
+    let (a, b) = (runs(&farm, "a", 2), runs(&farm, "b", 2));
+    for runs in [&a, &b, &top] {
+        assert_eq!(runs.len(), 2, "{runs:?}");
+        assert_eq!(runs[0]["status"], "Succeeded", "{runs:?}");
+        assert!(runs[0]["origin"]["cause"]["image-update"].is_object(), "{runs:?}");
+    }
+    let time = |run: &Value, key: &str| run[key].as_u64().expect("a time");
+    for before in [&a, &b] {
+        assert!(time(&before[0], "ended-at") <= time(&top[0], "submitted-at"), "{before:?} {top:?}");
+    }
+    assert_eq!((runs(&farm, "other", 1).len(), runs(&farm, "base", 2).len()), (1, 2));
+}
