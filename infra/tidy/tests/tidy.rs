@@ -52,7 +52,7 @@ fn tidy(folder: &Path) -> (i32, String) {
 
 #[test]
 fn a_tidy_workspace_passes() {
-    assert_eq!(tidy(workspace().path()), (0, "tidy: 10 files, no findings\n".to_owned()));
+    assert_eq!(tidy(workspace().path()), (0, "tidy: 11 files, no findings\n".to_owned()));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn in_a_repository_the_tracked_files_count() {
     append(&folder.path().join("notes.rs"), "no docs\n");
     git(&["init", "--quiet"]);
     git(&["add", "--all", ":!notes.rs"]);
-    assert_eq!(tidy(folder.path()), (0, "tidy: 10 files, no findings\n".to_owned()));
+    assert_eq!(tidy(folder.path()), (0, "tidy: 11 files, no findings\n".to_owned()));
     git(&["add", "notes.rs"]);
     assert_eq!(tidy(folder.path()).0, 1);
 }
