@@ -131,10 +131,10 @@ pub struct TaskFlags {
     #[arg(long, value_name = "STAGE")]
     pub target: Option<String>,
     /// Do not push what is built
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", value_parser = yes_or_no)]
     pub no_push: Option<bool>,
     /// Use nothing of earlier builds
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", value_parser = yes_or_no)]
     pub no_cache: Option<bool>,
     /// Registry of its images, `HOST[:PORT][/PATH]`; a name without a dot is one of Azure's, NAME.azurecr.io
     #[arg(short, long, value_name = "REGISTRY")]
@@ -151,14 +151,17 @@ pub struct TaskFlags {
     /// When to emulate: never, fallback[:WAIT] or always
     #[arg(long, value_name = "POLICY")]
     pub emulation: Option<Emulation>,
+    /// How `az acr` lets a task into its registry; here that is `acre login`
+    #[arg(long, value_name = "MODE", hide = true)]
+    pub auth_mode: Option<String>,
     /// The branch of the source, and of the commits that start a run [default: the source's own]
     #[arg(long, value_name = "BRANCH", help_heading = "Triggers")]
     pub branch: Option<String>,
     /// Whether a commit starts a run [default: true for a git address, once its webhook is set up]
-    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub commit_trigger_enabled: Option<bool>,
     /// Whether a pull request starts a run [default: false]
-    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub pull_request_trigger_enabled: Option<bool>,
     /// Only for changes of paths that match, as `src/**`; one that begins with `!` is left out; may be repeated
     #[arg(long, value_name = "PATTERN", help_heading = "Triggers")]
@@ -170,11 +173,20 @@ pub struct TaskFlags {
     #[arg(long, value_name = "@FILE|TOKEN", help_heading = "Triggers")]
     pub git_access_token: Option<String>,
     /// Whether a change of a base image starts a run [default: true]
-    #[arg(long, value_name = "BOOL", help_heading = "Triggers")]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub base_image_trigger_enabled: Option<bool>,
     /// Of which base images: that of the last stage, or all [default: Runtime]
     #[arg(long, value_enum, ignore_case = true, value_name = "Runtime|All", help_heading = "Triggers")]
     pub base_image_trigger_type: Option<BaseImages>,
+}
+
+/// `true` or `false`, however it is written.
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("write true or false".to_owned()),
+    }
 }
 
 /// Whether a task may run.
@@ -243,7 +255,7 @@ pub struct TaskRunArgs {
     /// Which
     #[command(flatten)]
     pub task: TaskNamed,
-    /// Another source than the task's: an address, or /dev/null
+    /// Another source than the task's: an address, a folder, or /dev/null
     #[arg(short, long, value_name = "ADDRESS")]
     pub context: Option<String>,
     /// Another file of it
@@ -371,8 +383,19 @@ pub struct TimerArgs {
     #[arg(long, value_name = "CRON")]
     pub schedule: Option<String>,
     /// Whether it starts the task: Enabled or Disabled
-    #[arg(long, alias = "enabled", value_enum, ignore_case = true, value_name = "STATUS")]
+    #[arg(long, value_enum, ignore_case = true, value_name = "STATUS")]
     pub status: Option<Status>,
+    /// The same as `az acr` says it
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, conflicts_with = "status", hide = true)]
+    pub enabled: Option<bool>,
+}
+
+impl TimerArgs {
+    /// Whether it starts the task, if that is said.
+    pub fn status(&self) -> Option<Status> {
+        let enabled = self.enabled.map(|enabled| if enabled { Status::Enabled } else { Status::Disabled });
+        self.status.or(enabled)
+    }
 }
 
 /// Which timer of which task.

@@ -4,7 +4,7 @@ use super::{
     attend::{Attended, attend},
     gather::gather,
     print,
-    takers::takers,
+    takers::{of_plan, takers},
 };
 use crate::{
     args::{Follow, Format, checked::Request},
@@ -58,6 +58,18 @@ pub(super) async fn hand_in(
     let run = submit(&farm, &submission, &gathered.confidential, view).await?;
     view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
     Ok((farm, run))
+}
+
+/// A source as it is on the farm: what is on this machine is sent there, with whatever a task may want of it.
+pub(super) async fn placed(farm: &FarmClient, choice: &Choice, view: &mut View) -> Result<Source, Error> {
+    if let Some(local) = source::pack(choice, &of_plan(None)).await? {
+        send(farm, &local.tree, None, view).await?;
+        return Ok(Source::Tree(local.tree.root()));
+    }
+    Ok(match choice {
+        Choice::Address(address) => Source::Address(address.clone()),
+        Choice::None | Choice::Folder(_) | Choice::Archive => Source::None,
+    })
 }
 
 /// Sends what the farm misses. That it misses nothing is said too.

@@ -6,7 +6,7 @@ use crate::{
     error::Error,
     farm::TaskSecrets,
     secret::{self, Origin},
-    source,
+    source::{self, Choice},
 };
 use acre_model::{
     ids::{PoolName, ProjectName, TaskName, TimerName},
@@ -187,16 +187,17 @@ impl TaskFlags {
 }
 
 impl TaskRunArgs {
-    /// What is different in this run. Reads secrets.
-    pub fn check(&self) -> Result<(Overrides, Confidential), Error> {
+    /// What is different in this run, but for its source, and that. Reads secrets.
+    pub fn check(&self) -> Result<(Overrides, Option<Choice>, Confidential), Error> {
         let mut faults = Faults::default();
+        let source = self.context.as_deref().and_then(|context| faults.note(Choice::parse(context)));
         let sets = secret_sets(&self.set_secret, Origin::read, &mut faults);
         let arguments = secret_sets(&self.secret_arg, Origin::read, &mut faults);
         let names = |sets: &[(String, acre_model::ids::SecretId, SecretValue)]| {
             sets.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>()
         };
         let overrides = Overrides {
-            source: self.context.as_deref().and_then(|context| faults.note(address_of(context))),
+            source: None,
             file: self.file.clone(),
             target: self.target.clone(),
             arguments: pairs("--arg", self.arg.clone(), &mut faults),
@@ -207,7 +208,7 @@ impl TaskRunArgs {
         };
         faults.end()?;
         let secrets = sets.into_iter().chain(arguments).map(|(_, id, value)| (id, value)).collect();
-        Ok((overrides, Confidential { secrets, logins: Vec::new() }))
+        Ok((overrides, source, Confidential { secrets, logins: Vec::new() }))
     }
 }
 

@@ -72,9 +72,12 @@ async fn put(farm: &FarmClient, task: StoredTask, secrets: TaskSecrets) -> Resul
 }
 
 async fn run(wish: &Wish, args: TaskRunArgs) -> Result<ExitCode, Error> {
-    let (overrides, confidential) = args.check()?;
+    let (mut overrides, source, confidential) = args.check()?;
     let mut view = View::new(&args.follow);
     let farm = farm::connect(wish).await?;
+    if let Some(source) = source {
+        overrides.source = Some(hand_in::placed(&farm, &source, &mut view).await?);
+    }
     let run = farm.run_task(&args.task.name, overrides, &confidential, hand_in::key()?).await?;
     view.line(&plain::stamped(now(), &plain::queued(&run.id)))?;
     hand_in::follow(&farm, run, &args.follow, view, |_, _| Ok(Vec::new())).await

@@ -44,12 +44,10 @@ impl Change {
         let timers = &mut task.triggers.timers;
         let place = timers.iter().position(|timer| timer.name == *name);
         match (self, place) {
-            (Self::Add(TimerArgs { schedule: Some(schedule), status, .. }), None) => {
-                let status = status.map_or(TaskStatus::Enabled, Into::into);
-                timers.push(Timer { name: name.clone(), schedule, status });
-            }
-            (Self::Add(TimerArgs { schedule: None, .. }), None) => {
-                return Err(Error::Usage("--schedule is missing, as in --schedule \"0 21 * * *\"".to_owned()));
+            (Self::Add(args), None) => {
+                let missing = || Error::Usage("--schedule is missing, as in --schedule \"0 21 * * *\"".to_owned());
+                let status = args.status().map_or(TaskStatus::Enabled, Into::into);
+                timers.push(Timer { name: name.clone(), schedule: args.schedule.ok_or_else(missing)?, status });
             }
             (Self::Add(_), Some(_)) => {
                 let task = &task.name;
@@ -59,8 +57,8 @@ impl Change {
             }
             (Self::Update(args), Some(place)) => {
                 let timer = &mut timers[place];
+                timer.status = args.status().map_or(timer.status, Into::into);
                 timer.schedule = args.schedule.unwrap_or_else(|| timer.schedule.clone());
-                timer.status = args.status.map_or(timer.status, Into::into);
             }
             (Self::Remove, Some(place)) => drop(timers.remove(place)),
             (Self::Update(_) | Self::Remove, None) => {
