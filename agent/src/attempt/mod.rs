@@ -6,6 +6,7 @@ mod cmd;
 mod collect;
 mod coverage;
 mod detached;
+mod export;
 mod files;
 mod hand_over;
 mod index;
@@ -39,6 +40,7 @@ use acre_model::{
     ids::ProjectName,
     outcome::{Cause, Outcome},
     plan::Action,
+    reference::Reference,
     session::UnitSpec,
     time::Timestamp,
 };
@@ -285,6 +287,12 @@ impl Job {
     /// The run's logins to registries.
     pub(crate) fn logins(&self) -> Logins {
         self.attempt.sandbox.logins()
+    }
+
+    /// Whether the registry of a reference is asked without TLS.
+    fn plain(&self, reference: &Reference) -> bool {
+        let registry = reference.registry_or_hub();
+        self.works.config.plain_http.iter().any(|host| host == registry)
     }
 
     fn now(&self) -> Timestamp {
