@@ -3,6 +3,7 @@
 use super::{
     Done, Failure, Job, export,
     naming::{Bases, Naming},
+    tries::Deadline,
     workspace,
 };
 use crate::{
@@ -27,7 +28,7 @@ const STAGES: usize = 1000;
 /// What the builder has said and is not written yet.
 const SAID: usize = 64;
 
-pub(super) async fn run(job: &Job, build: &Build) -> Done {
+pub(super) async fn run(job: &Job, build: &Build, deadline: Deadline) -> Done {
     let step = &job.attempt.unit.step;
     let (files, folder) = files(job, build).await?;
     job.notice("Scanning for dependencies...")?;
@@ -47,7 +48,7 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
     job.started()?;
     job.notice(&format!("Launching container with name: {step}"))?;
     let bases = Bases::lend(job, build).await?;
-    let made = make(job, request).await;
+    let made = make(job, request, deadline).await;
     bases.give_back().await;
     let (built, naming) = made?;
     if let Some(naming) = naming {
@@ -62,8 +63,8 @@ pub(super) async fn run(job: &Job, build: &Build) -> Done {
 
 /// Builds, into the repository that the image is pushed to where that is all that is wanted of it, else into the engine's
 /// store; there it has names.
-async fn make(job: &Job, request: BuildRequest) -> Result<(Built, Option<Naming>), Failure> {
-    if let Some(built) = export::run(job, &request).await? {
+async fn make(job: &Job, mut request: BuildRequest, deadline: Deadline) -> Result<(Built, Option<Naming>), Failure> {
+    if let Some(built) = export::run(job, &mut request, deadline).await? {
         return Ok((built, None));
     }
     let naming = Naming::of(job, &request.build).await?;

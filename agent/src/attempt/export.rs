@@ -1,21 +1,32 @@
 //! Builds whose image nothing of the run takes but its pushes: the engine sends it to their repository as it builds it,
 //! through the push gate, and does not store it. The manifest, which publishes, waits for the push units.
+//!
+//! What does not get there is a matter of the pushes: the image is stored then, as if nobody had tried.
 
-use super::{Failure, Job, build::listening};
+use super::{Failure, Job, build::listening, tries::Deadline};
 use crate::{
     engine::{BuildRequest, Built, EngineError, Logins, Output},
     gate::{Exporting, Stopped, Target},
 };
+use std::time::Duration;
 
-/// Builds so, where that will do and the engine can. `None`: the image is wanted on the engine, or did not get to the
-/// registry, which the push will tell of.
-pub(super) async fn run(job: &Job, request: &BuildRequest) -> Result<Option<Built>, Failure> {
+/// The part of a step's time, one in so many, that is kept for storing an image which does not get to its registry in the
+/// rest.
+const TO_STORE: u64 = 5;
+
+/// Builds so, where that will do and the engine can. `None`: the image is to be stored; if it has been built, `request`
+/// takes it from the builder's cache from now on.
+pub(super) async fn run(job: &Job, request: &mut BuildRequest, deadline: Deadline) -> Result<Option<Built>, Failure> {
     let (Some(target), Some(gate)) = (request.build.tags.first(), job.works.gate.open()) else { return Ok(None) };
     if !request.build.only_pushed || !job.works.parts.builder.exports().await? {
         return Ok(None);
     }
     let target = Target { reference: target, plain: job.plain(target), logins: &request.logins };
-    let exported = listening(job, |say| async move { gate.export(target, &say, |to| build(job, request, to)).await });
+    let late = deadline.at.checked_sub(Duration::from_millis(deadline.limit_ms / TO_STORE)).unwrap_or(deadline.at);
+    let exported = listening(job, |say| {
+        let request = &*request;
+        async move { gate.export(target, &say, tokio::time::sleep_until(late), |to| build(job, request, to)).await }
+    });
     match exported.await? {
         Ok((built, manifest)) => {
             job.attempt.sandbox.keep(target.reference, &manifest)?;
@@ -31,6 +42,8 @@ pub(super) async fn run(job: &Job, request: &BuildRequest) -> Result<Option<Buil
         Err(Stopped::Failed(error)) => return Err(error.into()),
         Err(Stopped::Denied(never)) => match never {},
     }
+    // What was built without the cache is the newest in it.
+    request.build.no_cache = false;
     Ok(None)
 }
 

@@ -323,7 +323,7 @@ impl Job {
     async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
         match &self.attempt.unit.action {
             Action::Source(fetch) => self.unless_interrupted(deadline, source::run(self, fetch)).await?,
-            Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build)).await?,
+            Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build, deadline)).await?,
             Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
             // A container does not end because nobody waits for it: the step sees to its own end.
             Action::Cmd(cmd) => cmd::run(self, cmd, try_number, deadline).await,

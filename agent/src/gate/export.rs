@@ -23,11 +23,12 @@ pub struct Exporting {
 
 impl Gate {
     /// Has a builder export an image. Its blobs are in the repository then; its manifest is to be published
-    /// ([`Gate::publish`]).
+    /// ([`Gate::publish`]). If they are still on their way when `late` resolves, the export is given up.
     pub async fn export<F: Future<Output = Result<Built, EngineError>>>(
         &self,
         target: Target<'_>,
         say: &Saying,
+        late: impl Future<Output = ()>,
         build: impl FnOnce(Exporting) -> F,
     ) -> Result<(Built, Manifest), Stopped<Infallible>> {
         let passage = Passage::new(target, Ending::Keep).map_err(Stopped::Failed)?;
@@ -42,7 +43,14 @@ impl Gate {
                 drop(say.send(names.put_back(said)).await);
             }
         };
-        let (built, ()) = tokio::join!(building, telling);
+        let too_late = async {
+            late.await;
+            passing.came().await;
+        };
+        let built = tokio::select! {
+            (built, ()) = async { tokio::join!(building, telling) } => built,
+            () = too_late => Err(EngineError::NotExported("it takes too much of the step's time".to_owned())),
+        };
         match built {
             Ok(built) => match &passing.kept()[..] {
                 [manifest] if manifest.digest() == built.image => Ok((built, manifest.clone())),

@@ -10,10 +10,10 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Under what an image is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) struct Passage {
     pub(super) upstream: Upstream,
     ending: Ending,
     secret: String,
-    touched: AtomicBool,
+    touched: watch::Sender<bool>,
     /// Whether publishing was permitted; asked once.
     permitted: tokio::sync::OnceCell<bool>,
     uploads: Mutex<BTreeMap<u64, Arc<Upload>>>,
@@ -76,7 +76,7 @@ impl Passage {
             upstream: Upstream::new(target.reference, target.logins, target.plain)?,
             ending,
             secret: data_encoding::HEXLOWER.encode(&secret),
-            touched: AtomicBool::new(false),
+            touched: watch::Sender::new(false),
             permitted: tokio::sync::OnceCell::new(),
             uploads: Mutex::default(),
             pushed: Mutex::default(),
@@ -98,12 +98,18 @@ impl Passage {
 
     /// The engine has come.
     pub(super) fn touch(&self) {
-        self.touched.store(true, Ordering::Relaxed);
+        self.touched.send_if_modified(|touched| !std::mem::replace(touched, true));
     }
 
     /// Whether the engine never came.
     pub(super) fn is_untouched(&self) -> bool {
-        !self.touched.load(Ordering::Relaxed)
+        !*self.touched.borrow()
+    }
+
+    /// Resolves once the engine has come.
+    pub(super) async fn came(&self) {
+        // It is not dropped before this is.
+        drop(self.touched.subscribe().wait_for(|touched| *touched).await);
     }
 
     /// Under what a manifest that the engine calls `name` is published, once it may be: a part of an index keeps its digest.

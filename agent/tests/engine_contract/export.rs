@@ -18,7 +18,11 @@ use acre_agent::{
     gate::{By, Gate, Manifest, Stopped},
 };
 use acre_model::reference::Reference;
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{pending, ready},
+    sync::Arc,
+};
 use tempfile::TempDir;
 
 struct Exports<'b> {
@@ -51,13 +55,23 @@ impl<'b> Exports<'b> {
 
     /// Exports; also what was said meanwhile.
     async fn export(&self, reference: &Reference, request: &BuildRequest, logins: &Logins) -> (Exported, String) {
+        self.export_until(pending(), reference, request, logins).await
+    }
+
+    async fn export_until(
+        &self,
+        late: impl Future<Output = ()>,
+        reference: &Reference,
+        request: &BuildRequest,
+        logins: &Logins,
+    ) -> (Exported, String) {
         let (say, heard) = listener();
         let build = |exporting: acre_agent::gate::Exporting| async move {
             let logins = Logins::from_iter([exporting.login]);
             let request = BuildRequest { output: Output::Repository(exporting.repository), logins, ..request.clone() };
             self.builder.build(&request, &exporting.say).await
         };
-        let exported = self.gate.export(to(reference, logins), &say, build).await;
+        let exported = self.gate.export(to(reference, logins), &say, late, build).await;
         drop(say);
         (exported, output(&heard.await.unwrap()))
     }
@@ -155,6 +169,25 @@ pub(crate) async fn what_stops_an_export_is_told_apart(bed: &Bed) {
     assert!(matches!(error, EngineError::Transfer(_)), "{error:?}");
 }
 
+pub(crate) async fn what_was_not_exported_in_time_is_stored_from_the_cache(bed: &Bed) {
+    let Some(exports) = Exports::open(bed).await else { return };
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let reference = target(&silent.local_addr().unwrap().to_string(), "silent");
+    let mut request = exports.request("true");
+    request.build.no_cache = true;
+    let nobody = Logins::default();
+    let (exported, said) = exports.export_until(ready(()), &reference, &request, &nobody).await;
+    let error = why(exported);
+    assert!(matches!(&error, EngineError::NotExported(why) if why.contains("time")), "{error:?}\n{said}");
+    request.build.no_cache = false;
+    let (say, heard) = listener();
+    let made = exports.builder.build(&request, &say).await.unwrap();
+    drop(say);
+    bed.forget(made.image);
+    let said = output(&heard.await.unwrap());
+    assert!(said.contains("CACHED"), "{said}");
+}
+
 /// An engine that does not come to the gate, as one in a virtual machine.
 pub(crate) async fn an_engine_that_does_not_come_is_told(bed: &Bed) {
     let Some(exports) = Exports::open(bed).await else { return };
@@ -165,7 +198,7 @@ pub(crate) async fn an_engine_that_does_not_come_is_told(bed: &Bed) {
         let request = BuildRequest { output: Output::Repository(away), ..request.clone() };
         async move { BuildKit::new(bed.docker.clone()).build(&request, &exporting.say).await }
     };
-    let exported = exports.gate.export(to(&reference, &nobody), &crate::bed::deaf(), build).await;
+    let exported = exports.gate.export(to(&reference, &nobody), &crate::bed::deaf(), pending(), build).await;
     assert!(matches!(exported, Err(Stopped::Unreached(EngineError::NotExported(_)))), "{exported:?}");
     built(bed, &exports.builder, &request).await;
 }
