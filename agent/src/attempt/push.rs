@@ -30,7 +30,7 @@ pub(super) async fn run(job: &Job, push: &Push) -> Done {
     let mut wait = WAIT_MS.0;
     for number in 1.. {
         job.notice(&format!("Pushing image: {shown}, attempt {number}"))?;
-        match once(job, &image).await? {
+        match once(job, &image).await?.map_err(|error| image.lost(error)) {
             Ok(result) => {
                 job.notice(&format!("Successfully pushed image: {shown}"))?;
                 return Ok(result);
@@ -62,6 +62,16 @@ impl Image {
         if self.is_child { By::Digest } else { By::Tag }
     }
 
+    /// That the engine does not have what the run has built is nobody's wish: it is built anew.
+    fn lost(&self, error: EngineError) -> EngineError {
+        match error {
+            EngineError::NoImage(name) if self.id.is_some() => {
+                EngineError::BrokenOff(format!("it does not have image {name} any more"))
+            }
+            error => error,
+        }
+    }
+
     fn target<'a>(&'a self, job: &Job, logins: &'a Logins) -> Target<'a> {
         Target { reference: &self.reference, plain: job.plain(&self.reference), logins }
     }
@@ -90,10 +100,6 @@ async fn once(job: &Job, image: &Image) -> Tried {
         match through(job, gate, image).await? {
             Ok(pushed) => return Ok(Ok(result(pushed))),
             Err(Stopped::Denied(failure)) => return Err(failure),
-            // The run has built it: it was removed by somebody, and is built anew.
-            Err(Stopped::Failed(EngineError::NoImage(name))) if image.id.is_some() => {
-                return Ok(Err(EngineError::BrokenOff(format!("it does not have image {name} any more"))));
-            }
             Err(Stopped::Failed(error)) => return Ok(Err(error)),
             Err(Stopped::Unreached(why)) => {
                 tracing::info!(%why, "the engine does not come to the push gate: from now on it pushes by itself");

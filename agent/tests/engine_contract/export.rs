@@ -169,6 +169,27 @@ pub(crate) async fn what_stops_an_export_is_told_apart(bed: &Bed) {
     assert!(matches!(error, EngineError::Transfer(_)), "{error:?}");
 }
 
+pub(crate) async fn exports_at_one_time_do_not_meet(bed: &Bed) {
+    let Some(exports) = Exports::open(bed).await else { return };
+    let registry = Private::start();
+    let (right, nobody) = (logins(&registry.address, Private::PASSWORD), Logins::default());
+    let (closed, open) = (target(&registry.address, "closed"), target(&bed.registry, "open"));
+    let requests = [exports.request("true"), exports.request("true")];
+    let all =
+        [(&closed, &right, 0), (&open, &nobody, 0), (&closed, &right, 1), (&open, &nobody, 1), (&open, &nobody, 1)];
+    let made = all.map(|(reference, logins, number)| {
+        let (exports, request) = (&exports, &requests[number]);
+        async move {
+            let (exported, said) = exports.export(reference, request, logins).await;
+            let (built, manifest) = exported.unwrap_or_else(|why| panic!("{reference} {number}: {why:?}\n{said}"));
+            exports.gate.publish(to(reference, logins), By::Digest, &manifest).await.unwrap();
+            (number, built.image)
+        }
+    });
+    let made = futures::future::join_all(made).await;
+    assert!(made.iter().all(|(number, image)| made.iter().all(|other| (other.0 == *number) == (other.1 == *image))));
+}
+
 pub(crate) async fn what_was_not_exported_in_time_is_stored_from_the_cache(bed: &Bed) {
     let Some(exports) = Exports::open(bed).await else { return };
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

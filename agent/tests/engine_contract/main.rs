@@ -82,6 +82,7 @@ on_docker! {
     export::an_export_shows_the_registry_the_login,
     export::what_stops_an_export_is_told_apart,
     export::an_engine_that_does_not_come_is_told,
+    export::exports_at_one_time_do_not_meet,
     export::what_was_not_exported_in_time_is_stored_from_the_cache,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     trial::a_program_tells_who_ran_it,

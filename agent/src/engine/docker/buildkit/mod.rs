@@ -118,7 +118,8 @@ impl BuildKit {
             _ => {}
         }
         match (failed::why(status, progress.failed(), Dockerfile::of(request)), &request.output) {
-            (EngineError::BuildFailed { .. }, Output::Repository(_)) if failed::is_export(progress.failed()) => {
+            (why @ EngineError::DiskFull(_), _) => why,
+            (_, Output::Repository(_)) if failed::is_export(progress.failed()) => {
                 EngineError::NotExported(status.message().trim().to_owned())
             }
             (why, _) => why,

@@ -1,5 +1,5 @@
-//! A build in BuildKit's words: `Control.Solve` with the frontend `dockerfile.v0` and the exporter `moby`, which puts the
-//! image into the engine's store. Pure.
+//! A build in BuildKit's words: `Control.Solve` with the frontend `dockerfile.v0`, and the exporter `moby`, which puts the
+//! image into the engine's store, or `image`, which pushes it. Pure.
 
 use super::cache::Caches;
 use crate::engine::{BuildRequest, EngineError, Output};
@@ -184,5 +184,18 @@ mod tests {
         let solve = solve(&request, &Caches::default(), "ref", "session").unwrap();
         assert_eq!(solve.exporter_attrs_deprecated["name"], "a:1,h:5000/b:latest");
         assert_eq!(solve.exporters[0].attrs, solve.exporter_attrs_deprecated);
+        assert_eq!((solve.exporters[0].r#type.as_str(), solve.exporter_deprecated.as_str()), ("moby", "moby"));
+    }
+
+    #[test]
+    fn what_goes_to_a_repository_goes_there_alone() {
+        let mut request = request(|build| build.tags = vec!["h:5000/b:1".parse().unwrap()]);
+        request.output = Output::Repository("127.0.0.1:1/acre/h__5000/b:1".parse().unwrap());
+        let (exporter, attrs) = exporter(&request);
+        let mut attrs: Vec<String> = attrs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        attrs.sort();
+        let expected =
+            ["name=127.0.0.1:1/acre/h__5000/b", "push-by-digest=true", "push=true", "store=false", "unpack=false"];
+        assert_eq!((exporter, attrs), ("image", expected.map(str::to_owned).to_vec()));
     }
 }
