@@ -316,6 +316,7 @@ impl Roster {
             }
         }
         sandbox::forget_markers(&self.works.config.data, &self.wanted);
+        sandbox::forget_unwanted(&self.works.config.data, &self.wanted);
         let (works, groups) = (self.works.clone(), self.wanted.clone());
         let agent = labels::of_agent(farm, &self.works.config.id);
         self.works.tasks.spawn("reaper", async move { crate::reaper::reap(&works, agent, groups).await });

@@ -1,8 +1,10 @@
 //! A group's sandbox on the engine: its workspace, its home, its network, and the images its builds have left.
 
+mod kept;
 mod names;
 mod secrets;
 
+pub(crate) use kept::forget_unwanted;
 pub(crate) use names::{of_built, of_kept, take_unwanted};
 pub(crate) use secrets::docker_config;
 
@@ -305,6 +307,7 @@ impl Sandbox {
             tokio::time::sleep(Duration::from_millis(RETRY_MS)).await;
         }
         drop(fs::remove_file(&self.marker));
+        self.forget_kept();
     }
 }
 

@@ -92,6 +92,12 @@ pub fn containers(run: &str) -> Vec<String> {
     listed(&["container", "ls", "--quiet", "--filter", &format!("label=acre.run={run}")])
 }
 
+/// Whether it can push an image that it builds without storing it.
+pub fn exports() -> bool {
+    let status = docker(&["info", "--format", "{{.DriverStatus}}"]).ended(0).stdout.clone();
+    status.contains("io.containerd.snapshotter")
+}
+
 /// Names of images that have this in them.
 pub fn image_names(part: &str) -> Vec<String> {
     let mut names = listed(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);

@@ -271,6 +271,10 @@ pub struct Build {
     /// The step builds for other platforms, too. An engine keeps one image under a name: that of its own platform.
     #[serde(default)]
     pub one_of_several: bool,
+    /// Nothing of the run takes the image but pushes of all its tags, which are of one repository, right after the
+    /// build. An engine that can send it there as it builds it need not store it.
+    #[serde(default)]
+    pub only_pushed: bool,
 }
 
 /// An image that a Dockerfile names.

@@ -1,12 +1,13 @@
 //! Build units: files and Dockerfile are found, the engine's builder builds.
 
 use super::{
-    Done, Failure, Job,
+    Done, Failure, Job, export,
     naming::{Bases, Naming},
+    tries::Deadline,
     workspace,
 };
 use crate::{
-    engine::{BuildRequest, DockerfileText, EngineError, Said},
+    engine::{BuildRequest, Built, DockerfileText, EngineError, Output, Said},
     logs::Spool,
     source::Files,
 };
@@ -27,39 +28,53 @@ const STAGES: usize = 1000;
 /// What the builder has said and is not written yet.
 const SAID: usize = 64;
 
-pub(super) async fn run(job: &Job, build: &Build) -> Done {
+pub(super) async fn run(job: &Job, build: &Build, deadline: Deadline) -> Done {
     let step = &job.attempt.unit.step;
     let (files, folder) = files(job, build).await?;
     job.notice("Scanning for dependencies...")?;
     let dockerfile = dockerfile(&files, build, &folder).await?;
     job.notice("Successfully scanned dependencies")?;
     let text = build.dependencies.is_none().then(|| String::from_utf8_lossy(&dockerfile.text).into_owned());
-    let naming = Naming::of(job, build).await?;
     let request = BuildRequest {
-        build: Build { tags: naming.exported.clone(), ..build.clone() },
+        build: build.clone(),
         platform: job.attempt.unit.platform.clone(),
         context: Arc::new(files.below(&folder)),
         dockerfile,
         shared_key: shared_key(job, &folder),
         logins: job.attempt.sandbox.logins(),
+        output: Output::Store,
     };
     job.works.contact.fresh().await;
     job.started()?;
     job.notice(&format!("Launching container with name: {step}"))?;
     let bases = Bases::lend(job, build).await?;
-    let built = listening(job, |say| {
-        let (builder, request) = (&job.works.parts.builder, &request);
-        async move { builder.build(request, &say).await }
-    });
-    let built = built.await;
+    let made = make(job, request, deadline).await;
     bases.give_back().await;
-    let built = built??;
-    naming.give(job, built.image).await?;
+    let (built, naming) = made?;
+    if let Some(naming) = naming {
+        naming.give(job, built.image).await?;
+    }
     job.notice(&format!("Successfully executed container: {step}"))?;
     job.notice(&format!("Populating digests for step ID: {step}..."))?;
     job.notice(&format!("Successfully populated digests for step ID: {step}"))?;
     let used = with_pushed(job, built.used).await;
     Ok(UnitResult { image: Some(built.image), used, dockerfile: text, ..UnitResult::default() })
+}
+
+/// Builds, into the repository that the image is pushed to where that is all that is wanted of it, else into the engine's
+/// store; there it has names.
+async fn make(job: &Job, mut request: BuildRequest, deadline: Deadline) -> Result<(Built, Option<Naming>), Failure> {
+    if let Some(built) = export::run(job, &mut request, deadline).await? {
+        return Ok((built, None));
+    }
+    let naming = Naming::of(job, &request.build).await?;
+    let build = Build { tags: naming.exported.clone(), ..request.build };
+    let request = BuildRequest { build, ..request };
+    let built = listening(job, |say| {
+        let (builder, request) = (&job.works.parts.builder, &request);
+        async move { builder.build(request, &say).await }
+    });
+    Ok((built.await??, Some(naming)))
 }
 
 /// The images with the digests of those that went to their registry through the push gate, of which the engine knows none.

@@ -6,6 +6,7 @@ mod cmd;
 mod collect;
 mod coverage;
 mod detached;
+mod export;
 mod files;
 mod hand_over;
 mod index;
@@ -39,6 +40,7 @@ use acre_model::{
     ids::ProjectName,
     outcome::{Cause, Outcome},
     plan::Action,
+    reference::Reference,
     session::UnitSpec,
     time::Timestamp,
 };
@@ -287,6 +289,12 @@ impl Job {
         self.attempt.sandbox.logins()
     }
 
+    /// Whether the registry of a reference is asked without TLS.
+    fn plain(&self, reference: &Reference) -> bool {
+        let registry = reference.registry_or_hub();
+        self.works.config.plain_http.iter().any(|host| host == registry)
+    }
+
     fn now(&self) -> Timestamp {
         self.works.parts.clock.now()
     }
@@ -315,7 +323,7 @@ impl Job {
     async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
         match &self.attempt.unit.action {
             Action::Source(fetch) => self.unless_interrupted(deadline, source::run(self, fetch)).await?,
-            Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build)).await?,
+            Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build, deadline)).await?,
             Action::Push(push) => self.unless_interrupted(deadline, push::run(self, push)).await?,
             // A container does not end because nobody waits for it: the step sees to its own end.
             Action::Cmd(cmd) => cmd::run(self, cmd, try_number, deadline).await,

@@ -1,13 +1,15 @@
 //! Push units: an image that this run built, or that the engine has, goes to its registry.
 //!
+//! Of what a build has exported ([`super::export`]) nothing but the manifest is left to send, after the permit.
+//!
 //! Through the push gate where the engine can come to it: the farm's permit is asked right before the one request that
 //! publishes, the engine sees no login, and the child of an index needs no tag. Else the engine pushes by itself, after
 //! the permit, and the child of an index goes under a tag that belongs to its run alone.
 
 use super::{Done, Failure, Job, build::listening, permit};
 use crate::{
-    engine::EngineError,
-    gate::{self, By, Gate, Pushed, Stopped},
+    engine::{EngineError, Logins},
+    gate::{self, By, Gate, Manifest, Pushed, Stopped, Target},
     registry::Manifests,
     source::web::Web,
 };
@@ -28,7 +30,7 @@ pub(super) async fn run(job: &Job, push: &Push) -> Done {
     let mut wait = WAIT_MS.0;
     for number in 1.. {
         job.notice(&format!("Pushing image: {shown}, attempt {number}"))?;
-        match once(job, &image).await? {
+        match once(job, &image).await?.map_err(|error| image.lost(error)) {
             Ok(result) => {
                 job.notice(&format!("Successfully pushed image: {shown}"))?;
                 return Ok(result);
@@ -54,6 +56,27 @@ struct Image {
     is_child: bool,
 }
 
+impl Image {
+    /// Under what it is published.
+    const fn by(&self) -> By {
+        if self.is_child { By::Digest } else { By::Tag }
+    }
+
+    /// That the engine does not have what the run has built is nobody's wish: it is built anew.
+    fn lost(&self, error: EngineError) -> EngineError {
+        match error {
+            EngineError::NoImage(name) if self.id.is_some() => {
+                EngineError::BrokenOff(format!("it does not have image {name} any more"))
+            }
+            error => error,
+        }
+    }
+
+    fn target<'a>(&'a self, job: &Job, logins: &'a Logins) -> Target<'a> {
+        Target { reference: &self.reference, plain: job.plain(&self.reference), logins }
+    }
+}
+
 fn image(job: &Job, push: &Push) -> Result<Image, Failure> {
     let reference = push.reference.clone().with_default_tag();
     let platform = &job.attempt.unit.platform;
@@ -70,12 +93,12 @@ fn image(job: &Job, push: &Push) -> Result<Image, Failure> {
 type Tried = Result<Result<UnitResult, EngineError>, Failure>;
 
 async fn once(job: &Job, image: &Image) -> Tried {
+    if let Some(manifest) = image.id.and_then(|id| job.attempt.sandbox.kept(&image.reference, id)) {
+        return of_kept(job, image, &manifest).await;
+    }
     if let Some(gate) = job.works.gate.open() {
         match through(job, gate, image).await? {
-            Ok(Pushed { digest, media_type, .. }) => {
-                let pushed = UnitResult { pushed: Some(digest), media_type: Some(media_type), ..UnitResult::default() };
-                return Ok(Ok(pushed));
-            }
+            Ok(pushed) => return Ok(Ok(result(pushed))),
             Err(Stopped::Denied(failure)) => return Err(failure),
             Err(Stopped::Failed(error)) => return Ok(Err(error)),
             Err(Stopped::Unreached(why)) => {
@@ -87,17 +110,32 @@ async fn once(job: &Job, image: &Image) -> Tried {
     by_itself(job, image).await
 }
 
+/// A build has sent all but the manifest.
+async fn of_kept(job: &Job, image: &Image, manifest: &Manifest) -> Tried {
+    job.works.contact.fresh().await;
+    job.started()?;
+    permit::ask(job).await?;
+    let logins = job.logins();
+    let published = job.works.gate.gate().publish(image.target(job, &logins), image.by(), manifest).await;
+    if let Ok(Pushed { digest, size, .. }) = &published {
+        let tag = image.reference.tag().unwrap_or("latest");
+        job.notice(&format!("{tag}: digest: {digest} size: {size}"))?;
+    }
+    Ok(published.map(result))
+}
+
+fn result(pushed: Pushed) -> UnitResult {
+    UnitResult { pushed: Some(pushed.digest), media_type: Some(pushed.media_type), ..UnitResult::default() }
+}
+
 /// The outer error is the log's.
 async fn through(job: &Job, gate: &Gate, image: &Image) -> Result<Result<Pushed, Stopped<Failure>>, Failure> {
     let name = image.id.map_or_else(|| image.reference.to_string(), |id| id.to_string());
     let logins = job.logins();
-    let registry = image.reference.registry_or_hub();
     let push = gate::Push {
         image: &name,
-        target: &image.reference,
-        by: if image.is_child { By::Digest } else { By::Tag },
-        plain: job.works.config.plain_http.iter().any(|host| host == registry),
-        logins: &logins,
+        target: image.target(job, &logins),
+        by: image.by(),
         note: &|name| job.attempt.sandbox.note_name(name),
     };
     // The work begins now, also for who measures it; what the world sees comes with the permit.

@@ -58,6 +58,9 @@ pub enum EngineError {
         /// The exit code of the `RUN` that failed, where it was one.
         exit_code: Option<i64>,
     },
+    /// An image was built, and did not get where it should go.
+    #[error("the image that was built could not be exported: {0}")]
+    NotExported(String),
     /// The emulator of a foreign platform crashed.
     #[error("the emulator crashed: {0}")]
     Emulator(String),
@@ -79,7 +82,7 @@ impl EngineError {
     pub fn into_outcome(self) -> Outcome {
         let message = self.to_string();
         let cause = match self {
-            Self::Unreachable { .. } | Self::BrokenOff(_) => Cause::Engine,
+            Self::Unreachable { .. } | Self::BrokenOff(_) | Self::NotExported(_) => Cause::Engine,
             Self::DiskFull(_) => Cause::DiskFull,
             Self::RegistryFailed { .. } => Cause::Registry,
             Self::Emulator(_) => Cause::Emulator,

@@ -352,6 +352,17 @@ pub struct BuildRequest {
     pub shared_key: String,
     /// Logins for the images it pulls.
     pub logins: Logins,
+    /// Where the image goes.
+    pub output: Output,
+}
+
+/// Where the image of a build goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Into the engine's store, under the tags of the build.
+    Store,
+    /// Into this repository of a registry, under its digest alone; the engine keeps nothing but its cache.
+    Repository(Reference),
 }
 
 /// A Dockerfile as it goes to the builder.
@@ -366,14 +377,17 @@ pub struct DockerfileText {
 /// A build that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Built {
-    /// The image's id on the engine.
+    /// The image's id on the engine; of one that is not there, the digest of its manifest.
     pub image: Digest,
     /// The images it used, with digests as far as the builder tells.
     pub used: Vec<UsedImage>,
 }
 
-/// Builds images into the engine's store. Dropping the future cancels the build on the engine, too.
+/// Builds images. Dropping the future cancels the build on the engine, too.
 pub trait Builder: Send + Sync + 'static {
-    /// Builds, and names the image with the build's tags.
+    /// Whether it can send an image to a repository, and leave it out of the engine's store.
+    fn exports(&self) -> Asked<'_, bool>;
+
+    /// Builds. [`EngineError::NotExported`] if all went well until the image was to go where it should.
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built>;
 }

@@ -5,16 +5,23 @@
 //! there instead. The login to the real registry stays here, and the manifest, which publishes, is held until the farm
 //! has permitted it.
 //!
+//! A builder that exports an image comes the same way ([`Gate::export`]); then the manifest is kept until somebody
+//! publishes it ([`Gate::publish`]).
+//!
 //! Where the engine is not on this machine's loopback address (in a virtual machine, far away) no request arrives, which
 //! is told ([`Stopped::Unreached`]), and the engine must push by itself.
 
 mod ends;
+mod export;
 mod known;
+mod manifest;
 mod passage;
 mod serve;
 mod upload;
 mod upstream;
 
+pub use export::Exporting;
+pub use manifest::Manifest;
 pub use passage::{By, Pushed};
 
 use crate::{
@@ -23,7 +30,7 @@ use crate::{
 };
 use acre_model::{digest::Digest, reference::Reference};
 use known::Known;
-use passage::{Passage, Passages};
+use passage::{Ending, Entered, Passage, Passages};
 use std::{
     io,
     net::Ipv4Addr,
@@ -76,18 +83,25 @@ impl Door {
     }
 }
 
+/// Where something goes.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The repository, and the tag unless it goes by digest.
+    pub reference: &'a Reference,
+    /// Whether its registry is asked without TLS.
+    pub plain: bool,
+    /// Logins of the run.
+    pub logins: &'a Logins,
+}
+
 /// What is to be pushed, and whereto.
 pub struct Push<'a> {
     /// The image's id on the engine, or a name it has there.
     pub image: &'a str,
-    /// The repository, and the tag unless it goes by digest.
-    pub target: &'a Reference,
+    /// Whereto.
+    pub target: Target<'a>,
     /// Under what it is published.
     pub by: By,
-    /// Whether the target is asked without TLS.
-    pub plain: bool,
-    /// Logins of the run.
-    pub logins: &'a Logins,
     /// Notes the name that the image is about to have for the push, so that it goes even if this process does not live
     /// to take it off.
     pub note: &'a (dyn Fn(&Reference) -> Result<(), EngineError> + Sync),
@@ -125,15 +139,15 @@ impl Gate {
         say: &Saying,
     ) -> Result<Pushed, Stopped<D>> {
         let (asking, mut asked) = mpsc::channel(1);
-        let passage = Passage::new(&push, asking).map_err(Stopped::Failed)?;
+        let target = push.target.reference;
+        let passage = Passage::new(push.target, Ending::Publish { by: push.by, asking }).map_err(Stopped::Failed)?;
         let passing = self.passages.enter(passage);
-        let local = self.local(&push, passing.id()).map_err(Stopped::Failed)?;
+        let local = self.local(target, &format!(":p{}", passing.id())).map_err(Stopped::Failed)?;
         (push.note)(&local).map_err(Stopped::Failed)?;
         self.runtime.tag(push.image, &local).await.map_err(Stopped::Failed)?;
-        let names = Names { local: local.clone(), target: push.target.clone().with_default_tag() };
+        let names = Names { local: local.clone(), target: target.clone().with_default_tag() };
         let _named = Named { reference: local.clone(), runtime: self.runtime.clone(), tasks: self.tasks.clone() };
-        let login = Login { username: passing.id().to_string(), secret: passing.secret().to_owned() };
-        let logins = Logins::from_iter([(format!("127.0.0.1:{}", self.port), login)]);
+        let logins = Logins::from_iter([self.login(&passing)]);
 
         let (tell, mut told) = mpsc::channel(SAID);
         let pushing = async move { self.runtime.push(&local, &logins, &tell).await };
@@ -155,7 +169,7 @@ impl Gate {
             drop(say.send(names.put_back(said)).await);
         }
         let pushed = self.judge(done.err(), &passing)?;
-        self.note(push.image, push.target, pushed.digest).await;
+        self.note(push.image, target, pushed.digest).await;
         Ok(pushed)
     }
 
@@ -187,15 +201,21 @@ impl Gate {
         }
     }
 
-    /// The image's name at the gate. Its repository is the same for each push to one target, so that engines which
-    /// remember where they have seen a layer find it again.
-    fn local(&self, push: &Push<'_>, id: u64) -> Result<Reference, EngineError> {
-        let host = push.target.registry_or_hub().to_ascii_lowercase().replace(':', "__");
+    /// An image's name at the gate; `tag` begins with a colon, or is empty. Its repository is the same for each push to one
+    /// target, so that engines which remember where they have seen a layer find it again.
+    fn local(&self, target: &Reference, tag: &str) -> Result<Reference, EngineError> {
+        let host = target.registry_or_hub().to_ascii_lowercase().replace(':', "__");
         let host: String =
             host.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
         let host = host.trim_matches(['.', '_', '-']);
-        let text = format!("127.0.0.1:{}/acre/{host}/{}:p{id}", self.port, push.target.full_repository());
-        text.parse().map_err(|why| EngineError::Refused(format!("{}: cannot be pushed: {why}", push.target)))
+        let text = format!("127.0.0.1:{}/acre/{host}/{}{tag}", self.port, target.full_repository());
+        text.parse().map_err(|why| EngineError::Refused(format!("{target}: cannot be pushed: {why}")))
+    }
+
+    /// Who may come through here, and to which registry.
+    fn login(&self, passing: &Entered) -> (String, Login) {
+        let login = Login { username: passing.id().to_string(), secret: passing.secret().to_owned() };
+        (format!("127.0.0.1:{}", self.port), login)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One push on its way through the gate.
 
-use super::{Push, ends::Ends, known::Known, upload::Upload, upstream::Upstream};
+use super::{Manifest, Target, ends::Ends, known::Known, upload::Upload, upstream::Upstream};
 use crate::{engine::EngineError, parts::Tasks};
 use acre_model::digest::Digest;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -10,10 +10,10 @@ use std::{
     ops::Deref,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Under what an image is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,36 +38,49 @@ pub struct Pushed {
 /// A question whether to publish, and where the answer goes.
 pub(super) type Asking = mpsc::Sender<oneshot::Sender<bool>>;
 
+/// What becomes of the manifests of a push.
+pub(super) enum Ending {
+    /// They are published once that is permitted.
+    Publish {
+        /// Under what.
+        by: By,
+        /// Whether.
+        asking: Asking,
+    },
+    /// They are kept.
+    Keep,
+}
+
 /// One push.
 pub(super) struct Passage {
     /// The real repository.
     pub(super) upstream: Upstream,
-    by: By,
+    ending: Ending,
     secret: String,
-    asking: Asking,
-    touched: AtomicBool,
+    touched: watch::Sender<bool>,
     /// Whether publishing was permitted; asked once.
     permitted: tokio::sync::OnceCell<bool>,
     uploads: Mutex<BTreeMap<u64, Arc<Upload>>>,
     pushed: Mutex<Option<Pushed>>,
+    kept: Mutex<Vec<Manifest>>,
     refused: Mutex<Option<EngineError>>,
     failed: Mutex<Option<EngineError>>,
 }
 
 impl Passage {
-    pub(super) fn new(push: &Push<'_>, asking: Asking) -> Result<Self, EngineError> {
+    pub(super) fn new(target: Target<'_>, ending: Ending) -> Result<Self, EngineError> {
         let mut secret = [0; 24];
         let random = SystemRandom::new().fill(&mut secret);
         random.map_err(|_| EngineError::BrokenOff("the system gives no randomness".to_owned()))?;
         Ok(Self {
-            upstream: Upstream::new(push.target, push.logins, push.plain)?,
-            by: push.by,
+            upstream: Upstream::new(target.reference, target.logins, target.plain)?,
+            ending,
             secret: data_encoding::HEXLOWER.encode(&secret),
-            asking,
-            touched: AtomicBool::new(false),
+            touched: watch::Sender::new(false),
             permitted: tokio::sync::OnceCell::new(),
             uploads: Mutex::default(),
             pushed: Mutex::default(),
+            kept: Mutex::default(),
             refused: Mutex::default(),
             failed: Mutex::default(),
         })
@@ -85,29 +98,49 @@ impl Passage {
 
     /// The engine has come.
     pub(super) fn touch(&self) {
-        self.touched.store(true, Ordering::Relaxed);
+        self.touched.send_if_modified(|touched| !std::mem::replace(touched, true));
     }
 
     /// Whether the engine never came.
     pub(super) fn is_untouched(&self) -> bool {
-        !self.touched.load(Ordering::Relaxed)
+        !*self.touched.borrow()
     }
 
-    /// Whether publishing is permitted. A permit that is not answered is none.
-    pub(super) async fn permitted(&self) -> bool {
+    /// Resolves once the engine has come.
+    pub(super) async fn came(&self) {
+        // It is not dropped before this is.
+        drop(self.touched.subscribe().wait_for(|touched| *touched).await);
+    }
+
+    /// Under what a manifest that the engine calls `name` is published, once it may be: a part of an index keeps its digest.
+    /// `None`: not at all. A permit that is not answered is none.
+    pub(super) async fn publishes_as(&self, name: &str, digest: Digest) -> Option<String> {
+        let Ending::Publish { by, asking } = &self.ending else { return None };
         let ask = || async {
             let (answer, answered) = oneshot::channel();
-            self.asking.send(answer).await.is_ok() && answered.await.unwrap_or(false)
+            asking.send(answer).await.is_ok() && answered.await.unwrap_or(false)
         };
-        *self.permitted.get_or_init(ask).await
-    }
-
-    /// What a manifest that the engine calls `name` is put under: a part of an index keeps its digest.
-    pub(super) fn publishes_as(&self, name: &str, digest: Digest) -> String {
-        match self.by {
+        if !*self.permitted.get_or_init(ask).await {
+            return None;
+        }
+        Some(match by {
             By::Tag if !name.contains(':') => self.upstream.tag().to_owned(),
             By::Tag | By::Digest => digest.to_string(),
+        })
+    }
+
+    /// Keeps a manifest, if that is what becomes of it; whether it is.
+    pub(super) fn keep(&self, manifest: &Manifest) -> bool {
+        let keeps = matches!(self.ending, Ending::Keep);
+        if keeps && !lock(&self.kept).contains(manifest) {
+            lock(&self.kept).push(manifest.clone());
         }
+        keeps
+    }
+
+    /// The manifests that are kept.
+    pub(super) fn kept(&self) -> Vec<Manifest> {
+        lock(&self.kept).clone()
     }
 
     /// The registry has taken the manifest that the engine calls `name`; that with a tag is the push's own.

@@ -1,6 +1,7 @@
 //! What the engine asks of the gate, and what it is answered (OCI distribution specification, "Endpoints").
 
 use super::{
+    Manifest,
     passage::{Passage, Passages, Pushed},
     upload::{Piece, Upload},
     upstream::Fault,
@@ -16,7 +17,6 @@ use http::{
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sha2::{Digest as _, Sha256};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -198,8 +198,7 @@ async fn finish(passages: &Arc<Passages>, passage: Arc<Passage>, id: u64, reques
         Ok(()) => {
             passage.end(id);
             let upstream = &passage.upstream;
-            let answer = with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string());
-            with(answer, LOCATION.as_str(), &format!("/v2/{}/blobs/{digest}", upstream.repository()))
+            with(created(digest), LOCATION.as_str(), &format!("/v2/{}/blobs/{digest}", upstream.repository()))
         }
         Err(fault) => broken(&passage, &fault),
     }
@@ -215,9 +214,11 @@ async fn end(
 ) -> Result<(), Fault> {
     let (upstream, name) = (&passage.upstream, passage.upstream.name());
     let _end = passages.ends.take(name.clone(), digest).await;
-    let may_be_there = piece.is_empty() && !passages.blobs.names(digest, &name).is_empty();
+    let may_be_there = !passages.blobs.names(digest, &name).is_empty();
     if may_be_there && upstream.blob(digest).await?.is_some() {
         upload.cancel(upstream).await;
+        // Some engines send all of a blob with its end, and want it to be taken.
+        piece.drain().await;
         return Ok(());
     }
     upload.finish(upstream, digest, piece).await?;
@@ -233,22 +234,26 @@ async fn cancel(passage: &Passage, id: u64) -> Answer {
     empty(StatusCode::NO_CONTENT)
 }
 
-/// Holds the manifest until it may be published, then puts it.
+/// Keeps a manifest, or holds it until it may be published, then puts it.
 async fn publish(passage: &Passage, name: &str, request: Request<Incoming>) -> Answer {
     let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or("application/vnd.docker.distribution.manifest.v2+json").to_owned();
     let Ok(manifest) = Limited::new(request.into_body(), MANIFEST).collect().await else {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "MANIFEST_INVALID", "a manifest has at most 4 MiB");
     };
-    let manifest = manifest.to_bytes();
-    let digest = Digest::from_bytes(Sha256::digest(&manifest).into());
-    if !passage.permitted().await {
-        return refusal(StatusCode::FORBIDDEN, "DENIED", "the farm does not permit this push any more");
+    let manifest = Manifest { media_type, content: manifest.to_bytes() };
+    let digest = manifest.digest();
+    if passage.keep(&manifest) {
+        return created(digest);
     }
-    match passage.upstream.publish(&passage.publishes_as(name, digest), &media_type, &manifest).await {
+    let Some(public) = passage.publishes_as(name, digest).await else {
+        return refusal(StatusCode::FORBIDDEN, "DENIED", "the farm does not permit this push any more");
+    };
+    let Manifest { media_type, content } = manifest;
+    match passage.upstream.publish(&public, &media_type, &content).await {
         Ok(()) => {
-            passage.published(name, Pushed { digest, media_type, size: manifest.len() as u64 });
-            with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string())
+            passage.published(name, Pushed { digest, media_type, size: content.len() as u64 });
+            created(digest)
         }
         Err(fault) => {
             // Tried as often as it may be: the engine need not try again.
@@ -256,6 +261,10 @@ async fn publish(passage: &Passage, name: &str, request: Request<Incoming>) -> A
             refusal(StatusCode::FORBIDDEN, "DENIED", &fault.text())
         }
     }
+}
+
+fn created(digest: Digest) -> Answer {
+    with(empty(StatusCode::CREATED), "docker-content-digest", &digest.to_string())
 }
 
 fn piece(request: Request<Incoming>) -> Piece {

@@ -40,9 +40,10 @@ impl Piece {
         Self { body, length }
     }
 
-    /// Whether nothing is in it, as the engine says.
-    pub(super) fn is_empty(&self) -> bool {
-        self.length == Some(0)
+    /// Takes its bytes, and lets them go.
+    pub(super) async fn drain(self) {
+        let mut pieces = BodyDataStream::new(self.body);
+        while pieces.next().await.is_some_and(|piece| piece.is_ok()) {}
     }
 
     /// Its bytes. Where the engine breaks off, the stream ends all the same: a registry that is cut off in mid-body

@@ -54,6 +54,8 @@ pub(super) struct Fault {
     text: String,
     /// When it wants to be asked again, in seconds.
     after: Option<u64>,
+    /// It does not have blobs that a manifest names.
+    is_of_blobs: bool,
 }
 
 type Answer<T> = Result<T, Fault>;
@@ -72,12 +74,17 @@ impl Fault {
         while let Some(deeper) = cause.source() {
             cause = deeper;
         }
-        Self { status: None, text: cause.to_string(), after: None }
+        Self { status: None, text: cause.to_string(), after: None, is_of_blobs: false }
+    }
+
+    /// Whether the repository does not have what a manifest names.
+    pub(super) const fn is_of_blobs(&self) -> bool {
+        self.is_of_blobs
     }
 
     /// The agent stops in the middle of it.
     pub(super) fn stopping() -> Self {
-        Self { status: None, text: "the agent is stopping".to_owned(), after: None }
+        Self { status: None, text: "the agent is stopping".to_owned(), after: None, is_of_blobs: false }
     }
 
     pub(super) fn text(&self) -> String {
@@ -220,7 +227,12 @@ impl Upstream {
     }
 
     fn at(&self, path: &str) -> Answer<Url> {
-        self.base.join(path).map_err(|why| Fault { status: None, text: why.to_string(), after: None })
+        self.base.join(path).map_err(|why| Fault {
+            status: None,
+            text: why.to_string(),
+            after: None,
+            is_of_blobs: false,
+        })
     }
 
     async fn ask(&self, method: Method, url: Url, also: &[String]) -> Answer<Response> {
@@ -246,7 +258,7 @@ impl Upstream {
         match authorized {
             Ok(true) => once(self.tokens.get(&scopes)).await,
             Ok(false) => Ok(response),
-            Err(text) => Err(Fault { status: Some(StatusCode::UNAUTHORIZED), text, after: None }),
+            Err(text) => Err(Fault { status: Some(StatusCode::UNAUTHORIZED), text, after: None, is_of_blobs: false }),
         }
     }
 
@@ -273,7 +285,12 @@ fn length(headers: &HeaderMap) -> u64 {
 fn located(asked: &Url, response: &Response) -> Answer<Url> {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let url = location.and_then(|location| asked.join(location).ok());
-    url.ok_or_else(|| Fault { status: None, text: "it does not say where to send a blob".to_owned(), after: None })
+    url.ok_or_else(|| Fault {
+        status: None,
+        text: "it does not say where to send a blob".to_owned(),
+        after: None,
+        is_of_blobs: false,
+    })
 }
 
 /// What an answer says that is not as wished (OCI distribution specification, "Error Codes").
@@ -286,5 +303,5 @@ async fn fault(mut response: Response) -> Fault {
     {
         body.extend_from_slice(&piece);
     }
-    Fault { status: Some(status), text: answers::said(&body), after }
+    Fault { status: Some(status), text: answers::said(&body), after, is_of_blobs: answers::is_of_blobs(&body) }
 }

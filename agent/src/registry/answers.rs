@@ -32,26 +32,34 @@ pub(crate) fn told(status: StatusCode, said: &str) -> String {
     if said.is_empty() { status.to_string() } else { format!("{status}: {said}") }
 }
 
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(default)]
+    errors: Vec<Error>,
+}
+
+#[derive(Deserialize)]
+struct Error {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
 /// What a registry said: the messages of its errors, or their codes (OCI distribution specification, "Error Codes"); a
 /// text that has none as it is.
 pub(crate) fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        #[serde(default)]
-        errors: Vec<Error>,
-    }
-    #[derive(Deserialize)]
-    struct Error {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
     let Ok(Errors { errors }) = serde_json::from_slice(body) else {
         return clip(String::from_utf8_lossy(body).trim());
     };
     let texts = errors.into_iter().map(|Error { code, message }| if message.is_empty() { code } else { message });
     texts.filter(|text| !text.is_empty()).map(|text| clip(&text)).collect::<Vec<_>>().join("; ")
+}
+
+/// Whether a registry said that it does not have what a manifest names.
+pub(crate) fn is_of_blobs(body: &[u8]) -> bool {
+    let is_of_blobs = |error: &Error| ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN"].contains(&error.code.as_str());
+    serde_json::from_slice(body).is_ok_and(|Errors { errors }| errors.iter().any(is_of_blobs))
 }
 
 /// When a registry wants to be asked again, in seconds.
@@ -80,6 +88,8 @@ mod tests {
         for (body, expected) in table {
             assert_eq!(said(body.as_bytes()), expected, "{body}");
         }
+        assert!(is_of_blobs(br#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN"}]}"#));
+        assert!(!is_of_blobs(br#"{"errors":[{"code":"DENIED"}]}"#) && !is_of_blobs(b"BLOB_UNKNOWN"));
         assert_eq!(told(StatusCode::FORBIDDEN, ""), "403 Forbidden");
         assert_eq!(told(StatusCode::FORBIDDEN, "no"), "403 Forbidden: no");
     }

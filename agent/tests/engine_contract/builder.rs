@@ -7,7 +7,7 @@ use crate::{
     runtime::{SECRET, logins},
 };
 use acre_agent::engine::{
-    BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Said,
+    BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Output, Said,
     docker::buildkit::BuildKit,
 };
 use acre_model::{
@@ -31,6 +31,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
         },
         shared_key: bed.sandbox.name.clone(),
         logins: Logins::default(),
+        output: Output::Store,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 use acre_agent::{
     Tasks,
     engine::{EngineError, Logins, docker::buildkit::BuildKit},
-    gate::{By, Gate, Push, Pushed, Stopped},
+    gate::{By, Gate, Push, Pushed, Stopped, Target},
 };
 use acre_model::{digest::Digest, reference::Reference};
 use std::{
@@ -54,7 +54,7 @@ impl<'b> Gated<'b> {
         permit: impl AsyncFnOnce() -> Result<(), D>,
     ) -> Result<Pushed, Stopped<D>> {
         let image = self.image.to_string();
-        let push = Push { image: &image, target, by, plain: false, logins, note: &|_| Ok(()) };
+        let push = Push { image: &image, target: to(target, logins), by, note: &|_| Ok(()) };
         self.gate.push(push, permit, &deaf()).await
     }
 
@@ -79,12 +79,16 @@ impl<'b> Gated<'b> {
     }
 }
 
-fn target(registry: &str, name: &str) -> Reference {
+pub(crate) fn to<'a>(reference: &'a Reference, logins: &'a Logins) -> Target<'a> {
+    Target { reference, plain: false, logins }
+}
+
+pub(crate) fn target(registry: &str, name: &str) -> Reference {
     format!("{registry}/acre-test/{}:1", unique(name)).parse().unwrap()
 }
 
 /// Status, digest and type of what a registry has under a name.
-async fn has(reference: &Reference, name: &str) -> (u16, String, String) {
+pub(crate) async fn has(reference: &Reference, name: &str) -> (u16, String, String) {
     let url = format!("http://{}/v2/{}/manifests/{name}", reference.registry().unwrap(), reference.full_repository());
     let accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
     let answer = reqwest_client().head(url).header("accept", accept).send().await.unwrap();

@@ -9,6 +9,7 @@
 mod bed;
 mod builder;
 mod cut;
+mod export;
 mod folder;
 mod gate;
 mod given;
@@ -76,6 +77,13 @@ on_docker! {
     gate::a_registry_that_fails_once_is_asked_again,
     gate::a_registry_that_says_no_is_believed,
     gate::a_push_that_is_given_up_leaves_nothing,
+    export::an_engine_that_cannot_export_says_so,
+    export::an_exported_image_is_in_its_repository_once_its_manifest_is,
+    export::an_export_shows_the_registry_the_login,
+    export::what_stops_an_export_is_told_apart,
+    export::an_engine_that_does_not_come_is_told,
+    export::exports_at_one_time_do_not_meet,
+    export::what_was_not_exported_in_time_is_stored_from_the_cache,
     private::a_registry_with_passwords_takes_and_gives_to_who_has_one,
     trial::a_program_tells_who_ran_it,
     trial::what_was_not_run_tells_nothing,

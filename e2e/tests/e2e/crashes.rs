@@ -223,6 +223,32 @@ fn an_agent_that_is_killed_in_a_build_builds_again() {
 }
 
 #[test]
+fn an_agent_that_is_killed_between_a_build_and_its_push_publishes_what_was_built() {
+    let farm = Farm::new();
+    let task =
+        "steps:\n  - {id: b, build: '-t {repo}/built:1 .'}\n  - {id: p, push: ['{repo}/built:1'], startDelay: 2}\n";
+    let dockerfile = "FROM {base}\nRUN head -c 100 /dev/urandom >/{{.}}\n".replace("{{.}}", "unlike-any-other");
+    let source = Source::new(&[("acb.yaml", &farm.text(task)), ("Dockerfile", &farm.text(&dockerfile))]);
+    let mut client = farm.start(&["run", source.arg()]);
+    let run = farm.comes_to(&mut client, "Step ID: b marked as successful");
+    farm.kill(Part::Agent);
+    farm.acre(&["up"]).ended(0);
+    client.end().ended(0).says("Successfully pushed image");
+    let shown = farm.show(&run);
+    let [build, push] = shown["units"].as_array().expect("units").as_slice() else { panic!("two units: {shown:#}") };
+    assert_eq!(build["attempt"], 1, "it is not built again: {shown:#}");
+    let (image, published) = (&build["result"]["image"], &push["result"]["pushed"]);
+    let repository = farm.image("built");
+    let repository = repository.split_once('/').expect("it begins with the registry").1;
+    assert_eq!(registry::digest(repository, "1").as_deref(), published.as_str(), "{shown:#}");
+    if engine::exports() {
+        assert_eq!(image, published, "what was exported is published");
+        assert_eq!(engine::image_names(repository), [""; 0], "it was only to be pushed");
+    }
+    farm.is_clean_within(CLEAN);
+}
+
+#[test]
 fn an_agent_that_is_killed_in_a_push_leaves_no_name_for_it() {
     let (farm, host) = (Farm::new(), registry::silent());
     let image = format!("{host}/held:1");

@@ -192,6 +192,7 @@ impl From<Build> for v1::Build {
             cache_to,
             dependencies,
             one_of_several,
+            only_pushed,
         } = build;
         let context = match context {
             Context::Tree(folder) => build::Context::Tree(folder),
@@ -226,6 +227,7 @@ impl From<Build> for v1::Build {
             cache_from,
             cache_to,
             one_of_several,
+            only_pushed,
         }
     }
 }
@@ -252,6 +254,7 @@ impl TryFrom<v1::Build> for Build {
             cache_from,
             cache_to,
             one_of_several,
+            only_pushed,
         } = wire;
         let context = match context.ok_or_else(|| Invalid::missing("build.context"))? {
             build::Context::Tree(folder) => Context::Tree(folder),
@@ -284,6 +287,7 @@ impl TryFrom<v1::Build> for Build {
             cache_to,
             dependencies: dependencies.transpose()?,
             one_of_several,
+            only_pushed,
         })
     }
 }

@@ -2737,6 +2737,9 @@ pub struct Build {
     /// The step builds for other platforms, too: the names go to the image of the engine's own platform alone.
     #[prost(bool, tag = "20")]
     pub one_of_several: bool,
+    /// Nothing of the run takes the image but pushes of all its tags, which are of one repository, right after the build.
+    #[prost(bool, tag = "21")]
+    pub only_pushed: bool,
     #[prost(oneof = "build::Context", tags = "1, 2, 3, 15")]
     pub context: ::core::option::Option<build::Context>,
 }

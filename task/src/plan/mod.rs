@@ -7,6 +7,7 @@ mod edges;
 mod graph;
 mod groups;
 mod hand_over;
+mod only_pushed;
 mod size;
 mod sources;
 mod units;
@@ -80,6 +81,7 @@ pub(crate) fn plan(
     let still = contexts(task, &waits, (input, &fetched), &mut units, faults);
     let reach = Reach::new(&units);
     let mut groups = groups::groups(&mut units, &reach, &still);
+    only_pushed::mark(&mut units, &reach);
     for unseen in hand_over::hand_over(&mut units, &mut groups, &reach) {
         warn_of_unseen(task, &units, unseen, faults);
     }

@@ -160,6 +160,10 @@ impl Runtime for LocalEngine {
 }
 
 impl Builder for LocalEngine {
+    fn exports(&self) -> Asked<'_, bool> {
+        on_docker!(self.exports_images())
+    }
+
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
         async move {
             let docker = self.docker().await?;

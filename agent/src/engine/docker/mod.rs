@@ -61,6 +61,8 @@ pub struct Docker {
     layout: Layout,
     /// Held while something is made that must not be made twice.
     making: Arc<tokio::sync::Mutex<()>>,
+    /// Whether its BuildKit can push what its store does not have.
+    exports: Arc<tokio::sync::OnceCell<bool>>,
 }
 
 impl Docker {
@@ -85,12 +87,26 @@ impl Docker {
         })?;
         let patient = client.clone().with_timeout(LONG_PATIENCE);
         let layout = Layout::of(native.os());
-        Ok(Self { client, patient, host: host.to_owned(), native, layout, making: Arc::default() })
+        Ok(Self {
+            client,
+            patient,
+            host: host.to_owned(),
+            native,
+            layout,
+            making: Arc::default(),
+            exports: Arc::default(),
+        })
     }
 
     /// What builds images on this engine, which has told this of itself.
     pub fn builder(&self, info: &EngineInfo) -> Arc<dyn Builder> {
         if info.buildkit { Arc::new(BuildKit::new(self.clone())) } else { Arc::new(Classic::new(self.clone())) }
+    }
+
+    /// Whether its BuildKit has the exporter `image`: it comes with containerd's image store, which an engine has for life.
+    async fn exports_images(&self) -> Result<bool, EngineError> {
+        let ask = || async { self.info().await.map(|info| info.buildkit && info.containerd_store) };
+        self.exports.get_or_try_init(ask).await.copied()
     }
 
     fn is_windows(&self) -> bool {

@@ -32,6 +32,11 @@ pub(super) fn why(status: &Status, step: Option<(&str, &str)>, dockerfile: Docke
     }
 }
 
+/// Whether what failed is the export of the image (`Name` in BuildKit's `exporter/containerimage/export.go`).
+pub(super) fn is_export(step: Option<(&str, &str)>) -> bool {
+    step.is_some_and(|(name, _)| name == "exporting to image")
+}
+
 /// The HTTP/2 connection broke under the call.
 fn connection_is_lost(text: &str) -> bool {
     ["transport error", "h2 protocol error", "error reading a body from connection", "connection closed"]

@@ -24,7 +24,7 @@ pub(super) use context::choose;
 pub(super) use used::is_of;
 
 use super::{Docker, blame::Dockerfile};
-use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Runtime as _, Said, Saying};
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Output, Runtime as _, Said, Saying};
 use acre_model::{digest::Digest, log::Stream};
 use bollard_buildkit_proto::moby::buildkit::v1::{
     SolveRequest, SolveResponse, StatusRequest, StatusResponse, control_client::ControlClient,
@@ -103,14 +103,26 @@ impl BuildKit {
         }
         match solved {
             Ok(response) => self.built(request, &response, &progress).await,
-            Err(status) => Err(match (fault.get(), progress.emulator_crash()) {
-                (Some(fault), _) => fault.clone(),
-                // Only where there is an emulator: anybody may print what it prints.
-                (None, Some(crash)) if !self.docker.native.runs_natively(&request.platform) => {
-                    EngineError::Emulator(crash.to_owned())
-                }
-                _ => failed::why(&status, progress.failed(), Dockerfile::of(request)),
-            }),
+            Err(status) => Err(self.why(request, &status, &fault, &progress)),
+        }
+    }
+
+    /// Why a build did not succeed.
+    fn why(&self, request: &BuildRequest, status: &Status, fault: &Fault, progress: &Progress) -> EngineError {
+        match (fault.get(), progress.emulator_crash()) {
+            (Some(fault), _) => return fault.clone(),
+            // Only where there is an emulator: anybody may print what it prints.
+            (None, Some(crash)) if !self.docker.native.runs_natively(&request.platform) => {
+                return EngineError::Emulator(crash.to_owned());
+            }
+            _ => {}
+        }
+        match (failed::why(status, progress.failed(), Dockerfile::of(request)), &request.output) {
+            (why @ EngineError::DiskFull(_), _) => why,
+            (_, Output::Repository(_)) if failed::is_export(progress.failed()) => {
+                EngineError::NotExported(status.message().trim().to_owned())
+            }
+            (why, _) => why,
         }
     }
 
@@ -135,6 +147,10 @@ impl BuildKit {
 }
 
 impl Builder for BuildKit {
+    fn exports(&self) -> Asked<'_, bool> {
+        self.docker.exports_images().boxed()
+    }
+
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
         self.run(request, say).boxed()
     }

@@ -1,14 +1,16 @@
-//! A build in BuildKit's words: `Control.Solve` with the frontend `dockerfile.v0` and the exporter `moby`, which puts the
-//! image into the engine's store. Pure.
+//! A build in BuildKit's words: `Control.Solve` with the frontend `dockerfile.v0`, and the exporter `moby`, which puts the
+//! image into the engine's store, or `image`, which pushes it. Pure.
 
 use super::cache::Caches;
-use crate::engine::{BuildRequest, EngineError};
-use acre_model::{plan::Build, text::clip};
+use crate::engine::{BuildRequest, EngineError, Output};
+use acre_model::text::clip;
 use bollard_buildkit_proto::moby::buildkit::v1::{Exporter, SolveRequest};
 use std::collections::HashMap;
 
-/// Puts images into the store of the engine that BuildKit is part of.
-const EXPORTER: &str = "moby";
+/// The exporter that puts images into the store of the engine that BuildKit is part of.
+const STORE: &str = "moby";
+/// The exporter that can leave that out.
+const IMAGE: &str = "image";
 
 /// The request for a build under this reference, with files from this session.
 pub(super) fn solve(
@@ -19,7 +21,7 @@ pub(super) fn solve(
 ) -> Result<SolveRequest, EngineError> {
     let mut attrs = frontend(request)?;
     attrs.extend(caches.frontend());
-    let exporter = exporter(&request.build);
+    let (exporter, exported) = exporter(request);
     Ok(SolveRequest {
         r#ref: reference.to_owned(),
         session: session.to_owned(),
@@ -27,19 +29,30 @@ pub(super) fn solve(
         frontend_attrs: attrs,
         cache: Some(caches.options()),
         // Engines up to 20.10 know the one, newer ones take the other.
-        exporter_deprecated: EXPORTER.to_owned(),
-        exporter_attrs_deprecated: exporter.clone(),
-        exporters: vec![Exporter { r#type: EXPORTER.to_owned(), attrs: exporter }],
+        exporter_deprecated: exporter.to_owned(),
+        exporter_attrs_deprecated: exported.clone(),
+        exporters: vec![Exporter { r#type: exporter.to_owned(), attrs: exported }],
         // No record in the engine's build history: acre keeps its own.
         internal: true,
         ..SolveRequest::default()
     })
 }
 
-fn exporter(build: &Build) -> HashMap<String, String> {
-    let names: Vec<String> = build.tags.iter().map(|tag| tag.clone().with_default_tag().to_string()).collect();
-    let name = (!names.is_empty()).then(|| ("name".to_owned(), names.join(",")));
-    name.into_iter().collect()
+/// The exporter, and its options (BuildKit, `exporter/containerimage/exptypes/keys.go`).
+fn exporter(request: &BuildRequest) -> (&'static str, HashMap<String, String>) {
+    let attrs = |attrs: Vec<(&str, String)>| attrs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    match &request.output {
+        Output::Store => {
+            let tags = request.build.tags.iter().map(|tag| tag.clone().with_default_tag().to_string());
+            let names = tags.collect::<Vec<_>>().join(",");
+            (STORE, attrs(if names.is_empty() { Vec::new() } else { vec![("name", names)] }))
+        }
+        Output::Repository(repository) => {
+            let yes = ["push", "push-by-digest"].map(|key| (key, "true".to_owned()));
+            let no = ["store", "unpack"].map(|key| (key, "false".to_owned()));
+            (IMAGE, attrs([("name", repository.name())].into_iter().chain(yes).chain(no).collect()))
+        }
+    }
 }
 
 /// The options of `dockerfile.v0` (BuildKit, `frontend/dockerui/config.go`).
@@ -98,7 +111,7 @@ fn extra_host(text: &str) -> Result<String, EngineError> {
 mod tests {
     use super::*;
     use crate::engine::{Content, DockerfileText, Logins, Snapshot};
-    use acre_model::digest::Digest;
+    use acre_model::{digest::Digest, plan::Build};
     use futures::{FutureExt as _, future::BoxFuture};
     use std::{io, path::PathBuf, sync::Arc};
 
@@ -122,6 +135,7 @@ mod tests {
             dockerfile: DockerfileText { text: "FROM scratch".into(), ignore: None },
             shared_key: "key".to_owned(),
             logins: Logins::default(),
+            output: Output::Store,
         }
     }
 
@@ -170,5 +184,18 @@ mod tests {
         let solve = solve(&request, &Caches::default(), "ref", "session").unwrap();
         assert_eq!(solve.exporter_attrs_deprecated["name"], "a:1,h:5000/b:latest");
         assert_eq!(solve.exporters[0].attrs, solve.exporter_attrs_deprecated);
+        assert_eq!((solve.exporters[0].r#type.as_str(), solve.exporter_deprecated.as_str()), ("moby", "moby"));
+    }
+
+    #[test]
+    fn what_goes_to_a_repository_goes_there_alone() {
+        let mut request = request(|build| build.tags = vec!["h:5000/b:1".parse().unwrap()]);
+        request.output = Output::Repository("127.0.0.1:1/acre/h__5000/b:1".parse().unwrap());
+        let (exporter, attrs) = exporter(&request);
+        let mut attrs: Vec<String> = attrs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        attrs.sort();
+        let expected =
+            ["name=127.0.0.1:1/acre/h__5000/b", "push-by-digest=true", "push=true", "store=false", "unpack=false"];
+        assert_eq!((exporter, attrs), ("image", expected.map(str::to_owned).to_vec()));
     }
 }

@@ -4,7 +4,7 @@
 mod pack;
 
 use super::{Docker, blame::Dockerfile, buildkit::cache_images, failure, images::login_to, layers::Layers};
-use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Said, Saying};
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Output, Said, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
 use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
 use bytes::Bytes;
@@ -65,8 +65,18 @@ impl Classic {
 }
 
 impl Builder for Classic {
+    fn exports(&self) -> Asked<'_, bool> {
+        std::future::ready(Ok(false)).boxed()
+    }
+
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
-        self.run(request, say).boxed()
+        match request.output {
+            Output::Store => self.run(request, say).boxed(),
+            Output::Repository(_) => {
+                let why = "the classic builder knows the engine's store alone".to_owned();
+                std::future::ready(Err(EngineError::NotExported(why))).boxed()
+            }
+        }
     }
 }
 
