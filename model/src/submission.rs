@@ -38,6 +38,8 @@ pub struct Submission {
     pub emulation: Emulation,
     /// An index is published with the platforms that succeeded, if others failed; the run fails all the same.
     pub allow_partial: bool,
+    /// What is built is left on its engine, also where nothing of the run needs it there.
+    pub leave_images: bool,
     /// A second submission with the same key is the same run.
     pub idempotency_key: Option<String>,
     /// What it is a run of, and what started it.

@@ -117,3 +117,6 @@ impl Timers {
 fn waking(now: Now, at: Timestamp) -> Mono {
     now.mono.plus_millis(at.as_millis().saturating_sub(now.wall.as_millis()).min(LONGEST_SLEEP))
 }
+
+#[cfg(test)]
+mod tests;

@@ -154,6 +154,7 @@ impl BuildArgs {
         let source = source.unwrap_or(Choice::None);
         let dockerfile = self.file.unwrap_or_else(|| "Dockerfile".to_owned());
         let mut request = Request::new(source, TaskSource::Text(task), Some(dockerfile), self.shared);
+        request.submission.leave_images = self.load;
         request.confidential.secrets = secrets.into_iter().chain(keys.into_iter().filter_map(ssh_secret)).collect();
         Ok(BuildWish { request, kept, metadata_file: self.metadata_file, load: self.load })
     }

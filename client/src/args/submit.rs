@@ -149,7 +149,8 @@ pub struct BuildArgs {
     /// Push, and fail where a name has no registry
     #[arg(long)]
     pub push: bool,
-    /// Leave the image on this machine's engine, which a build for one platform on the farm of this machine does anyway
+    /// Leave the image on this machine's engine: for one platform, on the farm of this machine. It is there anyway, unless
+    /// it is pushed and the engine can do that without storing it
     #[arg(long)]
     pub load: bool,
     /// Where else the result goes, as for `docker build`

@@ -31,6 +31,7 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             pool,
             emulation,
             allow_partial,
+            leave_images,
             idempotency_key,
             // What the farm itself knows.
             origin: _,
@@ -54,6 +55,7 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             emulation: emulation.into(),
             emulation_wait_ms,
             allow_partial,
+            leave_images,
             idempotency_key: idempotency_key.unwrap_or_default(),
             secret_sets,
             secrets: secrets.collect(),
@@ -98,6 +100,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             pool: parsed_or_default("pool", &wire.pool)?,
             emulation,
             allow_partial: wire.allow_partial,
+            leave_images: wire.leave_images,
             idempotency_key: some(wire.idempotency_key),
             origin: Default::default(),
         };

@@ -331,6 +331,9 @@ pub struct SubmitRequest {
     /// Publish an index with the platforms that succeeded, if others failed; the run fails all the same.
     #[prost(bool, tag = "17")]
     pub allow_partial: bool,
+    /// Leave what is built on its engine, also where nothing of the run needs it there.
+    #[prost(bool, tag = "18")]
+    pub leave_images: bool,
 }
 /// Where the files come from.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

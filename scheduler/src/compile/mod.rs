@@ -168,6 +168,9 @@ fn compile_with(
     if submission.allow_partial {
         acre_task::plan::allow_partial(&mut plan);
     }
+    if submission.leave_images {
+        acre_task::plan::leave_images(&mut plan);
+    }
     Ok(Compiled { task_shown: task.name, to: To::Plan(plan) })
 }
 

@@ -45,6 +45,7 @@ pub(super) fn of_task(
         pool: task.pool.clone(),
         emulation: task.emulation,
         allow_partial: false,
+        leave_images: false,
         idempotency_key: None,
         origin,
     }

@@ -1,0 +1,205 @@
+//! Schedules on a farm whose clock the test moves, and whose scheduler it stops in between.
+
+use super::*;
+use crate::{
+    blobs::Blobs,
+    board::Board,
+    compile::Compiler,
+    driver::{Around, Driver},
+    farm::Patience,
+    intake::Intake,
+    parts::{Ids, SystemRandom, Tasks},
+    secrets::{SecretKey, Secrets},
+    store::{Embedded, Order},
+    stored_tasks::{Expected, Given},
+};
+use acre_model::{ids::RunId, run::RunView, stored_task::Definition, submission::Source};
+use acre_task::Presets;
+use futures::future::BoxFuture;
+use object_store::local::LocalFileSystem;
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use tempfile::TempDir;
+
+/// A clock that stands until it is moved; nobody wakes by it.
+struct Hands(AtomicU64);
+
+impl Clock for Hands {
+    fn now(&self) -> Now {
+        let millis = self.0.load(Ordering::Relaxed);
+        Now { wall: Timestamp::from_millis(millis), mono: Mono(millis) }
+    }
+
+    fn sleep_until(&self, _: Mono) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// A scheduler at work on a folder.
+struct Working {
+    timers: Timers,
+    board: Arc<Board>,
+    tasks: Tasks,
+    driving: tokio::task::JoinHandle<()>,
+}
+
+impl Working {
+    async fn on(folder: &Path, clock: &Arc<Hands>) -> Self {
+        let store: Arc<dyn Store> = Arc::new(Embedded::open(&folder.join("farm.redb")).unwrap());
+        let random = Arc::new(SystemRandom::open().unwrap());
+        let key = SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap();
+        let secrets = Arc::new(Secrets::new(store.clone(), &key, random, None));
+        let blobs = Blobs::new(Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()));
+        let compiler = Compiler::new(blobs.clone(), Presets::default());
+        let (board, tasks, clock): (_, _, Arc<dyn Clock>) =
+            (Arc::new(Board::default()), Tasks::default(), clock.clone());
+        let around = Around {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            compiler: compiler.clone(),
+            secrets: secrets.clone(),
+            board: board.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+        };
+        let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
+        let driving = tokio::spawn(async move { driver.run().await.unwrap() });
+        let newest = board.runs().iter().map(|run| run.id.second()).max().unwrap_or_default();
+        let ids = Arc::new(Ids::new(1, newest));
+        let (driver, data) = (handle.clone(), folder.to_owned());
+        let intake = Intake { driver, blobs, compiler, secrets: secrets.clone(), ids, clock: clock.clone(), data };
+        let stored_tasks = StoredTasks {
+            store: store.clone(),
+            driver: handle.clone(),
+            secrets,
+            intake,
+            clock: clock.clone(),
+            changed: Default::default(),
+        };
+        Self { timers: Timers { store, driver: handle, stored_tasks, clock }, board, tasks, driving }
+    }
+
+    /// As a kill does it, but that the folder is free when it is done.
+    async fn stop(self) {
+        let Self { timers, board, tasks, driving } = self;
+        tasks.stop().await;
+        driving.await.unwrap();
+        drop((timers, board));
+    }
+
+    /// The instants that runs were started for, in order; those that nobody took have ended by their time limit.
+    async fn started(&self) -> Vec<Timestamp> {
+        let ended = self.timers.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await.unwrap();
+        let ended = ended.iter().map(|record| store::decode::<RunView>(&record.value).unwrap());
+        let live = self.board.runs().into_iter().map(|view| RunView::clone(&view));
+        let at = |run: RunView| match run.origin.cause {
+            Start::Timer { at, .. } => Some((run.id, at)),
+            _ => None,
+        };
+        let started: BTreeMap<RunId, Timestamp> = ended.chain(live).filter_map(at).collect();
+        started.into_values().collect()
+    }
+}
+
+/// 2028-02-20 00:00 UTC: the leap day and a change of clocks follow.
+const BEGIN: u64 = 1_834_617_600_000;
+const HOUR: u64 = 3_600_000;
+
+fn nightly(schedule: &str) -> StoredTask {
+    let timer = Timer { name: "night".parse().unwrap(), schedule: schedule.to_owned(), status: TaskStatus::Enabled };
+    StoredTask {
+        project: Default::default(),
+        name: "sweep".parse().unwrap(),
+        status: TaskStatus::Enabled,
+        source: Source::None,
+        definition: Definition::Cmd("base true".to_owned()),
+        values: Vec::new(),
+        sets: Vec::new(),
+        secret_sets: Vec::new(),
+        logins: Vec::new(),
+        platforms: Vec::new(),
+        registry: None,
+        timeout_ms: StoredTask::TIMEOUT_MS,
+        pool: Default::default(),
+        emulation: Default::default(),
+        triggers: acre_model::stored_task::Triggers { timers: vec![timer], ..Default::default() },
+        created_at: Timestamp::from_millis(0),
+        updated_at: Timestamp::from_millis(0),
+    }
+}
+
+async fn world(schedule: &str) -> (TempDir, Arc<Hands>, Working) {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Arc::new(Hands(AtomicU64::new(BEGIN))));
+    let working = Working::on(folder.path(), &clock).await;
+    working.timers.stored_tasks.put(nightly(schedule), Expected::Absent, Given::default()).await.unwrap();
+    (folder, clock, working)
+}
+
+#[tokio::test]
+async fn whoever_stops_meanwhile_no_instant_is_started_twice_and_one_run_makes_up_for_those_missed() {
+    let text = "30 2 * * * Europe/Berlin";
+    let (folder, clock, mut working) = world(text).await;
+    let (schedule, mut last) = (schedule(text).unwrap(), Timestamp::from_millis(BEGIN));
+    let mut expected = Vec::new();
+    for round in 0..90_u64 {
+        // From five hours to nearly three days, by a pattern that repeats late.
+        let step = (5 + round * round * 7 % 67) * HOUR;
+        clock.0.fetch_add(step, Ordering::Relaxed);
+        if round % 3 == 0 {
+            working.stop().await;
+            working = Working::on(folder.path(), &clock).await;
+        }
+        let now = clock.now().wall;
+        let missed = std::iter::successors(schedule.next(last), |last| schedule.next(*last));
+        if let Some(latest) = missed.take_while(|at| *at <= now).last() {
+            expected.push(latest);
+            last = latest;
+        }
+        assert_eq!(working.timers.round().await.unwrap(), schedule.next(last));
+        // Looking once more starts nothing.
+        working.timers.round().await.unwrap();
+        assert_eq!(working.started().await, expected, "round {round}");
+    }
+    assert!(expected.len() > 60, "{expected:?}");
+    working.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_whose_instant_was_not_remembered_is_not_started_again() {
+    let (folder, clock, working) = world("0 6 * * *").await;
+    let key = keys::timer(&Default::default(), &"sweep".parse().unwrap(), &"night".parse().unwrap());
+    let before = working.timers.store.get(&key).await.unwrap().unwrap().value;
+    clock.0.fetch_add(30 * HOUR, Ordering::Relaxed);
+    working.timers.round().await.unwrap();
+    let started = working.started().await;
+    assert_eq!(started.len(), 1);
+    // It ended between the two.
+    working.timers.driver.record(Change::Put(key, before)).await.unwrap();
+    working.stop().await;
+    let working = Working::on(folder.path(), &clock).await;
+    working.timers.round().await.unwrap();
+    assert_eq!(working.started().await, started);
+    working.stop().await;
+}
+
+#[tokio::test]
+async fn a_disabled_task_is_not_started_and_a_schedule_begins_when_it_is_changed() {
+    let (_folder, clock, working) = world("0 6 * * *").await;
+    let tasks = &working.timers.stored_tasks;
+    let task = tasks.all().await.unwrap().remove(0);
+    let disabled = StoredTask { status: TaskStatus::Disabled, ..task.clone() };
+    tasks.put(disabled, Expected::Any, Given::default()).await.unwrap();
+    clock.0.fetch_add(30 * HOUR, Ordering::Relaxed);
+    assert_eq!(working.timers.round().await.unwrap(), None);
+    assert_eq!(working.started().await, []);
+    // What was due under the old schedule is not under the new one.
+    let mut changed = task;
+    changed.triggers.timers[0].schedule = "0 5 * * *".to_owned();
+    tasks.put(changed, Expected::Any, Given::default()).await.unwrap();
+    let next = working.timers.round().await.unwrap().unwrap();
+    assert_eq!((working.started().await.len(), next.as_millis() % (24 * HOUR)), (0, 5 * HOUR));
+    working.stop().await;
+}
