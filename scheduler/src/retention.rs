@@ -2,6 +2,7 @@
 
 use crate::{
     blobs::Blobs,
+    hooks::Done,
     logs::Logs,
     parts::Clock,
     store::{self, Change, Order, Store, StoreError, Stored, Transaction, keys},
@@ -62,6 +63,11 @@ impl Retention {
         for record in known.into_iter().filter(|record| key_age(record, now).is_none_or(|age| age > KEY_MS)) {
             self.delete(record.key).await?;
         }
+        // As long as a run is found by its key.
+        let told = self.store.range(keys::all_delivered(), Order::Ascending, usize::MAX).await?;
+        for record in told.into_iter().filter(|record| told_age(record, now).is_none_or(|age| age > KEY_MS)) {
+            self.delete(record.key).await?;
+        }
         Ok(())
     }
 
@@ -94,6 +100,11 @@ fn expired(mut ended: Vec<Stored>, now: Timestamp, keep_ms: u64, keep_runs: usiz
     all.filter(|(index, record)| *index < surplus || is_old(record)).map(|(_, record)| record).collect()
 }
 
+fn told_age(record: &Stored, now: Timestamp) -> Option<u64> {
+    let done = store::decode::<Done>(&record.value).ok()?;
+    Some(now.millis_since(done.at))
+}
+
 fn key_age(record: &Stored, now: Timestamp) -> Option<u64> {
     #[derive(Deserialize)]
     struct RunOnly {
@@ -119,5 +130,14 @@ mod tests {
         let ended: Vec<Stored> = [40, 31, 20, 10, 1].map(record).into();
         let left_out = |keep_runs| expired(ended.clone(), now, 30 * 86_400_000, keep_runs).len();
         assert_eq!((left_out(100), left_out(2), left_out(0)), (2, 3, 5));
+    }
+
+    #[test]
+    fn what_was_told_is_as_old_as_its_end() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let done = Done { at: Timestamp::from_millis(1_799_999_000_000), runs: Vec::new() };
+        let record = |value| Stored { key: "delivered/default/x".to_owned(), revision: Revision(1), value };
+        assert_eq!(told_age(&record(store::encode(&done)), now), Some(1_000_000));
+        assert_eq!(told_age(&record(Default::default()), now), None);
     }
 }

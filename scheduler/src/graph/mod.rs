@@ -163,6 +163,6 @@ impl Graph {
             let before = graph.neighbors_directed(name, Direction::Incoming);
             before.filter(|other| circle[other] != circle[&name]).cloned().collect()
         };
-        reached.iter().map(|name| (*name, before(*name))).collect()
+        reached.iter().map(|name| (*name, before(name))).collect()
     }
 }

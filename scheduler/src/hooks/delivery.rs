@@ -36,9 +36,9 @@ pub(super) struct Pushed {
 /// What came of something that was told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// When it was acted upon.
-    pub(super) at: Timestamp,
+    pub(crate) at: Timestamp,
     /// The runs that it started.
-    pub(super) runs: Vec<RunId>,
+    pub(crate) runs: Vec<RunId>,
 }

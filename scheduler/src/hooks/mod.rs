@@ -7,6 +7,7 @@
 mod delivery;
 mod inbox;
 
+pub(crate) use delivery::Done;
 pub use inbox::{Inbox, InboxError};
 
 use crate::{
