@@ -52,6 +52,37 @@ pub struct StoredTask {
 impl StoredTask {
     /// Limit of a run unless said, in milliseconds: ACR's hour.
     pub const TIMEOUT_MS: u64 = 3_600_000;
+
+    /// A task of which nothing is said yet.
+    pub fn new(name: TaskName) -> Self {
+        Self {
+            project: ProjectName::default(),
+            name,
+            status: TaskStatus::Enabled,
+            source: Source::None,
+            definition: Definition::File(None),
+            values: Vec::new(),
+            sets: Vec::new(),
+            secret_sets: Vec::new(),
+            logins: Vec::new(),
+            platforms: Vec::new(),
+            registry: None,
+            timeout_ms: Self::TIMEOUT_MS,
+            pool: PoolName::default(),
+            emulation: Emulation::default(),
+            triggers: Triggers::default(),
+            created_at: Timestamp::from_millis(0),
+            updated_at: Timestamp::from_millis(0),
+        }
+    }
+}
+
+/// These pairs, and further ones, which take the place of those of one name.
+pub fn replaced(pairs: &[(String, String)], further: Vec<(String, String)>) -> Vec<(String, String)> {
+    let stays = |pair: &&(String, String)| further.iter().all(|(name, _)| *name != pair.0);
+    let mut all: Vec<_> = pairs.iter().filter(stays).cloned().collect();
+    all.extend(further);
+    all
 }
 
 /// What is different in one run of a task.

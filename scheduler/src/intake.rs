@@ -52,6 +52,16 @@ pub enum Accepted {
     Ended(ProjectName, RunId),
 }
 
+impl Accepted {
+    /// Which run it is.
+    pub fn run(self) -> RunId {
+        match self {
+            Self::Live(view) => view.id,
+            Self::Ended(_, run) => run,
+        }
+    }
+}
+
 /// Why a submission is not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejected {

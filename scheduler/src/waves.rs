@@ -4,9 +4,8 @@
 use crate::{
     blobs::digest_of,
     board::Board,
-    driver::{Guard, Handle, Refused},
+    driver::{Guard, Handle},
     graph::{Graph, Wave},
-    intake::Accepted,
     parts::{Clock, Tasks},
     store::{self, Change, Order, Store, StoreError, keys},
     stored_tasks::{StoredTasks, TaskError},
@@ -42,23 +41,9 @@ pub struct Waves {
 /// How long it waits where something stands in its way, in milliseconds.
 const RETRY: u64 = 5_000;
 
-/// Why a patched image was not sent on its way.
-#[derive(Debug, thiserror::Error)]
-pub enum WaveError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The driver does not store it.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// The tasks cannot be read.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-}
-
 impl Waves {
     /// Goes on with what an earlier process began.
-    pub async fn resume(&self) -> Result<(), WaveError> {
+    pub async fn resume(&self) -> Result<(), TaskError> {
         for record in self.store.range(keys::all_waves_everywhere(), Order::Ascending, usize::MAX).await? {
             let project = record.key.split('/').nth(1).and_then(|project| project.parse().ok());
             match (project, store::decode::<Wave>(&record.value)) {
@@ -70,7 +55,7 @@ impl Waves {
     }
 
     /// An image has a new digest: what builds on it is built anew. Hearing of it twice changes nothing.
-    pub async fn changed(&self, project: &ProjectName, image: &str, digest: Digest) -> Result<(), WaveError> {
+    pub async fn changed(&self, project: &ProjectName, image: &str, digest: Digest) -> Result<(), TaskError> {
         let tasks = self.stored_tasks.list(project).await?;
         let graph = Graph::new(&tasks, self.stored_tasks.lineages(project).await?);
         let Some(mut wave) = graph.wave(image, digest) else { return Ok(()) };
@@ -106,7 +91,7 @@ impl Waves {
     }
 
     /// Starts what is ready, waits for what runs, until nothing is to come.
-    async fn see_through(&self, project: &ProjectName, wave: &mut Wave) -> Result<(), WaveError> {
+    async fn see_through(&self, project: &ProjectName, wave: &mut Wave) -> Result<(), TaskError> {
         let key = key(project, wave);
         let mut running: FuturesUnordered<_> =
             wave.running().map(|(task, run)| self.ended(project.clone(), task.clone(), run.clone())).collect();
@@ -124,14 +109,17 @@ impl Waves {
                 return Ok(self.driver.record(Change::Delete(key)).await?);
             }
             self.driver.record(Change::Put(key.clone(), store::encode(wave))).await?;
-            // Something runs: what is neither ready nor over waits for it.
-            let Some((task, succeeded)) = running.next().await else { continue };
+            // What is neither ready nor over waits for something that runs.
+            let Some((task, succeeded)) = running.next().await else {
+                tracing::error!(%project, image = wave.image, "what is left of a wave waits for nothing; it is given up");
+                return Ok(self.driver.record(Change::Delete(key)).await?);
+            };
             wave.end(&task, succeeded?);
         }
     }
 
     /// Starts the run of a task; `None`: it cannot be started, which is said.
-    async fn start(&self, project: &ProjectName, wave: &Wave, name: &TaskName) -> Result<Option<RunId>, WaveError> {
+    async fn start(&self, project: &ProjectName, wave: &Wave, name: &TaskName) -> Result<Option<RunId>, TaskError> {
         let start = Start::ImageUpdate { image: wave.image.clone(), digest: wave.digest };
         let key = format!("wave/{name}/{}", key(project, wave));
         let started = async {
@@ -139,9 +127,8 @@ impl Waves {
             self.stored_tasks.run(&task, start, (Overrides::default(), Confidential::default()), Some(key)).await
         };
         match started.await {
-            Ok(Accepted::Live(run)) => Ok(Some(run.id)),
-            Ok(Accepted::Ended(_, run)) => Ok(Some(run)),
-            Err(error) if error.may_pass() => Err(error.into()),
+            Ok(accepted) => Ok(Some(accepted.run())),
+            Err(error) if error.may_pass() => Err(error),
             Err(why) => {
                 tracing::warn!(%project, task = %name, %why, "a task was not started");
                 Ok(None)

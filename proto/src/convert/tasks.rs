@@ -129,7 +129,6 @@ impl From<Triggers> for v1::Triggers {
             name: name.to_string(),
             schedule,
             disabled: status == TaskStatus::Disabled,
-            next: Vec::new(),
         });
         Self {
             source: Some(v1::SourceTrigger { commits, pull_requests, tags, branches, paths }),
@@ -149,7 +148,7 @@ impl TryFrom<v1::Triggers> for Triggers {
             v1::BaseImageTrigger::All => BaseImageTrigger::All,
         };
         let v1::SourceTrigger { commits, pull_requests, tags, branches, paths } = wire.source.unwrap_or_default();
-        let timer = |v1::Timer { name, schedule, disabled, next: _ }| {
+        let timer = |v1::Timer { name, schedule, disabled }| {
             Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled) })
         };
         Ok(Self {

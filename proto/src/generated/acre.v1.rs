@@ -5555,7 +5555,7 @@ pub struct SourceTrigger {
     #[prost(string, repeated, tag = "5")]
     pub paths: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Timer {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
@@ -5564,9 +5564,6 @@ pub struct Timer {
     pub schedule: ::prost::alloc::string::String,
     #[prost(bool, tag = "3")]
     pub disabled: bool,
-    /// The next instants, from the farm; not read.
-    #[prost(message, repeated, tag = "4")]
-    pub next: ::prost::alloc::vec::Vec<Instant>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

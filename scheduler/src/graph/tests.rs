@@ -1,34 +1,15 @@
 //! Graphs and waves as tables.
 
 use super::*;
-use acre_model::{ids::RunId, submission::Source};
+use acre_model::ids::RunId;
 
 fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
 fn task(name: &str, trigger: BaseImageTrigger) -> StoredTask {
-    let wire = acre_model::stored_task::StoredTask {
-        project: Default::default(),
-        name: name.parse().unwrap(),
-        status: TaskStatus::Enabled,
-        source: Source::None,
-        definition: acre_model::stored_task::Definition::Cmd("x".to_owned()),
-        values: Vec::new(),
-        sets: Vec::new(),
-        secret_sets: Vec::new(),
-        logins: Vec::new(),
-        platforms: Vec::new(),
-        registry: None,
-        timeout_ms: 1,
-        pool: Default::default(),
-        emulation: Default::default(),
-        triggers: Default::default(),
-        created_at: acre_model::time::Timestamp::from_millis(0),
-        updated_at: acre_model::time::Timestamp::from_millis(0),
-    };
-    let triggers = acre_model::stored_task::Triggers { base_image: trigger, ..wire.triggers };
-    StoredTask { triggers, ..wire }
+    let triggers = acre_model::stored_task::Triggers { base_image: trigger, ..Default::default() };
+    StoredTask { triggers, ..StoredTask::new(name.parse().unwrap()) }
 }
 
 /// Tasks from lines `NAME OUTPUT <- INPUT...`; an input that begins with `+` is a build-time one, a task whose name ends

@@ -6,12 +6,11 @@
 use super::delivery::{Done, Pushed, Told};
 use crate::{
     blobs::digest_of,
-    driver::{Guard, Handle, Refused},
-    intake::Accepted,
+    driver::{Guard, Handle},
     parts::Clock,
-    store::{self, Change, Order, Store, StoreError, Stored, keys},
+    store::{self, Change, Order, Store, Stored, keys},
     stored_tasks::{StoredTasks, TaskError},
-    waves::{WaveError, Waves},
+    waves::Waves,
 };
 use acre_model::{
     ids::{ProjectName, RunId, TaskName},
@@ -53,32 +52,9 @@ pub(super) enum Kept {
     Duplicate(Vec<RunId>),
 }
 
-/// Why something was not acted upon.
-#[derive(Debug, thiserror::Error)]
-pub enum InboxError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The driver does not store it.
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    /// A run is not accepted yet.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    /// An image is not sent on its way yet.
-    #[error(transparent)]
-    Wave(#[from] WaveError),
-}
-
 impl Inbox {
     /// Keeps what was told. Resolves after the commit.
-    pub(super) async fn keep(
-        &self,
-        project: &ProjectName,
-        of: &str,
-        id: &str,
-        told: &Told,
-    ) -> Result<Kept, InboxError> {
+    pub(super) async fn keep(&self, project: &ProjectName, of: &str, id: &str, told: &Told) -> Result<Kept, TaskError> {
         let digest = digest_of(format!("{of}/{id}").as_bytes()).hex();
         if let Some(done) = self.store.get(&keys::delivered(project, &digest)).await? {
             let runs = store::decode::<Done>(&done.value).map(|done| done.runs).unwrap_or_default();
@@ -104,14 +80,14 @@ impl Inbox {
         }
     }
 
-    async fn empty(&self) -> Result<(), InboxError> {
+    async fn empty(&self) -> Result<(), TaskError> {
         for record in self.store.range(keys::all_inbox(), Order::Ascending, usize::MAX).await? {
             self.act(record).await?;
         }
         Ok(())
     }
 
-    async fn act(&self, Stored { key, value, .. }: Stored) -> Result<(), InboxError> {
+    async fn act(&self, Stored { key, value, .. }: Stored) -> Result<(), TaskError> {
         let mut parts = key.split('/').skip(1);
         let project = parts.next().and_then(|project| project.parse::<ProjectName>().ok());
         let (Some(project), Some(digest)) = (project, parts.next()) else { return Ok(()) };
@@ -139,13 +115,13 @@ impl Inbox {
         project: &ProjectName,
         name: &TaskName,
         (events, digest): (&[SourceEvent], &str),
-    ) -> Result<Vec<RunId>, InboxError> {
+    ) -> Result<Vec<RunId>, TaskError> {
         let mut runs = Vec::new();
         for (place, event) in events.iter().enumerate() {
             let key = format!("delivery/{name}/{digest}/{place}");
             match self.start_one(project, name, event, key).await {
                 Ok(run) => runs.push(run),
-                Err(why) if why.may_pass() => return Err(why.into()),
+                Err(why) if why.may_pass() => return Err(why),
                 Err(why) => tracing::warn!(%project, task = %name, %why, "an event of its source started nothing"),
             }
         }
@@ -163,10 +139,7 @@ impl Inbox {
         let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
         let accepted =
             self.stored_tasks.run(&task, start(event), (overrides, Confidential::default()), Some(key)).await?;
-        Ok(match accepted {
-            Accepted::Live(view) => view.id,
-            Accepted::Ended(_, run) => run,
-        })
+        Ok(accepted.run())
     }
 }
 

@@ -1,14 +1,14 @@
 //! The door for those who host sources and images: `POST /hooks/PROJECT/TASK/PROVIDER` and
 //! `POST /registries/PROJECT/KIND[/SECRET]`.
 //!
-//! Invariant: who does not know the secret learns nothing, not even whether there is such a task; who does is answered
-//! after what he told is kept.
+//! Invariant: whoever does not know the secret is not told why he is refused, and of a task that is not there the same is
+//! worked out; whoever does is answered after what he told is kept.
 
 mod delivery;
 mod inbox;
 
 pub(crate) use delivery::Done;
-pub use inbox::{Inbox, InboxError};
+pub use inbox::Inbox;
 
 use crate::{
     blobs::digest_of,
@@ -72,7 +72,7 @@ fn routes(hooks: Hooks) -> Router {
         .with_state(hooks)
 }
 
-/// Of what is not there, and of what its sender may not know to be there.
+/// Of what is not there.
 fn unknown() -> Answer {
     (StatusCode::NOT_FOUND, "no such trigger\n".to_owned())
 }

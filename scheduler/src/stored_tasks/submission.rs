@@ -1,9 +1,10 @@
 //! From a stored task to what is handed in for one of its runs.
 
+use crate::triggers::is_same_repository;
 use acre_model::{
     origin::Origin,
     secret::SecretValue,
-    stored_task::{Definition, ImageBuild, Overrides, StoredTask},
+    stored_task::{Definition, ImageBuild, Overrides, StoredTask, replaced},
     submission::{NamedText, Source, Submission, TaskSource},
 };
 use acre_task::{
@@ -22,7 +23,9 @@ pub(super) fn of_task(
     let (source, source_shown) = match source {
         Source::Address(address) => {
             let shown = address::shown(&address);
-            (Source::Address(with_token(&address, git_token)), shown)
+            // It is for the task's own repository, and goes to no other place that a run is given.
+            let token = git_token.filter(|_| is_own(task, &address));
+            (Source::Address(with_token(&address, token)), shown)
         }
         other => (other, "/dev/null".to_owned()),
     };
@@ -49,6 +52,10 @@ pub(super) fn of_task(
         idempotency_key: None,
         origin,
     }
+}
+
+fn is_own(task: &StoredTask, address: &str) -> bool {
+    matches!(&task.source, Source::Address(own) if own == address || is_same_repository(address, own))
 }
 
 /// An https address through which its host knows who fetches. Any user does with such a token; this is Bitbucket's.
@@ -105,15 +112,34 @@ fn request(build: ImageBuild, secret_arguments: Vec<String>, registry: Option<St
     }
 }
 
-/// These pairs, and further ones, which take the place of those of one name.
-fn replaced(pairs: &[(String, String)], further: Vec<(String, String)>) -> Vec<(String, String)> {
-    let stays = |pair: &&(String, String)| further.iter().all(|(name, _)| *name != pair.0);
-    pairs.iter().filter(stays).cloned().chain(further.clone()).collect()
-}
-
 /// These names and further ones, each once.
 fn joined(names: &[String], further: Vec<String>) -> Vec<String> {
     let mut all = names.to_vec();
     all.extend(further.into_iter().filter(|name| !names.contains(name)));
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_goes_to_the_tasks_own_repository_alone() {
+        let own = "https://git.example/team/app.git";
+        let task =
+            StoredTask { source: Source::Address(format!("{own}#main")), ..StoredTask::new("app".parse().unwrap()) };
+        let token = SecretValue::new(b"t".to_vec());
+        let table = [
+            (None, "https://x-token-auth:t@git.example/team/app.git#main"),
+            (Some("https://git.example/team/app.git#v2:sub"), "https://x-token-auth:t@git.example/team/app.git#v2:sub"),
+            (Some("https://other.example/team/app.git"), "https://other.example/team/app.git"),
+            (Some("https://git.example/other/app.git"), "https://git.example/other/app.git"),
+        ];
+        for (given, expected) in table {
+            let source = given.map(|address| Source::Address(address.to_owned()));
+            let overrides = Overrides { source, ..Overrides::default() };
+            let submission = of_task(&task, overrides, Origin::default(), Some(&token));
+            assert_eq!(submission.source, Source::Address(expected.to_owned()), "{given:?}");
+        }
+    }
 }

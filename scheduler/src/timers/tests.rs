@@ -13,7 +13,7 @@ use crate::{
     store::{Embedded, Order},
     stored_tasks::{Expected, Given},
 };
-use acre_model::{ids::RunId, run::RunView, stored_task::Definition, submission::Source};
+use acre_model::{ids::RunId, run::RunView, stored_task::Definition};
 use acre_task::Presets;
 use futures::future::BoxFuture;
 use object_store::local::LocalFileSystem;
@@ -111,23 +111,9 @@ const HOUR: u64 = 3_600_000;
 fn nightly(schedule: &str) -> StoredTask {
     let timer = Timer { name: "night".parse().unwrap(), schedule: schedule.to_owned(), status: TaskStatus::Enabled };
     StoredTask {
-        project: Default::default(),
-        name: "sweep".parse().unwrap(),
-        status: TaskStatus::Enabled,
-        source: Source::None,
         definition: Definition::Cmd("base true".to_owned()),
-        values: Vec::new(),
-        sets: Vec::new(),
-        secret_sets: Vec::new(),
-        logins: Vec::new(),
-        platforms: Vec::new(),
-        registry: None,
-        timeout_ms: StoredTask::TIMEOUT_MS,
-        pool: Default::default(),
-        emulation: Default::default(),
         triggers: acre_model::stored_task::Triggers { timers: vec![timer], ..Default::default() },
-        created_at: Timestamp::from_millis(0),
-        updated_at: Timestamp::from_millis(0),
+        ..StoredTask::new("sweep".parse().unwrap())
     }
 }
 

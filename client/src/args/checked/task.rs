@@ -9,13 +9,14 @@ use crate::{
     source::{self, Choice},
 };
 use acre_model::{
-    ids::{PoolName, ProjectName, TaskName, TimerName},
+    ids::TimerName,
     plan::Fetch,
     secret::{Confidential, SecretValue},
-    stored_task::{BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, TaskStatus, Timer, Triggers},
-    submission::{Emulation, NamedText, Source},
+    stored_task::{
+        BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, TaskStatus, Timer, Triggers, replaced,
+    },
+    submission::{NamedText, Source},
     text::clip,
-    time::Timestamp,
 };
 use acre_task::address;
 
@@ -28,33 +29,10 @@ impl CreateArgs {
         }
         let timers = self.schedule.iter().enumerate();
         let timers = timers.filter_map(|(index, text)| faults.note(timer(index, text))).collect();
-        let blank = StoredTask { triggers: Triggers { timers, ..Triggers::default() }, ..blank(self.name) };
+        let blank = StoredTask { triggers: Triggers { timers, ..Triggers::default() }, ..StoredTask::new(self.name) };
         let changed = self.flags.change(blank, true, &mut faults);
         faults.end()?;
         Ok(changed)
-    }
-}
-
-/// A task of which nothing is said yet.
-fn blank(name: TaskName) -> StoredTask {
-    StoredTask {
-        project: ProjectName::default(),
-        name,
-        status: TaskStatus::Enabled,
-        source: Source::None,
-        definition: Definition::File(None),
-        values: Vec::new(),
-        sets: Vec::new(),
-        secret_sets: Vec::new(),
-        logins: Vec::new(),
-        platforms: Vec::new(),
-        registry: None,
-        timeout_ms: StoredTask::TIMEOUT_MS,
-        pool: PoolName::default(),
-        emulation: Emulation::default(),
-        triggers: Triggers::default(),
-        created_at: Timestamp::from_millis(0),
-        updated_at: Timestamp::from_millis(0),
     }
 }
 
@@ -120,9 +98,6 @@ impl TaskFlags {
         let sets = secret_sets(&self.set_secret, Origin::read, faults);
         let arguments = secret_sets(&self.secret_arg, Origin::read, faults);
         add_names(&mut task.secret_sets, sets.iter().map(|(name, ..)| name));
-        if let (Definition::Build(build), false) = (&mut task.definition, arguments.is_empty()) {
-            add_names(&mut build.secret_arguments, arguments.iter().map(|(name, ..)| name));
-        }
         let secrets = sets.into_iter().chain(arguments).map(|(_, id, value)| (id, value)).collect();
         TaskSecrets { confidential: Confidential { secrets, logins: Vec::new() }, git_token: None }
     }
@@ -137,13 +112,19 @@ impl TaskFlags {
             task.definition = Definition::Text(NamedText { name: format!("{}.yaml", task.name), text });
         } else if let Some(file) = file.as_ref().filter(|file| is_yaml(file)) {
             task.definition = Definition::File(Some(file.clone()));
-        } else if file.is_some() || self.is_of_build() {
+        } else if file.is_some() || self.is_of_build(&task.definition) {
             self.change_build(task, file, faults);
         }
     }
 
-    fn is_of_build(&self) -> bool {
-        !self.image.is_empty() || self.target.is_some() || !self.arg.is_empty() || !self.secret_arg.is_empty()
+    /// Whether a build is meant; what only says how to build does not make one of another task.
+    fn is_of_build(&self, definition: &Definition) -> bool {
+        let says_how = self.no_push.is_some() || self.no_cache.is_some();
+        says_how && matches!(definition, Definition::Build(_))
+            || !self.image.is_empty()
+            || self.target.is_some()
+            || !self.arg.is_empty()
+            || !self.secret_arg.is_empty()
     }
 
     fn change_build(&mut self, task: &mut StoredTask, file: Option<String>, faults: &mut Faults) {
@@ -253,12 +234,4 @@ fn add_names<'a>(names: &mut Vec<String>, further: impl Iterator<Item = &'a Stri
             names.push(name.clone());
         }
     }
-}
-
-/// These pairs, and further ones, which take the place of those of one name.
-fn replaced(pairs: &[(String, String)], further: Vec<(String, String)>) -> Vec<(String, String)> {
-    let stays = |pair: &&(String, String)| further.iter().all(|(name, _)| *name != pair.0);
-    let mut all: Vec<_> = pairs.iter().filter(stays).cloned().collect();
-    all.extend(further);
-    all
 }
