@@ -85,7 +85,7 @@ pub struct Artifact {
 }
 
 /// An image that was built, and what it depends on (task language §10).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Image {
     /// The image itself.
@@ -111,7 +111,7 @@ pub struct Image {
 }
 
 /// An image by its parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageName {
     /// The registry; Docker Hub where the reference names none.
@@ -127,6 +127,9 @@ pub struct ImageName {
     /// The platform, for what was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// Of a dependency: its stage asks for a platform of its own, which need not be the one that was built for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
 }
 
 impl ImageName {
@@ -139,6 +142,7 @@ impl ImageName {
             tag: full.tag().map(str::to_owned),
             digest: digest.or(full.digest()),
             platform,
+            pinned: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     ids::{PoolName, ProjectName, TaskName, TimerName},
     platform::Platform,
-    submission::{Emulation, NamedText, Source},
+    submission::{Emulation, NamedText, Narrowing, Source},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,8 @@ pub struct Overrides {
     pub secret_arguments: Vec<String>,
     /// Other platforms; empty: the task's.
     pub platforms: Vec<Platform>,
+    /// What of its images is left as an earlier run built it; `None`: nothing.
+    pub narrowing: Option<Narrowing>,
 }
 
 /// Whether anything starts a task.

@@ -23,6 +23,8 @@ pub mod listen;
 pub mod logs;
 pub mod parts;
 pub mod placement;
+pub mod polling;
+pub mod registries;
 pub mod retention;
 pub mod secrets;
 pub mod serve;

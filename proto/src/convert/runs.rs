@@ -33,7 +33,8 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             allow_partial,
             leave_images,
             idempotency_key,
-            // What the farm itself knows.
+            // What only the farm itself knows, and does.
+            narrowing: _,
             origin: _,
         } = submission;
         let task = match task {
@@ -102,6 +103,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             allow_partial: wire.allow_partial,
             leave_images: wire.leave_images,
             idempotency_key: some(wire.idempotency_key),
+            narrowing: None,
             origin: Default::default(),
         };
         Ok((submission, confidential))

@@ -161,7 +161,8 @@ impl TryFrom<v1::Triggers> for Triggers {
 
 impl From<Overrides> for v1::RunOverrides {
     fn from(overrides: Overrides) -> Self {
-        let Overrides { source, file, target, arguments, sets, secret_sets, secret_arguments, platforms } = overrides;
+        let Overrides { source, file, target, arguments, sets, secret_sets, secret_arguments, platforms, narrowing: _ } =
+            overrides;
         Self {
             source: source.map(Into::into),
             file: file.unwrap_or_default(),
@@ -189,6 +190,8 @@ impl TryFrom<v1::RunOverrides> for Overrides {
             secret_sets,
             secret_arguments,
             platforms: platforms_in(&platforms)?,
+            // Only the farm narrows a run.
+            narrowing: None,
         })
     }
 }

@@ -167,6 +167,16 @@ pub fn registry_hook(project: &ProjectName) -> String {
     format!("registry-hooks/{project}")
 }
 
+/// What is known of an image that tasks of a project build on.
+pub fn image(project: &ProjectName, image_digest: &str) -> String {
+    format!("images/{project}/{image_digest}")
+}
+
+/// What is known of all images that tasks of a project build on.
+pub fn all_images(project: &ProjectName) -> Range<String> {
+    prefix(&format!("images/{project}/"))
+}
+
 /// A patched image on its way through the tasks of a project; of one image and digest there is one.
 pub fn wave(project: &ProjectName, image_digest: &str) -> String {
     format!("waves/{project}/{image_digest}")

@@ -4,6 +4,7 @@ mod check;
 mod submission;
 
 pub(crate) use check::{schedule, secret_names, source_filter};
+pub(crate) use submission::source_at;
 
 use crate::{
     driver::{Guard, Handle, Refused},
@@ -230,6 +231,12 @@ impl StoredTasks {
             store::decode(&record.value).inspect_err(|why| tracing::warn!(key = record.key, %why, "left out")).ok()
         };
         Ok(records.iter().filter_map(read).collect())
+    }
+
+    /// What a task built last.
+    pub async fn lineage(&self, project: &ProjectName, name: &TaskName) -> Result<Option<Lineage>, StoreError> {
+        let stored = self.store.get(&keys::lineage(project, name)).await?;
+        Ok(stored.and_then(|stored| store::decode(&stored.value).ok()))
     }
 
     /// Starts a run of a task. A second call with the same key gives the same run.

@@ -57,6 +57,7 @@ impl Working {
         let (board, tasks, clock): (_, _, Arc<dyn Clock>) =
             (Arc::new(Board::default()), Tasks::default(), clock.clone());
         let around = Around {
+            news: Arc::default(),
             store: store.clone(),
             blobs: blobs.clone(),
             compiler: compiler.clone(),

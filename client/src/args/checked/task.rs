@@ -186,6 +186,7 @@ impl TaskRunArgs {
             secret_sets: names(&sets),
             secret_arguments: names(&arguments),
             platforms: self.platform.clone(),
+            narrowing: None,
         };
         faults.end()?;
         let secrets = sets.into_iter().chain(arguments).map(|(_, id, value)| (id, value)).collect();

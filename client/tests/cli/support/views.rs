@@ -115,6 +115,7 @@ pub fn report(run: &RunView) -> Report {
         tag: Some(tag.to_owned()),
         digest: Some(digest(byte)),
         platform: None,
+        pinned: false,
     };
     let image = ImageName {
         platform: Some("linux/amd64".parse().unwrap()),
