@@ -23,6 +23,7 @@ pub mod listen;
 pub mod logs;
 pub mod parts;
 pub mod placement;
+pub mod projects;
 pub mod retention;
 pub mod secrets;
 pub mod serve;

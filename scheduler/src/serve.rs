@@ -198,6 +198,7 @@ where
         blobs: blobs.clone(),
         intake,
         stored_tasks,
+        waves: waves.clone(),
         secrets,
         logs: logs.clone(),
         authority,

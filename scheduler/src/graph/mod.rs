@@ -3,11 +3,13 @@
 //! Invariant: pure. What is asked of it depends on the tasks and their lineages alone.
 
 mod lineage;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod wave;
 
 pub use lineage::{Input, Lineage, tagged};
+pub use stale::{Made, Stale, Why, WhyKind};
 pub use wave::{Step, StepState, Wave};
 
 use acre_model::{

@@ -130,6 +130,18 @@ impl Schedule {
         std::iter::successors(self.next(after), |last| self.next(*last)).take(5).collect()
     }
 
+    /// The same as they are on the wall there: RFC 3339 with the offset of the zone.
+    pub fn next_five_shown(&self, after: Timestamp) -> Vec<String> {
+        self.next_five(after).into_iter().filter_map(|instant| self.shown(instant)).collect()
+    }
+
+    fn shown(&self, instant: Timestamp) -> Option<String> {
+        let there = self.zoned(instant)?;
+        let is_utc = self.zone == TimeZone::UTC;
+        let instant = there.timestamp();
+        Some(if is_utc { instant.to_string() } else { instant.display_with_offset(there.offset()).to_string() })
+    }
+
     /// What is to be done at `now`, where `last` is the instant that the last run was for, or that of the trigger's
     /// creation if there was none yet.
     ///

@@ -13,7 +13,7 @@ use acre_model::{
     plan::Fetch,
     secret::{Confidential, SecretValue},
     stored_task::{
-        BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, TaskStatus, Timer, Triggers, replaced,
+        BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, Timer, Triggers, replaced,
     },
     submission::{NamedText, Source},
     text::clip,
@@ -43,7 +43,7 @@ fn timer(index: usize, text: &str) -> Result<Timer, Error> {
         None => (format!("t{}", index + 1).parse(), text),
     };
     let name = name.map_err(|why| Error::Usage(format!("--schedule `{}`: {why}", clip(text))))?;
-    Ok(Timer { name, schedule: schedule.trim().to_owned(), status: TaskStatus::Enabled })
+    Ok(Timer::new(name, schedule.trim().to_owned()))
 }
 
 impl TaskFlags {
