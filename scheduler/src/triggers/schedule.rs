@@ -67,6 +67,16 @@ pub enum BadSchedule {
     Other(String),
 }
 
+impl BadSchedule {
+    /// Where in the schedule it is wrong, if that is one place: the column in characters from 1.
+    pub fn column(&self, schedule: &str) -> Option<usize> {
+        match self {
+            Self::Field(bad) => bad.column(schedule),
+            Self::Count { .. } | Self::Seconds(_) | Self::Never(_) | Self::Zone { .. } | Self::Other(_) => None,
+        }
+    }
+}
+
 fn did_you_mean(near: &Option<String>) -> String {
     near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }

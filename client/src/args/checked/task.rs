@@ -209,7 +209,7 @@ fn address_of(context: &str) -> Result<Source, Error> {
 }
 
 /// A bare name is that of a registry of Azure, as its own command line has it.
-fn azure(registry: &str) -> String {
+pub(crate) fn azure(registry: &str) -> String {
     let is_name = !registry.is_empty() && registry.bytes().all(|b| b.is_ascii_alphanumeric());
     if is_name && registry != "localhost" {
         format!("{}.azurecr.io", registry.to_ascii_lowercase())
