@@ -57,7 +57,7 @@ pub struct UpdateRunArgs {
     #[command(flatten)]
     pub run: TaskRunRef,
     /// Whether the run goes when it is old: `false` keeps it with its logs, its report and its files, whatever its age
-    #[arg(long, value_name = "BOOL", value_parser = yes_or_no)]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, action = clap::ArgAction::Set)]
     pub no_archive: bool,
 }
 

@@ -5,8 +5,8 @@ mod joining;
 mod projects;
 mod tasks;
 
-pub use joining::NewToken;
 pub use graph::{Graph, GraphEdge, StaleKnown, StaleTask, StaleWhy, WaveState, WouldStart};
+pub use joining::NewToken;
 pub use projects::{ProjectView, StoredLogin, StoredSecret};
 pub use tasks::{Expected, TaskSecrets};
 

@@ -1,11 +1,7 @@
 //! What became of tasks that files say, and what changed of them, field by field.
 
 use super::text::sentence;
-use acre_model::{
-    ids::TaskName,
-    stored_task::StoredTask,
-    text::clip,
-};
+use acre_model::{ids::TaskName, stored_task::StoredTask, text::clip};
 use acre_task::document::{Value, fields};
 use serde::Serialize;
 

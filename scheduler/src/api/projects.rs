@@ -18,10 +18,7 @@ use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl Projects for Services {
-    async fn list(
-        &self,
-        _: Request<v1::ListProjectsRequest>,
-    ) -> Result<Response<v1::ListProjectsResponse>, Status> {
+    async fn list(&self, _: Request<v1::ListProjectsRequest>) -> Result<Response<v1::ListProjectsResponse>, Status> {
         self.board.note_asked();
         let projects = self.all_projects().list().await.map_err(status)?;
         Ok(Response::new(v1::ListProjectsResponse { projects: projects.into_iter().map(wire).collect() }))

@@ -68,9 +68,8 @@ impl Runs for Services {
         let (project, run) = named(&project, &run)?;
         if let Some(shown) = self.board.watch(&run).filter(|shown| shown.borrow().project == project) {
             let is_archive_enabled = self.is_archived(&project, &run).await?;
-            let views = WatchStream::new(shown).map(move |view: Arc<RunView>| {
-                Ok(RunView { is_archive_enabled, ..RunView::clone(&view) }.into())
-            });
+            let views = WatchStream::new(shown)
+                .map(move |view: Arc<RunView>| Ok(RunView { is_archive_enabled, ..RunView::clone(&view) }.into()));
             return Ok(Response::new(views.boxed()));
         }
         let last = self.view(&project, &run).await?;
@@ -176,7 +175,9 @@ impl Services {
             return Ok(Change::Delete(key));
         }
         if self.archived(project).await?.len() >= ARCHIVED {
-            return Err(Status::resource_exhausted(format!("a project keeps at most {ARCHIVED} runs whatever their age")));
+            return Err(Status::resource_exhausted(format!(
+                "a project keeps at most {ARCHIVED} runs whatever their age"
+            )));
         }
         Ok(Change::Put(key, store::encode(&self.clock.now().wall)))
     }

@@ -115,7 +115,10 @@ fn as_told(input: &Input, told: &BTreeMap<String, Digest>) -> Option<Why> {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Step, tests::{digest, graph}},
+        super::{
+            Step,
+            tests::{digest, graph},
+        },
         *,
     };
 
@@ -123,7 +126,8 @@ mod tests {
     fn made(line: &str) -> Made {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (image, letter) = words[2].split_once('=').unwrap();
-        let second: u64 = words[1].parse().unwrap();
+        // Of the time of ids, which begins later than that of clocks.
+        let second = RunId::new(0, 0, 0).second() + words[1].parse::<u64>().unwrap();
         Made {
             task: words[0].parse().unwrap(),
             run: RunId::new(second, 0, 0),
@@ -141,17 +145,18 @@ mod tests {
     fn shown(stale: &[Stale]) -> String {
         let why = |why: &Why| {
             let kind = match &why.kind {
-                WhyKind::Made(run) => format!("made in {}", run.second()),
+                WhyKind::Made(run) => format!("made in {}", run.second() - RunId::new(0, 0, 0).second()),
                 WhyKind::OnItsWay(state) => format!("{state:?}"),
                 WhyKind::Told => "told".to_owned(),
             };
             format!("{} {} {kind}", why.image, &why.digest.hex()[..1])
         };
-        let line = |stale: &Stale| format!("{}: {}", stale.task, stale.why.iter().map(why).collect::<Vec<_>>().join(", "));
+        let line =
+            |stale: &Stale| format!("{}: {}", stale.task, stale.why.iter().map(why).collect::<Vec<_>>().join(", "));
         stale.iter().map(line).collect::<Vec<_>>().join("; ")
     }
 
-    /// Everything was begun in second 1, on digests of the letter `a`.
+    /// Everything was begun in second 0, on digests of the letter `a`.
     #[test]
     fn a_task_is_stale_where_its_images_are_known_to_be_others_now() {
         let lines = ["base B <- other", "app A <- B", "top T <- A base"];
@@ -160,7 +165,7 @@ mod tests {
             (&["base 5 B=a"], vec![], &[], ""),
             (&["base 5 B=b"], vec![], &[], "app: B b made in 5"),
             // It ended before the other was begun: whatever the tag stood for then was somebody else's.
-            (&["base 1 B=b"], vec![], &[], ""),
+            (&["base 0 B=b"], vec![], &[], ""),
             // The newest counts.
             (&["base 5 B=b", "other 6 B=a"], vec![], &[], ""),
             (&["base 5 X=b"], vec![], &[], ""),

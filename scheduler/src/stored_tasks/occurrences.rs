@@ -44,8 +44,7 @@ mod tests {
             let timer = Timer::new("t".parse().unwrap(), text.to_owned());
             let timers = vec![Timer { status: status(timer_runs), ..timer }];
             let triggers = Triggers { timers, ..Triggers::default() };
-            let mut task =
-                StoredTask { status: status(task_runs), triggers, ..StoredTask::new("a".parse().unwrap()) };
+            let mut task = StoredTask { status: status(task_runs), triggers, ..StoredTask::new("a".parse().unwrap()) };
             add_next(&mut task, now);
             let next = &task.triggers.timers[0].next;
             assert_eq!(next.first().map_or("", String::as_str), expected, "{text}");

@@ -41,8 +41,10 @@ fn refuse_besides<'k>(fields: &mut Fields<'_, '_>, key: &str, others: impl Itera
     let others: Vec<&str> = others.chain(BUILD).collect();
     for other in others {
         if let Some(at) = fields.at(other) {
-            fields.faults.error(at, format!("`{other}` cannot be used with `{key}`")).help =
-                Some("a run does one of `cmd`, `fileText`, a `file` that ends in .yaml, or the build of a Dockerfile".to_owned());
+            fields.faults.error(at, format!("`{other}` cannot be used with `{key}`")).help = Some(
+                "a run does one of `cmd`, `fileText`, a `file` that ends in .yaml, or the build of a Dockerfile"
+                    .to_owned(),
+            );
         }
     }
 }

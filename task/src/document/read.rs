@@ -42,7 +42,8 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Document>, Diagnostics> {
         documents.push(document);
     }
     if documents.is_empty() && !faults.any_error() {
-        faults.error(At::FILE, "there is no task in it").help = Some("write `name: NAME`, and what its runs do".to_owned());
+        faults.error(At::FILE, "there is no task in it").help =
+            Some("write `name: NAME`, and what its runs do".to_owned());
     }
     faults.finish()?;
     Ok(documents)
@@ -306,9 +307,7 @@ fn id_of(fields: &mut Fields<'_, '_>, at: At, name: &str) -> Option<SecretId> {
     match SecretId::of_set(name) {
         // What stands here may be a value that somebody wrote by mistake.
         Ok(id) if !name.is_empty() => Some(id),
-        _ => {
-            refuse_hidden(fields, at, "the name of a secret is 1 to 123 of A-Z, a-z, 0-9, _ . and -")
-        }
+        _ => refuse_hidden(fields, at, "the name of a secret is 1 to 123 of A-Z, a-z, 0-9, _ . and -"),
     }
 }
 
@@ -318,9 +317,11 @@ fn value_from(fields: &mut Fields<'_, '_>, written: &Placed<String>) -> Option<V
     match written.value.split_once(':').filter(|(_, place)| is_plain(place)) {
         Some(("env", name)) if !name.contains(['=', ' ']) => Some(ValueFrom::Env(name.to_owned())),
         Some(("file", path)) => Some(ValueFrom::File(path.to_owned())),
-        _ => {
-            refuse_hidden(fields, written.at, "a value is not written here; write where it comes from, env:NAME or file:PATH")
-        }
+        _ => refuse_hidden(
+            fields,
+            written.at,
+            "a value is not written here; write where it comes from, env:NAME or file:PATH",
+        ),
     }
 }
 

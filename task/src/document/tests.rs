@@ -46,10 +46,12 @@ fn all() -> Vec<StoredTask> {
         task(|task| task.definition = Definition::Cmd("r.example/tools:1 sh -c \"a: b\"".to_owned())),
         task(|task| (task.source, task.triggers.source.commits) = (Source::None, false)),
         task(|task| {
-            task.definition = Definition::Build(ImageBuild { dockerfile: Some("Dockerfile".to_owned()), ..build.clone() });
+            task.definition =
+                Definition::Build(ImageBuild { dockerfile: Some("Dockerfile".to_owned()), ..build.clone() });
         }),
         task(|task| {
-            task.definition = Definition::Build(ImageBuild { images: strings(&["a"]), push: true, ..ImageBuild::default() });
+            task.definition =
+                Definition::Build(ImageBuild { images: strings(&["a"]), push: true, ..ImageBuild::default() });
         }),
         task(|task| task.triggers.base_image = BaseImageTrigger::Disabled),
         task(|task| task.triggers.source.commits = false),
@@ -57,7 +59,8 @@ fn all() -> Vec<StoredTask> {
         task(|task| {
             task.status = TaskStatus::Disabled;
             task.definition = Definition::Build(build);
-            task.values = vec![text("a: 1\nb: |\n  x\n"), NamedText { name: "o: #.yaml".to_owned(), text: String::new() }];
+            task.values =
+                vec![text("a: 1\nb: |\n  x\n"), NamedText { name: "o: #.yaml".to_owned(), text: String::new() }];
             task.sets = pairs(&[("on", "off"), ("0x10", "1e3"), ("true", "false")]);
             task.secret_sets = strings(&["token", "key.pem"]);
             task.logins = strings(&["r.example:5000", "docker.io"]);
@@ -109,7 +112,8 @@ fn keys_are_written_in_the_order_that_they_have() {
     for task in all() {
         let keys: Vec<_> = fields(&task).into_iter().map(|(key, _)| key).collect();
         let place = |key: &&str| TASK.known.iter().position(|known| known == key);
-        let places: Vec<_> = keys.iter().map(|key| place(key).unwrap_or_else(|| panic!("{key} is not known"))).collect();
+        let places: Vec<_> =
+            keys.iter().map(|key| place(key).unwrap_or_else(|| panic!("{key} is not known"))).collect();
         assert!(places.is_sorted(), "{keys:?}");
     }
 }
@@ -127,7 +131,8 @@ fn a_file_may_say_it_in_several_ways() {
         ("baseImageTriggerEnabled: true\nstatus: ENABLED", "baseImageTriggerType: runtime"),
     ];
     for (one, other) in table {
-        let task = |text: &str| read("f", &format!("{common}{text}\n")).unwrap_or_else(|why| panic!("{why}")).remove(0).task;
+        let task =
+            |text: &str| read("f", &format!("{common}{text}\n")).unwrap_or_else(|why| panic!("{why}")).remove(0).task;
         assert_eq!(task(one), task(other), "{one} {other}");
     }
 }
@@ -147,7 +152,10 @@ fn values_come_from_elsewhere() {
     assert_eq!(document.logins, [login]);
     assert_eq!(document.values, [(0, "one.yaml".to_owned()), (2, "three.yaml".to_owned())]);
     let StoredTask { secret_sets, logins, values, source, .. } = document.task;
-    assert_eq!((secret_sets.join(" "), logins.join(" "), values.len()), ("t k stays".into(), "r.example s.example".into(), 1));
+    assert_eq!(
+        (secret_sets.join(" "), logins.join(" "), values.len()),
+        ("t k stays".into(), "r.example s.example".into(), 1)
+    );
     assert_eq!(source, Source::None);
 }
 

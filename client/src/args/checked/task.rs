@@ -12,9 +12,7 @@ use acre_model::{
     ids::TimerName,
     plan::Fetch,
     secret::{Confidential, SecretValue},
-    stored_task::{
-        BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, Timer, Triggers, replaced,
-    },
+    stored_task::{BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, Timer, Triggers, replaced},
     submission::{NamedText, Source},
     text::clip,
 };

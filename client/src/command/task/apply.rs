@@ -79,7 +79,8 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Wanted>, Error> {
     let (mut all, mut faults): (Vec<Wanted>, Vec<String>) = (Vec::new(), Vec::new());
     let mut known: BTreeMap<TaskName, String> = BTreeMap::new();
     for file in files {
-        let shown = if file.as_os_str() == "-" { "standard input".to_owned() } else { clip(&file.display().to_string()) };
+        let shown =
+            if file.as_os_str() == "-" { "standard input".to_owned() } else { clip(&file.display().to_string()) };
         let text = if file.as_os_str() == "-" { source::read_stdin() } else { source::read_text(file) }?;
         let documents = match document::read(&shown, &text) {
             Ok(documents) => documents,
@@ -91,7 +92,10 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<Wanted>, Error> {
         for document in documents {
             let place = format!("{shown}:{}", document.line);
             if let Some(first) = known.insert(document.task.name.clone(), place.clone()) {
-                faults.push(format!("error: {place}: the task `{}` is there twice, first in {first}", document.task.name));
+                faults.push(format!(
+                    "error: {place}: the task `{}` is there twice, first in {first}",
+                    document.task.name
+                ));
             }
             match with_values(document, folder(file)) {
                 Ok((task, secrets)) => all.push(Wanted { task, secrets, place }),

@@ -7,8 +7,8 @@ mod timer;
 use super::{cancel, hand_in, logs, print, print_as, resolve, show};
 use crate::{
     args::{
-        CancelArgs, CreateArgs, Format, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs, TaskRunArgs,
-        UpdateArgs, UpdateRunArgs, WebhookArgs,
+        CancelArgs, CreateArgs, Format, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs,
+        TaskRunArgs, UpdateArgs, UpdateRunArgs, WebhookArgs,
     },
     error::Error,
     exit_code::ExitCode,

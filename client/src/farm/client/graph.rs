@@ -100,7 +100,8 @@ impl FarmClient {
     pub async fn graph(&self, if_image: Option<&str>) -> Result<Graph, Error> {
         let if_image = if_image.unwrap_or_default().to_owned();
         let request = v1::GraphRequest { project: self.project.to_string(), if_image };
-        let v1::GraphResponse { edges, would_start, stale } = self.ask(self.tasks().graph(limited(request, ANSWER))).await?;
+        let v1::GraphResponse { edges, would_start, stale } =
+            self.ask(self.tasks().graph(limited(request, ANSWER))).await?;
         let edge = |graph_response::Edge { from, image, to }| {
             let from = (!from.is_empty()).then_some(from);
             GraphEdge { from, image, to }

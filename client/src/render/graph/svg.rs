@@ -62,7 +62,8 @@ pub fn svg(graph: &Graph) -> Result<String, String> {
         return Err(format!("the graph has {} tasks and images, of which {MOST} can be drawn; use --dot", nodes.len()));
     }
     let chains = chains(&mut nodes, &edges);
-    let joined: Vec<(usize, usize)> = chains.iter().flat_map(|chain| chain.windows(2).map(|two| (two[0], two[1]))).collect();
+    let joined: Vec<(usize, usize)> =
+        chains.iter().flat_map(|chain| chain.windows(2).map(|two| (two[0], two[1]))).collect();
     let boxes = boxes(&nodes, &places(nodes.len(), &joined));
     let width = boxes.iter().map(|place| place.x + place.width).max().unwrap_or(0).max(560) + BORDER;
     let height = boxes.iter().map(|place| place.y + place.height).max().unwrap_or(BORDER) + 2 * BORDER;
@@ -219,7 +220,11 @@ fn drawn(node: &Node<'_>, place: &Boxed, graph: &Graph) -> String {
 fn cut(text: &str) -> String {
     let text = clip(text);
     let count = text.chars().count();
-    if count <= CHARACTERS { text } else { format!("…{}", text.chars().skip(count - CHARACTERS + 1).collect::<String>()) }
+    if count <= CHARACTERS {
+        text
+    } else {
+        format!("…{}", text.chars().skip(count - CHARACTERS + 1).collect::<String>())
+    }
 }
 
 /// As text of XML 1.0, which has no control characters.
