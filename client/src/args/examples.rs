@@ -23,7 +23,7 @@ const EXAMPLES: [(&str, &str); 24] = [
   context: https://git.example/team/web.git#main
   image: [\"r.example/web:{{.Run.ID}}\"]
   arg: {VERSION: \"1\"}
-  setSecret: {token: env:TOKEN}    # env:NAME or file:PATH; a list of names leaves the values as they are
+  setSecret: {token: env:TOKEN}    # or file:PATH; a list of names keeps their values
   schedule: [\"night:0 21 * * *\"]",
     ),
     ("task list", "  acre task list\n  acre task list --project web -o json"),

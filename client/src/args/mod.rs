@@ -79,7 +79,7 @@ pub enum Command {
     /// Tasks that the project keeps, and what starts them
     #[command(subcommand)]
     Task(TaskCommand),
-    /// What the tasks of the project build on, and what would be built anew
+    /// What the tasks of the project build on, what of it is stale, and what would be built anew
     Graph(GraphArgs),
     /// Projects: what is in them, and removing all of it
     #[command(subcommand)]

@@ -45,7 +45,8 @@ impl From<&[String]> for Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) if text.contains('\n') => write!(f, "a text of {} lines", text.lines().count()),
+            Self::Text(text) if text.trim_end().contains('\n') => write!(f, "a text of {} lines", text.lines().count()),
+            Self::Text(text) if text.ends_with('\n') => f.write_str(text.trim_end()),
             Self::Text(text) => f.write_str(text),
             Self::Flag(flag) => flag.fmt(f),
             Self::List(items) => {

@@ -11,7 +11,7 @@ use crate::{
     source,
 };
 use acre_model::{
-    ids::TaskName,
+    ids::{SecretId, TaskName},
     secret::{Confidential, Login, SecretValue},
     stored_task::StoredTask,
     submission::NamedText,
@@ -34,25 +34,28 @@ struct Wanted {
 pub(super) async fn apply(wish: &Wish, args: ApplyArgs) -> Result<ExitCode, Error> {
     let wanted = read_all(&args.file)?;
     let farm = farm::connect(wish).await?;
-    let (mut all, mut refused): (Vec<Applied>, Vec<Error>) = (Vec::new(), Vec::new());
+    let (mut all, mut refused): (Vec<Applied>, Vec<String>) = (Vec::new(), Vec::new());
+    let mut failed = None;
     for one in wanted {
-        let (place, name) = (one.place.clone(), one.task.name.clone());
+        let at = format!("{}: task {}", one.place, one.task.name);
         match apply_one(&farm, one, args.dry_run).await {
             Ok(applied) => all.push(applied),
-            Err(Error::Refused(why)) => refused.push(Error::Refused(told(&place, &name, &why))),
-            Err(why) => refused.push(why),
+            Err(Error::Refused(why)) => refused.push(format!("error: {at}: {}", why.replace('\n', "\n  "))),
+            Err(why) => {
+                failed = Some(why);
+                break;
+            }
         }
     }
     print_as(args.format, &all, || render::text(&all, args.dry_run))?;
-    let mut refused = refused.into_iter();
-    let Some(first) = refused.next() else { return Ok(ExitCode::Success) };
-    // The last one is told by whoever called.
-    refused.filter_map(|error| error.shown()).for_each(|text| crate::tell(&text));
-    Err(first)
-}
-
-fn told(place: &str, name: &TaskName, why: &str) -> String {
-    format!("{place}: task {name}: {}", why.replace('\n', "\n  "))
+    match failed {
+        None if refused.is_empty() => Ok(ExitCode::Success),
+        None => Err(Error::Task(refused.join("\n"))),
+        Some(why) => {
+            refused.iter().for_each(|text| crate::tell(text));
+            Err(why)
+        }
+    }
 }
 
 async fn apply_one(farm: &FarmClient, wanted: Wanted, dry_run: bool) -> Result<Applied, Error> {
@@ -121,7 +124,7 @@ fn with_values(document: Document, folder: &Path) -> Result<(StoredTask, TaskSec
     }
     let mut confidential = Confidential::default();
     for (id, from) in secrets {
-        let value = value(from, folder).map_err(|why| Error::Usage(format!("secret `{id}`: {why}")))?;
+        let value = value(from, folder).map_err(|why| Error::Usage(format!("secret `{}`: {why}", name(&id))))?;
         confidential.secrets.insert(id, value);
     }
     for LoginFrom { registry, username, password } in logins {
@@ -132,6 +135,11 @@ fn with_values(document: Document, folder: &Path) -> Result<(StoredTask, TaskSec
     let token = git_token.map(|from| value(from, folder).map(|token| line(&token))).transpose();
     let git_token = token.map_err(|why| Error::Usage(format!("gitAccessToken: {why}")))?;
     Ok((task, TaskSecrets { confidential, git_token }))
+}
+
+/// The name of a secret as a file has it.
+fn name(id: &SecretId) -> &str {
+    id.as_str().strip_prefix("set.").unwrap_or(id.as_str())
 }
 
 fn value(from: ValueFrom, folder: &Path) -> Result<SecretValue, String> {

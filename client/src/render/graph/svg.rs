@@ -244,3 +244,57 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::farm::{StaleTask, WouldStart};
+
+    fn graph(edges: &[(Option<&str>, &str, &str)]) -> Graph {
+        let edge = |(from, image, to): &(Option<&str>, &str, &str)| GraphEdge {
+            from: from.map(str::to_owned),
+            image: (*image).to_owned(),
+            to: (*to).to_owned(),
+        };
+        Graph { edges: edges.iter().map(edge).collect(), would_start: Vec::new(), stale: Vec::new() }
+    }
+
+    #[test]
+    fn foreign_text_is_text() {
+        let hostile = "</text><script>alert('1')</script>\u{1b}[2J & \"x\"";
+        let mut graph = graph(&[(None, hostile, "a"), (Some("a"), hostile, hostile)]);
+        graph.stale.push(StaleTask { task: "a".to_owned(), why: Vec::new() });
+        graph.would_start.push(WouldStart { task: "a".to_owned(), after: Vec::new() });
+        let svg = svg(&graph).unwrap();
+        assert!(!svg.contains("<script") && !svg.contains('\u{1b}') && svg.contains("&lt;script&gt;"), "{svg}");
+        assert!(svg.contains("class=\"stale starts\""), "{svg}");
+        for element in ["svg", "g", "text", "title", "style", "defs", "marker"] {
+            let opened = svg.matches(&format!("<{element}")).count();
+            assert_eq!(opened, svg.matches(&format!("</{element}>")).count(), "{element}: {svg}");
+        }
+    }
+
+    #[test]
+    fn no_two_boxes_of_thirty_tasks_overlap_and_none_is_outside() {
+        let names: Vec<String> = (0..30).map(|number| format!("task-{number}")).collect();
+        let images: Vec<String> = names.iter().map(|name| format!("registry.example/team/{name}:1")).collect();
+        let edges: Vec<_> = (1..30).flat_map(|to| [(to - 1) / 2, to / 3].map(|from| (from, to))).collect();
+        let edge =
+            |(from, to): &(usize, usize)| (Some(names[*from].as_str()), images[*from].as_str(), names[*to].as_str());
+        let graph = graph(&edges.iter().map(edge).collect::<Vec<_>>());
+        let (mut nodes, edges) = nodes(&graph);
+        let joined: Vec<(usize, usize)> =
+            chains(&mut nodes, &edges).iter().flat_map(|chain| chain.windows(2).map(|two| (two[0], two[1]))).collect();
+        let boxes = boxes(&nodes, &places(nodes.len(), &joined));
+        let is_apart = |a: &Boxed, b: &Boxed| {
+            a.x + a.width < b.x || b.x + b.width < a.x || a.y + a.height < b.y || b.y + b.height < a.y
+        };
+        for (index, one) in boxes.iter().enumerate() {
+            assert!(boxes[..index].iter().all(|other| is_apart(one, other)), "{one:?}");
+        }
+        assert!(svg(&graph).is_ok());
+        let many: Vec<_> = (0..=MOST).map(|number| format!("t{number}")).collect();
+        let graph = self::graph(&many.iter().map(|name| (None, "base", name.as_str())).collect::<Vec<_>>());
+        assert!(svg(&graph).unwrap_err().contains("use --dot"));
+    }
+}
