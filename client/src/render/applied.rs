@@ -93,16 +93,18 @@ fn line(Change { field, before, after }: &Change) -> String {
 mod tests {
     use super::*;
 
+    type Make = fn(&mut StoredTask);
+
     #[test]
     fn only_what_differs_is_told() {
         let before = StoredTask::new("web".parse().unwrap());
-        let change = |change: fn(&mut StoredTask)| {
+        let change = |change: Make| {
             let mut after = before.clone();
             change(&mut after);
             let changes = changes(Some(&before), &after);
             text(&[Applied { task: after.name, outcome: Outcome::Changed, changes }], true)
         };
-        let table: [(fn(&mut StoredTask), &str); 4] = [
+        let table: [(Make, &str); 4] = [
             (|task| task.timeout_ms = 90_000, "  + timeout: 1m30s\n"),
             (|task| task.registry = Some(String::new()), "  + registry: \"\"\n"),
             (|task| task.sets = vec![("a".to_owned(), "1\u{1b}[2J".to_owned())], "  + set: a=1[2J\n"),

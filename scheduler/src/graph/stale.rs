@@ -122,6 +122,9 @@ mod tests {
         *,
     };
 
+    /// Runs that have made something, waves, what was told, and what is expected.
+    type Line<'a> = (&'a [&'a str], Vec<Wave>, &'a [(&'a str, char)], &'a str);
+
     /// A line `TASK SECOND IMAGE=LETTER`: a run of the task that ended in that second, and what it has put there.
     fn made(line: &str) -> Made {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -160,7 +163,7 @@ mod tests {
     #[test]
     fn a_task_is_stale_where_its_images_are_known_to_be_others_now() {
         let lines = ["base B <- other", "app A <- B", "top T <- A base"];
-        let table: [(&[&str], Vec<Wave>, &[(&str, char)], &str); 11] = [
+        let table: [Line<'_>; 11] = [
             (&[], vec![], &[], ""),
             (&["base 5 B=a"], vec![], &[], ""),
             (&["base 5 B=b"], vec![], &[], "app: B b made in 5"),

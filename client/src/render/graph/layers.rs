@@ -98,9 +98,12 @@ fn sweep(rows: &mut [Vec<usize>], layers: &[usize], edges: &[(usize, usize)], by
 mod tests {
     use super::*;
 
+    /// How many nodes, which edges, and the layers that are expected.
+    type Line<'a> = (usize, &'a [(usize, usize)], &'a [usize]);
+
     #[test]
     fn a_node_stands_right_of_what_it_comes_after() {
-        let table: [(usize, &[(usize, usize)], &[usize]); 6] = [
+        let table: [Line<'_>; 6] = [
             (0, &[], &[]),
             (2, &[], &[0, 0]),
             (3, &[(0, 1), (1, 2)], &[0, 1, 2]),
