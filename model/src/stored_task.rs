@@ -213,7 +213,7 @@ pub struct Timer {
     pub schedule: String,
     /// Whether it starts the task.
     pub status: TaskStatus,
-    /// In answers of a farm, of one that starts its task: the next five instants, RFC 3339, in its time zone. Never
+    /// In answers about one task, if it starts that: the next five instants, RFC 3339, in its time zone. Never
     /// stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,

@@ -6020,7 +6020,7 @@ pub struct Timer {
     pub schedule: ::prost::alloc::string::String,
     #[prost(bool, tag = "3")]
     pub disabled: bool,
-    /// In answers, of one that starts its task: the next five instants, RFC 3339, in its time zone.
+    /// In answers about one task, if it starts that: the next five instants, RFC 3339, in its time zone.
     #[prost(string, repeated, tag = "4")]
     pub next: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
