@@ -215,4 +215,15 @@ pub struct Timer {
     pub schedule: String,
     /// Whether it starts the task.
     pub status: TaskStatus,
+    /// In answers about one task, if it starts that: the next five instants, RFC 3339, in its time zone. Never
+    /// stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
+}
+
+impl Timer {
+    /// An enabled timer.
+    pub const fn new(name: TimerName, schedule: String) -> Self {
+        Self { name, schedule, status: TaskStatus::Enabled, next: Vec::new() }
+    }
 }

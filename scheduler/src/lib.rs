@@ -24,6 +24,7 @@ pub mod logs;
 pub mod parts;
 pub mod placement;
 pub mod polling;
+pub mod projects;
 pub mod registries;
 pub mod retention;
 pub mod secrets;

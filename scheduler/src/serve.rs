@@ -205,6 +205,7 @@ where
         blobs: blobs.clone(),
         intake,
         stored_tasks,
+        waves: waves.clone(),
         secrets,
         logs: logs.clone(),
         authority,

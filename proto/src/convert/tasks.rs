@@ -125,10 +125,11 @@ impl From<Triggers> for v1::Triggers {
             BaseImageTrigger::Runtime => v1::BaseImageTrigger::Runtime,
             BaseImageTrigger::All => v1::BaseImageTrigger::All,
         };
-        let timers = timers.into_iter().map(|Timer { name, schedule, status }| v1::Timer {
+        let timers = timers.into_iter().map(|Timer { name, schedule, status, next }| v1::Timer {
             name: name.to_string(),
             schedule,
             disabled: status == TaskStatus::Disabled,
+            next,
         });
         Self {
             source: Some(v1::SourceTrigger { commits, pull_requests, tags, branches, paths }),
@@ -148,8 +149,8 @@ impl TryFrom<v1::Triggers> for Triggers {
             v1::BaseImageTrigger::All => BaseImageTrigger::All,
         };
         let v1::SourceTrigger { commits, pull_requests, tags, branches, paths } = wire.source.unwrap_or_default();
-        let timer = |v1::Timer { name, schedule, disabled }| {
-            Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled) })
+        let timer = |v1::Timer { name, schedule, disabled, next }| {
+            Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled), next })
         };
         Ok(Self {
             source: SourceTrigger { commits, pull_requests, tags, branches, paths },

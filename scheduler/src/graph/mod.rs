@@ -4,12 +4,14 @@
 
 mod difference;
 mod lineage;
+mod stale;
 #[cfg(test)]
 mod tests;
 mod wave;
 
 pub use difference::{Content, Difference, Differences};
 pub use lineage::{Input, Lineage, tagged};
+pub use stale::{Made, Stale, Why, WhyKind};
 pub use wave::{Extent, Narrowed, Step, StepState, Wave};
 
 use acre_model::{

@@ -3,7 +3,7 @@
 use super::*;
 use acre_model::ids::RunId;
 
-fn digest(letter: char) -> Digest {
+pub(super) fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
@@ -14,7 +14,7 @@ fn task(name: &str, trigger: BaseImageTrigger) -> StoredTask {
 
 /// Tasks from lines `NAME OUTPUT <- INPUT...`; an input that begins with `+` is a build-time one, a task whose name ends
 /// in `!` is started by all of them, one in `-` by none.
-fn graph(lines: &[&str]) -> Graph {
+pub(super) fn graph(lines: &[&str]) -> Graph {
     let (mut tasks, mut lineages) = (Vec::new(), Vec::new());
     for line in lines {
         let (left, right) = line.split_once(" <- ").unwrap();
