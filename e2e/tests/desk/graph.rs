@@ -15,14 +15,22 @@ use insta::assert_snapshot;
 fn lineage(run: &RunView, inputs: &[(&str, char)]) -> (String, bytes::Bytes) {
     let task = run.origin.task.clone().unwrap();
     let input = |(image, letter): &(&str, char)| Input {
+        pinned: false,
         image: (*image).to_owned(),
         role: Role::Runtime,
         platform: None,
         digest: Some(digest(*letter)),
     };
-    let outputs = run.output_images.iter().filter_map(acre_scheduler::graph::tagged).collect();
-    let lineage =
-        Lineage { task: task.clone(), run: run.id.clone(), outputs, inputs: inputs.iter().map(input).collect() };
+    let outputs =
+        run.output_images.iter().filter_map(|name| Some((acre_scheduler::graph::tagged(name)?, name.digest))).collect();
+    let lineage = Lineage {
+        task: task.clone(),
+        run: run.id.clone(),
+        commit: None,
+        outputs,
+        inputs: inputs.iter().map(input).collect(),
+        children: Vec::new(),
+    };
     (keys::lineage(&run.project, &task), store::encode(&lineage))
 }
 

@@ -296,7 +296,7 @@ impl TryFrom<v1::Run> for RunView {
 }
 
 impl From<ImageName> for v1::OutputImage {
-    fn from(ImageName { registry, repository, tag, digest, platform }: ImageName) -> Self {
+    fn from(ImageName { registry, repository, tag, digest, platform, pinned: _ }: ImageName) -> Self {
         let tag = tag.unwrap_or_default();
         Self { registry, repository, tag, digest: shown(digest.as_ref()), platform: shown(platform.as_ref()) }
     }
@@ -309,7 +309,7 @@ impl TryFrom<v1::OutputImage> for ImageName {
         let v1::OutputImage { registry, repository, tag, digest, platform } = wire;
         let digest = parsed_or_none("run.output_images.digest", &digest)?;
         let platform = parsed_or_none("run.output_images.platform", &platform)?;
-        Ok(Self { registry, repository, tag: some(tag), digest, platform })
+        Ok(Self { registry, repository, tag: some(tag), digest, platform, pinned: false })
     }
 }
 

@@ -8,7 +8,6 @@ use crate::{
     stored_tasks::{Expected, Given},
 };
 use acre_model::{
-    digest::Digest,
     ids::{ProjectName, RunId, TaskName},
     origin::Start,
     run::RunView,
@@ -21,7 +20,6 @@ use acre_proto::{
     v1::{self, graph_response, put_task_request, tasks_server::Tasks},
 };
 use futures::{StreamExt, TryStreamExt};
-use std::collections::BTreeMap;
 use tonic::{Request, Response, Status};
 
 /// Records that are read at one time.
@@ -134,13 +132,6 @@ fn wire_stale(Stale { task, why }: Stale) -> graph_response::Stale {
     graph_response::Stale { task: task.to_string(), why: why.collect() }
 }
 
-/// What was told of images, as far as the waves that go on know; of an image of which they disagree it is not known what
-/// is the newest.
-fn told(waves: &[Wave]) -> BTreeMap<String, Digest> {
-    let is_one = |wave: &&Wave| waves.iter().all(|other| other.image != wave.image || other.digest == wave.digest);
-    waves.iter().filter(is_one).map(|wave| (wave.image.clone(), wave.digest)).collect()
-}
-
 const fn progress(state: &StepState) -> graph_response::Progress {
     match state {
         // What has succeeded is not stale.
@@ -165,7 +156,8 @@ impl Services {
         let made: Vec<Option<Made>> = made.try_collect().await?;
         let waves = self.waves.going_on(project).await.map_err(status)?;
         let made: Vec<Made> = made.into_iter().flatten().collect();
-        Ok(graph.stale(&made, &waves, &told(&waves)))
+        let told = self.waves.told(project).await.map_err(status)?;
+        Ok(graph.stale(&made, &waves, &told))
     }
 
     /// The run that a submission became.

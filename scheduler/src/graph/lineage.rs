@@ -6,6 +6,7 @@ use acre_model::{
     plan::Role,
     platform::Platform,
     report::{Image, ImageName, Report},
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ pub struct Lineage {
     pub task: TaskName,
     /// The run.
     pub run: RunId,
+    /// When it was submitted: of a task as it was then.
+    pub submitted_at: Timestamp,
     /// The commit of its source.
     pub commit: Option<String>,
     /// The images that it named, as `registry/repository:tag`, and what the tag stands for since, where they were pushed.
@@ -51,6 +54,7 @@ impl Lineage {
         let mut lineage = Self {
             task,
             run: report.run.clone(),
+            submitted_at: report.submitted_at,
             commit: report.git.as_ref().map(|git| git.git_head_revision.clone()),
             outputs: BTreeMap::new(),
             inputs: Vec::new(),

@@ -67,7 +67,7 @@ impl Graph {
     pub fn makers_in_use(&self) -> impl Iterator<Item = &Lineage> {
         let is_used = |lineage: &&Lineage| {
             let mut others = self.tasks.values().filter(|node| node.lineage.task != lineage.task);
-            others.any(|node| node.lineage.inputs.iter().any(|input| lineage.outputs.contains(&input.image)))
+            others.any(|node| node.lineage.inputs.iter().any(|input| lineage.outputs.contains_key(&input.image)))
         };
         self.tasks.values().map(|node| &node.lineage).filter(is_used)
     }
@@ -116,7 +116,7 @@ fn as_told(input: &Input, told: &BTreeMap<String, Digest>) -> Option<Why> {
 mod tests {
     use super::{
         super::{
-            Step,
+            Extent, Step,
             tests::{digest, graph},
         },
         *,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     fn wave(task: &str, state: StepState) -> Wave {
-        let step = Step { after: Default::default(), state };
+        let step = Step { after: Default::default(), extent: Extent::All, narrowed: None, state };
         Wave { image: "base".to_owned(), digest: digest('c'), steps: [(task.parse().unwrap(), step)].into() }
     }
 

@@ -36,6 +36,7 @@ pub(super) fn graph(lines: &[&str]) -> Graph {
         lineages.push(Lineage {
             task: name.parse().unwrap(),
             run: RunId::new(1, 0, 0),
+            submitted_at: acre_model::time::Timestamp::from_millis(0),
             commit: None,
             outputs: BTreeMap::from([(output.to_owned(), None)]),
             inputs: right.split_whitespace().map(input).collect(),
@@ -260,4 +261,19 @@ fn what_is_left_as_it_is_counts_as_built_on_the_new_digest() {
     let runtime = |child: &acre_model::report::Image| child.runtime_dependency.as_ref().unwrap().digest;
     assert_eq!(lineage.children.iter().map(runtime).collect::<Vec<_>>(), [Some(digest('b')), Some(digest('a'))]);
     assert!(graph.settled("r.example/other:1", digest('b'), |_| false).is_empty());
+}
+
+#[test]
+fn where_a_part_cannot_be_built_alone_nothing_after_it_is() {
+    let lines = ["a r.example/a:1 amd64,arm64 <- r.example/base:1", "top r.example/top:1 amd64,arm64 <- r.example/a:1"];
+    let difference = Difference::between(Some(index("amd64=1,arm64=2")), Some(index("amd64=1,arm64=3")));
+    let differences = Differences([(digest('a'), difference)].into());
+    let wave = of_platforms(&lines).wave("r.example/base:1", digest('b'), &differences).unwrap();
+    let narrowing = acre_model::submission::Narrowing { platforms: Default::default(), kept: Vec::new() };
+    let narrowed = Narrowed { source: acre_model::submission::Source::None, narrowing };
+    for (narrowed, expected) in [(None, "a:all top:all"), (Some(narrowed), "a:arm64 top:arm64")] {
+        let mut wave = wave.clone();
+        wave.settle(&"a".parse().unwrap(), narrowed);
+        assert_eq!(extents(Some(wave)), expected);
+    }
 }

@@ -144,13 +144,15 @@ impl Wave {
         ordered
     }
 
-    /// Settles how a part of a task is built anew; `None`: all of it is.
+    /// Settles how a part of a task is built anew; `None`: all of it is, and so all of what builds on it.
     pub fn settle(&mut self, task: &TaskName, narrowed: Option<Narrowed>) {
-        if let Some(step) = self.steps.get_mut(task) {
-            if narrowed.is_none() {
-                step.extent = Extent::All;
-            }
-            step.narrowed = narrowed;
+        let Some(step) = self.steps.get_mut(task) else { return };
+        let mut open = if narrowed.is_none() { vec![task.clone()] } else { Vec::new() };
+        step.narrowed = narrowed;
+        while let Some(whole) = open.pop() {
+            self.steps.get_mut(&whole).into_iter().for_each(|step| step.extent = Extent::All);
+            let next = self.steps.iter().filter(|(_, step)| step.extent != Extent::All && step.after.contains(&whole));
+            open.extend(next.map(|(name, _)| name.clone()));
         }
     }
 

@@ -231,8 +231,8 @@ pub fn all_quarantined() -> Range<String> {
 pub const OF_PROJECTS: [&str; 5] = ["ended", "logins", "registry-hooks", "secrets", "tasks"];
 
 /// What goes with a project besides, being remembered of it or of what is in it.
-const BESIDE_PROJECTS: [&str; 8] =
-    ["archived", "delivered", "idempotency", "inbox", "lineages", "task-confidential", "timers", "waves"];
+const BESIDE_PROJECTS: [&str; 9] =
+    ["archived", "delivered", "idempotency", "images", "inbox", "lineages", "task-confidential", "timers", "waves"];
 
 /// Everything of this kind, of all projects.
 pub fn all_of_kind(kind: &str) -> Range<String> {

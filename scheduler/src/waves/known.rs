@@ -1,10 +1,11 @@
 //! What is known of an image: what its tag stood for when it was last heard of, and which tasks that has reached. So a
 //! digest that is told again, by a registry or by asking it, starts nothing again; not even what has failed.
 
+use super::Waves;
 use crate::{
     blobs::digest_of,
     driver::Guard,
-    store::{self, Change, Store, StoreError, keys},
+    store::{self, Change, Order, Store, StoreError, keys},
 };
 use acre_model::{
     digest::Digest,
@@ -12,7 +13,7 @@ use acre_model::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is stored of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,15 @@ struct Record {
     digest: Digest,
     /// The tasks that were built for it, or were to be.
     reached: BTreeSet<TaskName>,
+}
+
+impl Waves {
+    /// What the images that tasks of a project build on stand for, as far as that was told or found.
+    pub async fn told(&self, project: &ProjectName) -> Result<BTreeMap<String, Digest>, StoreError> {
+        let records = self.store.range(keys::all_images(project), Order::Ascending, usize::MAX).await?;
+        let read = records.iter().filter_map(|record| store::decode::<Record>(&record.value).ok());
+        Ok(read.map(|Record { image, digest, .. }| (image, digest)).collect())
+    }
 }
 
 /// What is known of an image, as it was read.

@@ -101,7 +101,7 @@ impl Waves {
 
 /// A run of a part of a task, beside what an earlier run of the same task built for the other platforms of the same commit.
 fn narrowed(task: &StoredTask, lineage: &Lineage, platforms: BTreeSet<Platform>) -> Option<Narrowed> {
-    let is_of_this_task = task.updated_at.as_millis() < lineage.run.second() * 1000;
+    let is_of_this_task = task.updated_at < lineage.submitted_at;
     let source = source_at(task, lineage.commit.as_deref().filter(|_| is_of_this_task)?)?;
     let stays = |child: &&Image| child.image.platform.as_ref().is_some_and(|platform| !platforms.contains(platform));
     let kept = lineage.children.iter().filter(stays).cloned().collect();
