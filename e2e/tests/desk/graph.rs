@@ -26,6 +26,7 @@ fn lineage(run: &RunView, inputs: &[(&str, char)]) -> (String, bytes::Bytes) {
     let lineage = Lineage {
         task: task.clone(),
         run: run.id.clone(),
+        submitted_at: run.submitted_at,
         commit: None,
         outputs,
         inputs: inputs.iter().map(input).collect(),
