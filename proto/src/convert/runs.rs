@@ -35,6 +35,7 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             idempotency_key,
             // What the farm itself knows.
             origin: _,
+            cancel_superseded: _,
         } = submission;
         let task = match task {
             TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
@@ -103,6 +104,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             leave_images: wire.leave_images,
             idempotency_key: some(wire.idempotency_key),
             origin: Default::default(),
+            cancel_superseded: false,
         };
         Ok((submission, confidential))
     }

@@ -292,8 +292,12 @@ impl Driver {
                 self.board.show(view);
             }
         }
+        let is_told = !effects.accepted.is_empty() || !effects.started.is_empty() || !effects.ended.is_empty();
         for last in effects.ended.into_values() {
             self.board.show_last(last.view);
+        }
+        if is_told {
+            self.board.note_tidings();
         }
         for agent in effects.seen.union(&effects.tell) {
             self.board.show_agent(agent, self.state.agent_view(agent));

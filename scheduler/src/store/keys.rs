@@ -1,7 +1,7 @@
 //! Every key of the store.
 
 use acre_model::{
-    ids::{AgentId, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
+    ids::{AgentId, CommitId, NotificationName, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
     joining::Token,
 };
 use std::ops::Range;
@@ -180,6 +180,51 @@ pub fn all_waves(project: &ProjectName) -> Range<String> {
 /// All that go on.
 pub fn all_waves_everywhere() -> Range<String> {
     prefix("waves/")
+}
+
+/// What others are to be told of a run, before it is known who they are.
+pub fn tiding(project: &ProjectName, run: &RunId, moment: u8) -> String {
+    format!("tidings/{project}/{run}/{moment}")
+}
+
+/// Everything that others are to be told.
+pub fn all_tidings() -> Range<String> {
+    prefix("tidings/")
+}
+
+/// A message on its way to `lane`, which is in order of runs and their moments.
+pub fn message(project: &ProjectName, lane: &str, run: &RunId, moment: u8) -> String {
+    format!("outbox/{project}/{lane}/{run}/{moment}")
+}
+
+/// All messages on their way.
+pub fn all_messages() -> Range<String> {
+    prefix("outbox/")
+}
+
+/// What a commit's host was told last, of one task.
+pub fn status_told(project: &ProjectName, task: &TaskName, commit: &CommitId) -> String {
+    format!("statuses-told/{project}/{task}/{commit}")
+}
+
+/// What hosts were told last of all commits.
+pub fn all_statuses_told() -> Range<String> {
+    prefix("statuses-told/")
+}
+
+/// How the last run of a task ended that counts.
+pub fn standing(project: &ProjectName, task: &TaskName) -> String {
+    format!("standings/{project}/{task}")
+}
+
+/// Somebody whom a project notifies; sealed.
+pub fn notification(project: &ProjectName, name: &NotificationName) -> String {
+    format!("notifications/{project}/{name}")
+}
+
+/// All whom a project notifies.
+pub fn all_notifications(project: &ProjectName) -> Range<String> {
+    prefix(&format!("notifications/{project}/"))
 }
 
 /// A token for joining the farm; its secret is hashed.

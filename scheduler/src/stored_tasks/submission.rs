@@ -50,6 +50,7 @@ pub(super) fn of_task(
         allow_partial: false,
         leave_images: false,
         idempotency_key: None,
+        cancel_superseded: task.triggers.source.cancel_superseded,
         origin,
     }
 }
