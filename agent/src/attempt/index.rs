@@ -8,9 +8,9 @@ use crate::{
         Manifest, Manifests, Removed,
         index::{self, Descriptor, ImageIndex},
     },
-    source::web::Web,
 };
 use acre_model::{attempt::UnitResult, digest::Digest, outcome::Outcome, plan::Index, platform::Platform};
+use acre_web::Web;
 
 /// The images that an index is made of, and the platforms that have none.
 struct Children {

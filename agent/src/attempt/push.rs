@@ -11,12 +11,12 @@ use crate::{
     engine::{EngineError, Logins},
     gate::{self, By, Gate, Manifest, Pushed, Stopped, Target},
     registry::Manifests,
-    source::web::Web,
 };
 use acre_model::{
     attempt::UnitResult, digest::Digest, ids::RunId, outcome::Outcome, plan::Push, platform::Platform,
     reference::Reference,
 };
+use acre_web::Web;
 use std::time::Duration;
 
 /// Tries of one push, at most; a step's own `retries` come on top.

@@ -8,6 +8,7 @@ mod error;
 pub mod program;
 mod snapshot;
 
+pub use acre_web::registry::{Login, Logins};
 pub use error::EngineError;
 pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
 
@@ -199,37 +200,6 @@ pub struct LocalImage {
     pub id: Digest,
     /// Digests under which registries know it, by `registry/repository`.
     pub digests: Vec<(String, Digest)>,
-}
-
-/// Logins by registry (`host[:port]`), handed over with each call and kept nowhere.
-#[derive(Clone, Default)]
-pub struct Logins(BTreeMap<String, Login>);
-
-/// A login to one registry.
-#[derive(Clone)]
-pub struct Login {
-    /// User name.
-    pub username: String,
-    /// Password or token.
-    pub secret: String,
-}
-
-impl Logins {
-    /// The login for this registry (`host[:port]`; Docker Hub is `docker.io`).
-    pub fn get(&self, registry: &str) -> Option<&Login> {
-        self.0.get(registry)
-    }
-
-    /// All logins, by registry.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Login)> {
-        self.0.iter().map(|(registry, login)| (registry.as_str(), login))
-    }
-}
-
-impl FromIterator<(String, Login)> for Logins {
-    fn from_iter<T: IntoIterator<Item = (String, Login)>>(logins: T) -> Self {
-        Self(logins.into_iter().collect())
-    }
 }
 
 /// What a long call says while it works.

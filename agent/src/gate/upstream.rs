@@ -3,13 +3,10 @@
 
 use crate::{
     engine::{EngineError, Logins},
-    registry::{
-        Challenge, Tokens,
-        answers::{self, retry_after},
-        is_this_machine, patience,
-    },
+    registry::answers::{self, retry_after},
 };
 use acre_model::{digest::Digest, reference::Reference};
+use acre_web::registry::{Challenge, Tokens, is_this_machine, patience};
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},

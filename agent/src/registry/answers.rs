@@ -1,8 +1,8 @@
 //! What registries answer that is not as wished, and how the agent tells it.
 
-use super::patience;
 use crate::engine::EngineError;
 use acre_model::{reference::Reference, text::clip};
+use acre_web::registry::patience;
 use reqwest::{
     StatusCode,
     header::{HeaderMap, RETRY_AFTER},

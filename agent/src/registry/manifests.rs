@@ -1,15 +1,15 @@
 //! Manifests of one repository: read, put, and their tags removed. What may pass is tried again.
 
-use super::{
-    Actions, Repository, Request,
-    answers::{self, failed, refused, retry_after},
-    patience::{self, random},
-};
-use crate::{
-    engine::{EngineError, Logins},
-    source::{error::Unfetched, web::Web},
-};
+use super::answers::{self, failed, refused, retry_after};
+use crate::engine::{EngineError, Logins};
 use acre_model::{digest::Digest, reference::Reference};
+use acre_web::{
+    Unfetched, Web,
+    registry::{
+        Actions, Repository, Request,
+        patience::{self, random},
+    },
+};
 use reqwest::{
     StatusCode,
     header::{CONTENT_TYPE, HeaderMap},
@@ -128,7 +128,7 @@ impl<'a> Manifests<'a> {
         let response = self.repository.ask(request).await.map_err(|why| of_web(self.reference, why))?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        let saved = self.repository.web.save(response, LIMIT, &mut body, |_| {}).await;
+        let saved = self.repository.web().save(response, LIMIT, &mut body, |_| {}).await;
         saved.map_err(|why| of_web(self.reference, why))?;
         Ok(Answer { status, headers, body })
     }
@@ -149,10 +149,8 @@ fn of_web(reference: &Reference, why: Unfetched) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        engine::Login,
-        source::served::{Served, response},
-    };
+    use crate::engine::Login;
+    use acre_web::served::{Served, response};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     const KIND: &str = "application/vnd.oci.image.index.v1+json";

@@ -1,9 +1,6 @@
 //! Files of aliases at https addresses → a folder that holds each under its place in the list.
 
-use super::{
-    error::Unfetched,
-    web::{Web, found, shown},
-};
+use acre_web::{Unfetched, Web, found, shown};
 use reqwest::{Url, header::HeaderMap};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -37,7 +34,8 @@ pub(super) fn shown_addresses(addresses: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::served::Served, *};
+    use super::*;
+    use acre_web::served::Served;
 
     async fn fetched(pages: &[&str]) -> Result<Vec<String>, String> {
         let large = vec![b'x'; LARGEST as usize + 1];

@@ -1,29 +1,10 @@
-//! Why a source could not be fetched.
+//! Sources that could not be fetched, as failures of their units.
 
 use crate::attempt::Failure;
 use acre_model::outcome::{Cause, Outcome};
 use acre_tree::tar::UntarError;
+use acre_web::Unfetched;
 use std::io;
-
-/// Why a source could not be fetched.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Unfetched {
-    /// The address asks for what is not fetched: the step is wrong, not the place.
-    #[error("{0}")]
-    Refused(String),
-    /// There is no such thing at the address, or it is not shown to this user.
-    #[error("{0}")]
-    NotFound(String),
-    /// What is there is not what a source is.
-    #[error("{0}")]
-    Unfit(String),
-    /// It did not answer, or not in time.
-    #[error("{0}")]
-    Away(String),
-    /// No room for it.
-    #[error("no place to fetch into: {0}")]
-    Disk(io::Error),
-}
 
 impl From<Unfetched> for Failure {
     /// Wherever it is fetched, the address stays what it is: only this agent's disk is not the step's fault.
@@ -36,12 +17,11 @@ impl From<Unfetched> for Failure {
     }
 }
 
-impl From<UntarError> for Unfetched {
-    fn from(why: UntarError) -> Self {
-        match why {
-            UntarError::Cache(why) => Self::Disk(io::Error::other(why.to_string())),
-            other => Self::Unfit(chain(&other)),
-        }
+/// An archive that could not be unpacked.
+pub(super) fn untarred(why: UntarError) -> Unfetched {
+    match why {
+        UntarError::Cache(why) => Unfetched::Disk(io::Error::other(why.to_string())),
+        other => Unfetched::Unfit(chain(&other)),
     }
 }
 

@@ -1,15 +1,11 @@
 //! Source files on this agent: trees of the farm for workspaces and builds, addresses into trees.
 
 mod aliases;
-pub(crate) mod error;
+mod error;
 mod git;
 mod oci;
-pub(crate) mod reach;
-#[cfg(test)]
-pub(crate) mod served;
 mod tar;
 mod unit;
-pub(crate) mod web;
 
 pub(crate) use unit::{forget_unfinished, run};
 

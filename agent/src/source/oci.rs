@@ -4,18 +4,18 @@
 //! What registries send is limited, and they are only asked where sources may be fetched from ([`crate::registry`]).
 
 use super::{
-    error::Unfetched,
+    error::untarred,
     tar::{PACKED, blocking, content, limits},
-    web::Web,
 };
-use crate::{
-    engine::Logins,
-    registry::{Actions, Repository, Request},
-};
+use crate::engine::Logins;
 use acre_model::{digest::Digest, reference::Reference, text::clip};
 use acre_tree::{
     Cache,
     tar::{Policy, Unpacking, Untarred, is_packed},
+};
+use acre_web::{
+    Unfetched, Web,
+    registry::{Actions, Repository, Request},
 };
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
@@ -83,7 +83,7 @@ pub(super) async fn fetch(
         for (layer, file, size) in held {
             put(&mut unpacking, &layer, file, size)?;
         }
-        Ok(unpacking.finish("")?)
+        unpacking.finish("").map_err(untarred)
     };
     Ok((blocking(unpack).await?, digest))
 }
@@ -108,10 +108,10 @@ fn put(unpacking: &mut Unpacking<'_>, layer: &Layer, mut file: File, size: u64) 
     let title = layer.annotations.get(TITLE);
     let is_archive = layer.media_type.contains("tar") && (title.is_none() || looks_like_archive(&mut file)?);
     match title {
-        _ if is_archive => Ok(unpacking.archive(content(file, size)?)?),
+        _ if is_archive => unpacking.archive(content(file, size)?).map_err(untarred),
         Some(title) => {
             file.seek(SeekFrom::Start(0)).map_err(Unfetched::Disk)?;
-            Ok(unpacking.file(title, file)?)
+            unpacking.file(title, file).map_err(untarred)
         }
         None => Err(Unfetched::Unfit(format!(
             "layer {} is neither an archive nor a file with a name: its type is {}, and it has no {TITLE}",
@@ -195,12 +195,10 @@ impl<'a> Registry<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::served::{Served, response},
-        *,
-    };
+    use super::*;
     use crate::engine::Login;
     use acre_model::tree::Node;
+    use acre_web::served::{Served, response};
     use tempfile::TempDir;
 
     fn archive(path: &str, content: &str) -> Vec<u8> {

@@ -1,14 +1,12 @@
 //! A tar archive at an http address → a tree.
 
-use super::{
-    error::Unfetched,
-    web::{Web, found, shown},
-};
+use super::error::untarred;
 use acre_model::plan::TarAddress;
 use acre_tree::{
     Cache,
     tar::{Limits, Policy, Unpacking, Untarred, unpacked},
 };
+use acre_web::{Unfetched, Web, found, shown};
 use reqwest::{
     Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
@@ -46,8 +44,8 @@ pub(super) async fn fetch(
     let subdirectory = address.subdirectory.clone().unwrap_or_default();
     blocking(move || {
         let mut unpacking = Unpacking::new(&cache, "", Policy::Foreign, limits(size));
-        unpacking.archive(content(file, size)?)?;
-        Ok(unpacking.finish(&subdirectory)?)
+        unpacking.archive(content(file, size)?).map_err(untarred)?;
+        unpacking.finish(&subdirectory).map_err(untarred)
     })
     .await
 }
@@ -108,8 +106,9 @@ fn decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::served::Served, *};
+    use super::*;
     use acre_model::tree::Node;
+    use acre_web::served::Served;
     use std::{io::Write as _, process::Command, time::Duration};
     use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
 //! Source units: what an address leads to becomes a tree of the farm.
 
-use super::{aliases, error::Unfetched, git, oci, tar, web::Web};
+use super::{aliases, git, oci, tar};
 use crate::attempt::{Done, Failure, Job};
 use acre_model::{
     attempt::UnitResult,
@@ -14,6 +14,7 @@ use acre_tree::{
     pack::{Options, Pack},
     walk::Skipped,
 };
+use acre_web::{Unfetched, Web};
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -7,8 +7,9 @@ mod submodules;
 
 pub(super) use configuration::{percent_decoded, shown};
 
-use super::{error::Unfetched, tar::basic, web::Web};
+use super::tar::basic;
 use acre_model::{plan::GitAddress, text::clip};
+use acre_web::{Unfetched, Web};
 use configuration::{OF_HOME, of_repository, split_login, ssh_host};
 use program::{Fault, git};
 use reqwest::{

@@ -1,7 +1,7 @@
 //! The git program, with an environment of its own: no configuration of the host, no hooks, no prompts, no protocols but
 //! those named.
 
-use super::super::error::Unfetched;
+use acre_web::Unfetched;
 use std::{path::Path, process::Stdio};
 use tokio::process::Command;
 

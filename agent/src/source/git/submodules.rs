@@ -2,12 +2,12 @@
 //! that a user wrote, before git sees it.
 
 use super::{
-    super::{error::Unfetched, reach::Zone, web::Web},
     Repository,
     configuration::{shown, split_login, ssh_host},
     program::{Fault, git},
 };
 use acre_model::text::clip;
+use acre_web::{Unfetched, Web, reach::Zone};
 use reqwest::Url;
 use std::path::{Path, PathBuf};
 

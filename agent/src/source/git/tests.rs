@@ -211,7 +211,7 @@ async fn a_submodule_is_fetched_from_no_file_and_no_place_that_is_closed() {
 
 #[tokio::test]
 async fn redirects_are_judged_before_git_follows() {
-    use super::super::served::{Served, response};
+    use acre_web::served::{Served, response};
     let server = Server::new();
     server.commit("r", &["refs/heads/main"], file("a", "x"));
     let target = server.url("r");
@@ -232,7 +232,7 @@ async fn redirects_are_judged_before_git_follows() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for() {
-    let served = super::super::served::Served::silent().await;
+    let served = acre_web::served::Served::silent().await;
     let address = GitAddress { repository: served.url("/r.git"), reference: None, subdirectory: None };
     let web = Web::impatient(std::time::Duration::from_millis(100));
     let folder = TempDir::new().unwrap();

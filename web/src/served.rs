@@ -1,5 +1,7 @@
 //! A server for tests: it answers what it is told to, and remembers what it was asked.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{Arc, Mutex};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -8,31 +10,33 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 /// Path (without its query), status, further headers, body.
-pub(crate) type Page = (&'static str, &'static str, &'static str, Vec<u8>);
+pub type Page = (&'static str, &'static str, &'static str, Vec<u8>);
 
 /// From the head of a request, and the server's own address, to the bytes of the answer.
 type Answer = dyn Fn(&str, &str) -> Vec<u8> + Send + Sync;
 
 /// A server on this machine, for as long as it lives.
-pub(crate) struct Served {
-    pub(crate) address: String,
+pub struct Served {
+    /// `host:port`.
+    pub address: String,
     heard: Arc<Mutex<String>>,
     _serving: AbortOnDropHandle<()>,
 }
 
 impl Served {
-    pub(crate) async fn with(pages: impl IntoIterator<Item = Page>) -> Self {
+    /// Has these pages, and no other.
+    pub async fn with(pages: impl IntoIterator<Item = Page>) -> Self {
         let pages = pages.into_iter().collect();
         Self::answering(move |request, _| page(&pages, request)).await
     }
 
     /// Takes connections and says nothing.
-    pub(crate) async fn silent() -> Self {
+    pub async fn silent() -> Self {
         Self::start(None).await
     }
 
     /// Answers each request (its head, lower case but for values, and the server's own address) with these bytes.
-    pub(crate) async fn answering(answer: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    pub async fn answering(answer: impl Fn(&str, &str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::start(Some(Arc::new(answer))).await
     }
 
@@ -52,12 +56,13 @@ impl Served {
         Self { address, heard, _serving: AbortOnDropHandle::new(serving) }
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The heads of all requests.
-    pub(crate) fn heard(&self) -> String {
+    pub fn heard(&self) -> String {
         self.heard.lock().unwrap().clone()
     }
 }
@@ -83,7 +88,7 @@ fn page(pages: &Vec<Page>, head: &str) -> Vec<u8> {
 }
 
 /// An answer as it goes over the wire.
-pub(crate) fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     [head.as_bytes(), body].concat()

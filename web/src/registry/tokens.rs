@@ -1,7 +1,7 @@
 //! What one registry is shown, by many requests at once.
 
+use super::Login;
 use super::auth::{Challenge, TOKEN, basic, bearer, realm};
-use crate::engine::Login;
 use reqwest::{
     Client, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, HeaderValue},
@@ -16,7 +16,7 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What one registry is shown: a login, or tokens by their scopes.
-pub(crate) struct Tokens {
+pub struct Tokens {
     login: Option<Login>,
     shown: Mutex<Shown>,
     /// Held while something new is had, so that all who miss it wait for one.
@@ -31,18 +31,18 @@ struct Shown {
 
 impl Tokens {
     /// Nothing is shown before it is asked for.
-    pub(crate) fn new(login: Option<Login>) -> Self {
+    pub fn new(login: Option<Login>) -> Self {
         Self { login, shown: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// What is shown for these scopes.
-    pub(crate) fn get(&self, scopes: &[String]) -> Option<HeaderValue> {
+    pub fn get(&self, scopes: &[String]) -> Option<HeaderValue> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.basic.clone().or_else(|| shown.bearer.get(scopes).cloned())
     }
 
     /// Does what a challenge asks for; whether there is something else to show than what `was` shown.
-    pub(crate) async fn authorize(
+    pub async fn authorize(
         &self,
         http: &Client,
         base: &Url,

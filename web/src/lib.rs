@@ -1,12 +1,17 @@
-//! Requests to machines that addresses name. Each hop is looked up, judged ([`super::reach`]) and only then asked, at the
-//! very addresses that were judged.
+//! Requests to machines that addresses name. Each hop is looked up, judged ([`reach`]) and only then asked, at the very
+//! addresses that were judged.
 
-use super::{
-    error::Unfetched,
-    reach::{Zone, objection},
-};
+pub mod reach;
+pub mod registry;
+#[cfg(any(test, feature = "served"))]
+pub mod served;
+mod unfetched;
+
+pub use unfetched::Unfetched;
+
 use acre_model::text::clip;
 use futures::StreamExt as _;
+use reach::{Zone, objection};
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
     header::{AUTHORIZATION, HeaderMap, LOCATION},
@@ -27,7 +32,7 @@ const FIRST_WHILE: Duration = Duration::from_secs(60);
 
 /// The way to other machines.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Web {
+pub struct Web {
     /// Hosts that may be asked without TLS, besides this machine.
     plain: Vec<String>,
     patience: Option<Duration>,
@@ -35,30 +40,30 @@ pub(crate) struct Web {
 
 /// Where an address leads.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub struct Place {
     /// The address itself, without user and password.
-    pub(crate) url: Url,
+    pub url: Url,
     /// Where its host is.
-    pub(crate) addresses: Vec<SocketAddr>,
-    pub(crate) zone: Zone,
+    pub addresses: Vec<SocketAddr>,
+    /// How public that is.
+    pub zone: Zone,
 }
 
 impl Web {
     /// A way to everywhere that takes TLS, and to these hosts without.
-    pub(crate) const fn new(plain: Vec<String>) -> Self {
+    pub const fn new(plain: Vec<String>) -> Self {
         Self { plain, patience: None }
     }
 
-    /// The same that waits no longer than this.
-    #[cfg(test)]
-    pub(crate) fn impatient(patience: Duration) -> Self {
+    /// The same that waits no longer than this for anything.
+    pub fn impatient(patience: Duration) -> Self {
         Self { plain: Vec::new(), patience: Some(patience) }
     }
 
     /// Asks for what is at an address, redirects followed; an answer that is not 200 is the caller's to judge. Headers are
     /// sent to the address itself, and of what it leads to only to the same host.
     /// `from` is the zone of what led to it.
-    pub(crate) async fn get(
+    pub async fn get(
         &self,
         url: &Url,
         headers: &HeaderMap,
@@ -78,7 +83,7 @@ impl Web {
     }
 
     /// Where an address is, if it may be asked.
-    pub(crate) async fn place(&self, url: &Url, from: Option<Zone>) -> Result<Place, Unfetched> {
+    pub async fn place(&self, url: &Url, from: Option<Zone>) -> Result<Place, Unfetched> {
         let refused = |why: String| Unfetched::Refused(format!("{}: {why}", shown(url)));
         let host = url.host_str().zip(url.port_or_known_default());
         let (host, port) = host.ok_or_else(|| refused("it has no host that can be asked".to_owned()))?;
@@ -93,7 +98,7 @@ impl Web {
     }
 
     /// The addresses of a host, if it may be asked, and its zone. `what` is to be fetched, for messages.
-    pub(crate) async fn look_up(
+    pub async fn look_up(
         &self,
         what: &str,
         host: &str,
@@ -119,7 +124,7 @@ impl Web {
     }
 
     /// A line to the host of an address, which is looked up and judged once.
-    pub(crate) async fn line(&self, url: &Url) -> Result<Line<'_>, Unfetched> {
+    pub async fn line(&self, url: &Url) -> Result<Line<'_>, Unfetched> {
         let place = self.place(url, None).await?;
         let away = |why: reqwest::Error| Unfetched::Away(format!("{}: {}", shown(url), reason(&why)));
         let host = place.url.host_str().unwrap_or_default();
@@ -128,7 +133,7 @@ impl Web {
     }
 
     /// Whether a host may be asked without TLS although it is another machine.
-    pub(crate) fn is_plain(&self, host: &str) -> bool {
+    pub fn is_plain(&self, host: &str) -> bool {
         self.plain.iter().any(|allowed| allowed == host)
     }
 
@@ -137,7 +142,7 @@ impl Web {
     }
 
     /// Writes what an answer holds, of at most `limit` bytes; how many there were.
-    pub(crate) async fn save(
+    pub async fn save(
         &self,
         response: Response,
         limit: u64,
@@ -171,16 +176,16 @@ impl Web {
 }
 
 /// Connections to one host that are used again.
-pub(crate) struct Line<'a> {
+pub struct Line<'a> {
     web: &'a Web,
     /// Where the host is.
-    pub(crate) zone: Zone,
+    pub zone: Zone,
     client: Client,
 }
 
 impl Line<'_> {
     /// Makes a request. What is only read is read where the host sends on to, without what the host alone may see.
-    pub(crate) async fn send(
+    pub async fn send(
         &self,
         method: Method,
         url: &Url,
@@ -200,7 +205,7 @@ impl Line<'_> {
 }
 
 /// An answer that holds what was asked for.
-pub(crate) fn found(response: Response, url: &Url) -> Result<Response, Unfetched> {
+pub fn found(response: Response, url: &Url) -> Result<Response, Unfetched> {
     let url = shown(url);
     match response.status() {
         StatusCode::OK => Ok(response),
@@ -245,7 +250,7 @@ fn redirect(response: &Response, from: &Url) -> Result<Option<Url>, Unfetched> {
 }
 
 /// An address without what may be a secret in it: user, password, query.
-pub(crate) fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     clip(&format!("{}://{host}{port}{}", url.scheme(), url.path()))

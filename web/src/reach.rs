@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How public a machine is, the least so first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Zone {
+pub enum Zone {
     /// The agent's own.
     Machine,
     /// Of its network (RFC 1918, RFC 4193, RFC 6598).
@@ -69,7 +69,7 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
 }
 
 /// Why an address may not be asked; `None` if it may. `from` is the zone of what led to it.
-pub(super) fn objection(host: &str, address: IpAddr, from: Option<Zone>) -> Option<String> {
+pub(crate) fn objection(host: &str, address: IpAddr, from: Option<Zone>) -> Option<String> {
     let Some(zone) = Zone::of(address) else {
         return Some(format!("{host} is at {address}, which sources are not fetched from"));
     };

@@ -1,7 +1,7 @@
 //! What registries want to see before they give or take anything (distribution's "Token Authentication Specification",
 //! RFC 7235, RFC 7617).
 
-use crate::engine::Login;
+use super::Login;
 use data_encoding::BASE64;
 use reqwest::{
     Url,
@@ -11,11 +11,11 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The largest answer of a token service, in bytes.
-pub(crate) const TOKEN: usize = 1 << 20;
+pub(super) const TOKEN: usize = 1 << 20;
 
 /// What a registry asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Challenge {
+pub enum Challenge {
     /// User name and password.
     Basic,
     /// A token, to be had at its realm.
@@ -26,7 +26,7 @@ pub(crate) enum Challenge {
 
 impl Challenge {
     /// The first challenge of an answer that can be met.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let challenges = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         for challenge in challenges {
             match challenge.split_once(' ') {
@@ -49,7 +49,7 @@ struct Token {
 }
 
 /// What a header says that shows the token in an answer of a token service; `None`: it has none.
-pub(crate) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
+pub(super) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
     let token: Token = serde_json::from_slice(answer).ok()?;
     let token = token.token.or(token.access_token)?;
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
@@ -58,7 +58,7 @@ pub(crate) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
 }
 
 /// What a header says that shows this login.
-pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
+pub(super) fn basic(login: &Login) -> Option<HeaderValue> {
     let pair = BASE64.encode(format!("{}:{}", login.username, login.secret).as_bytes());
     let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
     value.set_sensitive(true);
@@ -66,7 +66,7 @@ pub(crate) fn basic(login: &Login) -> Option<HeaderValue> {
 }
 
 /// Where tokens for these scopes are to be had, by what a registry at `base` said. No login goes to another place.
-pub(crate) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &[String]) -> Result<Url, String> {
+pub(super) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &[String]) -> Result<Url, String> {
     let realm = parameters.get("realm").and_then(|realm| Url::parse(realm).ok());
     let mut realm = realm.ok_or("its registry names no place for tokens")?;
     if !is_of_registry(realm.host_str().unwrap_or_default(), base.host_str().unwrap_or_default()) {
@@ -84,7 +84,7 @@ pub(crate) fn realm(parameters: &BTreeMap<String, String>, base: &Url, scopes: &
 }
 
 /// Whether a registry is asked without TLS.
-pub(crate) fn is_this_machine(host: &str) -> bool {
+pub fn is_this_machine(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -12,13 +12,13 @@ const WAIT_MS: u64 = 250;
 const LONGEST: u64 = 60;
 
 /// Whether an answer may be another one later.
-pub(crate) fn may_pass(status: StatusCode) -> bool {
+pub fn may_pass(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 /// The wait after the try with this number (from 1), if there is another one. `asked` is what the registry wants
 /// (`Retry-After`, in seconds), `random` any number: waits differ, so that many agents do not come back as one.
-pub(crate) fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Duration> {
+pub fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Duration> {
     if tried >= TRIES {
         return None;
     }
@@ -28,7 +28,7 @@ pub(crate) fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Durati
 }
 
 /// Any number; should the system have none, waits are the shortest.
-pub(crate) fn random() -> u64 {
+pub fn random() -> u64 {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).map_or(0, |()| u64::from_le_bytes(bytes))
 }
