@@ -129,6 +129,15 @@ impl fmt::Display for ReceiverKind {
     }
 }
 
+impl FromStr for ReceiverKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = [Self::Webhook, Self::Slack, Self::Email].into_iter().find(|kind| kind.to_string() == text);
+        found.ok_or_else(|| format!("`{}` is none of webhook, slack, email", crate::text::clip(text)))
+    }
+}
+
 /// Somebody whom a project notifies, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

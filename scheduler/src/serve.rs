@@ -13,6 +13,7 @@ use crate::{
     idle,
     intake::Intake,
     logs::Logs,
+    outbox::{Mailer, Outbox},
     parts::Random,
     parts::{Clock, Ids, Tasks},
     retention::Retention,
@@ -23,6 +24,7 @@ use crate::{
     waves::Waves,
 };
 use acre_model::ids::RunId;
+use acre_web::Web;
 use futures::Stream;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,8 @@ pub struct Parts {
     pub authority: Option<Arc<Authority>>,
     /// The Vault that runs may name secrets of.
     pub vault: Option<Vault>,
+    /// The way of e-mail; `None`: none is sent.
+    pub mailer: Option<Mailer>,
     /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
     pub identity: u64,
     /// Where those who host sources and images are listened to; `None`: nowhere.
@@ -129,7 +133,7 @@ async fn serve<I>(
 where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, random, key, authority, vault, identity, hooks: hooks_listener } = parts;
+    let Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks: hooks_listener } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -191,6 +195,19 @@ where
         clock: clock.clone(),
     };
     let hooks = Hooks { inbox: inbox.clone(), secrets: secrets.clone(), clock: clock.clone(), random: random.clone() };
+    let outbox = Outbox {
+        store: store.clone(),
+        driver: handle.clone(),
+        stored_tasks: stored_tasks.clone(),
+        secrets: secrets.clone(),
+        board: board.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+        web: Web::default(),
+        mailer: mailer.map(Arc::new),
+        said: Arc::default(),
+    };
+    tasks.spawn("outbox", outbox.clone().run());
     let services = Services {
         driver: handle.clone(),
         board: board.clone(),
@@ -200,6 +217,7 @@ where
         stored_tasks,
         secrets,
         logs: logs.clone(),
+        outbox,
         authority,
         random,
         clock: clock.clone(),

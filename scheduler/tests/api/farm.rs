@@ -64,6 +64,7 @@ impl Farm {
             random,
             authority: None,
             vault: None,
+            mailer: None,
             identity: 7,
             hooks: None,
         };
