@@ -3,6 +3,7 @@
 
 pub mod checked;
 mod look;
+mod notify;
 mod operate;
 mod project;
 mod submit;
@@ -10,7 +11,8 @@ mod task;
 
 pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
-pub use project::{LoginArgs, LogoutArgs, SecretCommand};
+pub use notify::{NotifyAddArgs, NotifyCommand, NotifyNamed};
+pub use project::{LoginArgs, LogoutArgs, ProjectCommand, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 pub use task::{
     CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, GraphArgs, ListRunsArgs, TaskCommand, TaskFlags,
@@ -78,6 +80,9 @@ pub enum Command {
     Task(TaskCommand),
     /// What the tasks of the project build on, and what would be built anew
     Graph(GraphArgs),
+    /// The project itself
+    #[command(subcommand)]
+    Project(ProjectCommand),
     /// Secrets of the project, for tasks that say `from: project:NAME`
     #[command(subcommand)]
     Secret(SecretCommand),

@@ -1,9 +1,17 @@
 //! Command lines of the commands about what a project keeps: secrets and logins.
 
-use super::Format;
+use super::{Format, NotifyCommand};
 use acre_model::ids::SecretId;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
+
+/// `acre project`
+#[derive(Clone, Debug, Subcommand)]
+pub enum ProjectCommand {
+    /// Who is notified of the ends of its tasks' runs
+    #[command(subcommand)]
+    Notify(NotifyCommand),
+}
 
 /// `acre secret`
 #[derive(Clone, Debug, Subcommand)]

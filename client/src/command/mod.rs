@@ -17,6 +17,8 @@ mod list;
 mod login;
 mod logs;
 mod man;
+mod notify;
+mod project;
 mod run;
 mod secret;
 mod show;
@@ -49,6 +51,7 @@ pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Cancel(args) => cancel::cancel(&wish, args).await,
         Command::Graph(args) => graph::graph(&wish, args).await,
         Command::Task(command) => task::task(&wish, command).await,
+        Command::Project(command) => project::project(&wish, command).await,
         Command::Secret(command) => secret::secret(&wish, command).await,
         Command::Login(args) => login::login(&wish, args).await,
         Command::Logout(args) => login::logout(&wish, args).await,

@@ -4,6 +4,8 @@
 //! Pure: time and randomness are arguments. No secret is in anything that is stored; what needs one is made when it is sent.
 
 mod decide;
+#[cfg(test)]
+pub(crate) mod examples;
 mod message;
 pub mod notice;
 mod queue;
