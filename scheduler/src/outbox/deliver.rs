@@ -107,7 +107,7 @@ impl Outbox {
         let (request, secrets) = match &who.to {
             Receiver::Email { address } => {
                 let refused = |why: &str| (Verdict::Refused(why.to_owned()), why.to_owned());
-                let mailer = self.mailer.as_ref().ok_or_else(|| refused("this farm sends no e-mail: --smtp"))?;
+                let mailer = self.mailer.as_ref().ok_or_else(|| refused("this farm sends no e-mail: start its scheduler with --smtp"))?;
                 return mailer.send(address, id, &letter(subject), self.clock.now().wall).await.map_err(|verdict| {
                     let why = said(&verdict);
                     (verdict, why)

@@ -92,7 +92,7 @@ fn who_asks_to_be_left_alone_is_not_asked_by_any_lane() {
     assert_eq!(queue.due(Mono(30_000)), [other]);
     assert_eq!(queue.settle(&notice("ops", 1), Verdict::Refused("404".to_owned()), at(0), 0), Settled::GivenUp("404".to_owned()));
     // Longer than a message lives is for ever.
-    let settled = queue.settle(&status(2, Moment::Accepted), later(Some(u64::MAX)), at(0), 0);
+    let settled = queue.settle(&first, later(Some(u64::MAX)), at(0), 0);
     assert!(matches!(settled, Settled::GivenUp(_)), "{settled:?}");
 }
 
