@@ -130,9 +130,9 @@ async fn tls_is_spoken_from_the_first_byte_or_by_starttls() {
 
 #[tokio::test]
 async fn nothing_is_sent_to_a_server_that_is_not_the_one_or_takes_no_tls() {
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (certificate, key, _) = certified(folder.path());
-    let (_, _, stranger) = certified(folder.path());
+    let (_, _, stranger) = certified(elsewhere.path());
     let server = Server::start(&["--smtpscert", &certificate, "--smtpskey", &key]).await;
     let plain = Server::start(&[]).await;
     for address in [format!("smtps://{}", server.address), format!("smtp://{}", plain.address)] {

@@ -15,7 +15,7 @@ use crate::{
     intake::Intake,
     parts::{Ids, SystemRandom, Tasks},
     secrets::SecretKey,
-    store::Embedded,
+    store::{Embedded, StoreError},
     stored_tasks::{Expected, Given},
     tell::{
         Tiding,
@@ -99,7 +99,7 @@ impl Working {
     }
 
     async fn with(folder: &Path, clock: &Arc<Hands>, mailer: Option<Mailer>) -> Self {
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&folder.join("farm.redb")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(opened(&folder.join("farm.redb")).await);
         let random: Arc<dyn Random> = Arc::new(SystemRandom::open().unwrap());
         let key = SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap();
         let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), None));
@@ -199,6 +199,19 @@ impl Working {
         let empty = async { while self.at_rest().await > 0 { tokio::task::yield_now().await } };
         tokio::time::timeout(LIMIT, empty).await.expect("all messages go");
     }
+}
+
+/// A read that nobody waits for any more may keep the file for a moment.
+async fn opened(path: &Path) -> Embedded {
+    let open = async {
+        loop {
+            match Embedded::open(path) {
+                Err(StoreError::InUse { .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, open).await.expect("the file is free")
 }
 
 async fn world() -> (TempDir, Arc<Hands>, Working) {

@@ -104,10 +104,10 @@ fn of_too_many_messages_the_oldest_goes_but_none_that_is_under_way() {
     for number in 1..WAITING as u32 {
         assert_eq!(queue.push(notice("ops", number)), []);
     }
-    assert_eq!(queue.push(notice("other", 5_000)), [notice("ops", 1)]);
-    assert_eq!(queue.push(notice("ops", 5_001)), [notice("ops", 2)]);
+    assert_eq!(queue.push(notice("other", 1_000)), [notice("ops", 1)]);
+    assert_eq!(queue.push(notice("ops", 1_001)), [notice("ops", 2)]);
     assert_eq!(queue.settle(&notice("ops", 0), Verdict::Taken, at(0), 0), Settled::Taken);
-    assert_eq!(queue.due(Mono(0)), [notice("ops", 3), notice("other", 5_000)]);
+    assert_eq!(queue.due(Mono(0)), [notice("ops", 3), notice("other", 1_000)]);
     // Another project has room of its own.
     let mut foreign = notice("ops", 1);
     foreign.about.project = "other".parse().unwrap();
