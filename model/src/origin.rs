@@ -90,7 +90,9 @@ impl Start {
     /// The commit that the run is about, where somebody told one.
     pub fn commit(&self) -> Option<&str> {
         match self {
-            Self::Commit { commit, .. } | Self::PullRequest { commit, .. } => Some(commit).filter(|id| !id.is_empty()).map(String::as_str),
+            Self::Commit { commit, .. } | Self::PullRequest { commit, .. } => {
+                Some(commit).filter(|id| !id.is_empty()).map(String::as_str)
+            }
             Self::Manual | Self::ImageUpdate { .. } | Self::Timer { .. } => None,
         }
     }
@@ -136,7 +138,12 @@ mod tests {
     }
 
     fn request(number: u64) -> Start {
-        Start::PullRequest { number, commit: "b".repeat(40), branch: "main".to_owned(), provider: Some(Provider::Gitea) }
+        Start::PullRequest {
+            number,
+            commit: "b".repeat(40),
+            branch: "main".to_owned(),
+            provider: Some(Provider::Gitea),
+        }
     }
 
     #[test]

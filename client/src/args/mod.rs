@@ -10,8 +10,8 @@ mod submit;
 mod task;
 
 pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
-pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
 pub use notify::{NotifyAddArgs, NotifyCommand, NotifyNamed};
+pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
 pub use project::{LoginArgs, LogoutArgs, ProjectCommand, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 pub use task::{
@@ -113,7 +113,8 @@ impl Cli {
         Wish { farm: self.farm.clone().filter(|farm| !farm.is_empty()), project: self.project.clone() }
     }
 
-    /// The whole command line as clap knows it. The help of every command ends with the exit codes.
+    /// The whole command line as clap knows it. The help of every command ends with its examples, if it has
+    /// some, and the exit codes.
     pub fn described() -> clap::Command {
         with_exit_codes(Self::command())
     }
@@ -126,5 +127,6 @@ impl Cli {
 }
 
 fn with_exit_codes(command: clap::Command) -> clap::Command {
-    command.after_long_help(ExitCode::help()).mut_subcommands(with_exit_codes)
+    let examples = command.get_after_help().map(|examples| format!("{examples}\n\n")).unwrap_or_default();
+    command.after_long_help(examples + &ExitCode::help()).mut_subcommands(with_exit_codes)
 }

@@ -43,7 +43,7 @@ pub struct NotifyAddArgs {
     pub webhook: Option<String>,
     /// File with what the webhook's requests are signed with, `whsec_` and base64 [default: the farm draws it, and it is
     /// printed once]
-    #[arg(long, value_name = "FILE", requires = "webhook")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["slack_file", "email"])]
     pub secret_file: Option<PathBuf>,
     /// E-mail address; the farm needs `acre-scheduler --smtp`
     #[arg(long, value_name = "ADDRESS", group = "receiver")]

@@ -28,7 +28,8 @@ use acre_proto::{
     Invalid, MESSAGE_LIMIT,
     v1::{
         self, blobs_client::BlobsClient, fleet_client::FleetClient, logs_client::LogsClient,
-        notifications_client::NotificationsClient, projects_client::ProjectsClient, runs_client::RunsClient, tasks_client::TasksClient,
+        notifications_client::NotificationsClient, projects_client::ProjectsClient, runs_client::RunsClient,
+        tasks_client::TasksClient,
     },
 };
 use futures::{Stream, StreamExt, future, stream::BoxStream};

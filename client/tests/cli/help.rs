@@ -15,7 +15,8 @@ fn every_command_says_what_it_takes() {
         commands.extend(subcommands.map(|sub| (format!("{name}-{}", sub.get_name()), sub)));
         insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
     }
-    let counts = "acre, 21 commands, `agents token`, five of `farm`, five of `project`, three of `secret` and 21 of `task`";
+    let counts =
+        "acre, 21 commands, `agents token`, five of `farm`, five of `project`, three of `secret` and 21 of `task`";
     assert_eq!(seen, 57, "{counts}");
 }
 

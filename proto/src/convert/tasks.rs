@@ -163,15 +163,7 @@ impl TryFrom<v1::Triggers> for Triggers {
             Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled) })
         };
         Ok(Self {
-            source: SourceTrigger {
-                commits,
-                pull_requests,
-                tags,
-                branches,
-                paths,
-                commit_status,
-                cancel_superseded,
-            },
+            source: SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded },
             base_image,
             timers: wire.timers.into_iter().map(timer).collect::<Result<_, Invalid>>()?,
         })

@@ -38,7 +38,12 @@ fn open_to(path: &str) -> Open {
         // A farm that many use is stopped where it runs.
         ("acre.v1.Fleet", "Stop") => Open::Here,
         (
-            "acre.v1.Runs" | "acre.v1.Logs" | "acre.v1.Projects" | "acre.v1.Tasks" | "acre.v1.Notifications" | "acre.v1.Fleet",
+            "acre.v1.Runs"
+            | "acre.v1.Logs"
+            | "acre.v1.Projects"
+            | "acre.v1.Tasks"
+            | "acre.v1.Notifications"
+            | "acre.v1.Fleet",
             _,
         ) => Open::People,
         ("grpc.health.v1.Health" | "grpc.reflection.v1.ServerReflection", _) => Open::Members,

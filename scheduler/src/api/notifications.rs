@@ -1,11 +1,7 @@
 //! `Notifications`: whom a project notifies. Where that is goes in and never comes out, but for its host.
 
 use super::{Services, errors::status};
-use crate::{
-    driver::Guard,
-    outbox::check_address,
-    tell::notice::WebhookSecret,
-};
+use crate::{driver::Guard, outbox::check_address, tell::notice::WebhookSecret};
 use acre_model::{
     ids::{NotificationName, ProjectName},
     notification::{Notification, Receiver},

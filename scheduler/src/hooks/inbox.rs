@@ -92,7 +92,9 @@ impl Inbox {
         let project = parts.next().and_then(|project| project.parse::<ProjectName>().ok());
         let (Some(project), Some(digest)) = (project, parts.next()) else { return Ok(()) };
         let runs = match store::decode::<Told>(&value) {
-            Ok(Told::Source { task, provider, events }) => self.start(&project, &task, provider, (&events, digest)).await?,
+            Ok(Told::Source { task, provider, events }) => {
+                self.start(&project, &task, provider, (&events, digest)).await?
+            }
             Ok(Told::Images(images)) => {
                 for Pushed { image, digest } in images {
                     self.waves.changed(&project, &image, digest).await?;
@@ -138,8 +140,10 @@ impl Inbox {
     ) -> Result<RunId, TaskError> {
         let task = self.stored_tasks.get(project, name).await?;
         let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
-        let accepted =
-            self.stored_tasks.run(&task, start(event, provider), (overrides, Confidential::default()), Some(key)).await?;
+        let accepted = self
+            .stored_tasks
+            .run(&task, start(event, provider), (overrides, Confidential::default()), Some(key))
+            .await?;
         Ok(accepted.run())
     }
 }

@@ -50,7 +50,11 @@ impl Outbox {
     }
 
     /// Sends somebody a test; what they answered. The error says why they were not reached.
-    pub async fn test(&self, project: &ProjectName, name: &NotificationName) -> Result<Result<String, String>, TaskError> {
+    pub async fn test(
+        &self,
+        project: &ProjectName,
+        name: &NotificationName,
+    ) -> Result<Result<String, String>, TaskError> {
         let found = self.secrets.notification(project, name).await?;
         let missing = || format!("project `{project}` notifies no `{name}`");
         let who = found.ok_or_else(|| crate::secrets::SecretsError::Missing(missing()))?;
@@ -94,9 +98,17 @@ impl Outbox {
         }
     }
 
-    async fn tell_one(&self, project: &ProjectName, name: &NotificationName, id: &str, subject: &Subject<'_>) -> Verdict {
+    async fn tell_one(
+        &self,
+        project: &ProjectName,
+        name: &NotificationName,
+        id: &str,
+        subject: &Subject<'_>,
+    ) -> Verdict {
         match self.secrets.notification(project, name).await {
-            Ok(Some(who)) => self.notify(&who, id, subject).await.map_or_else(|(verdict, _)| verdict, |_| Verdict::Taken),
+            Ok(Some(who)) => {
+                self.notify(&who, id, subject).await.map_or_else(|(verdict, _)| verdict, |_| Verdict::Taken)
+            }
             Ok(None) => Verdict::Refused("nobody of this name is notified any more".to_owned()),
             Err(why) => later(&why),
         }
@@ -107,7 +119,10 @@ impl Outbox {
         let (request, secrets) = match &who.to {
             Receiver::Email { address } => {
                 let refused = |why: &str| (Verdict::Refused(why.to_owned()), why.to_owned());
-                let mailer = self.mailer.as_ref().ok_or_else(|| refused("this farm sends no e-mail: start its scheduler with --smtp"))?;
+                let mailer = self
+                    .mailer
+                    .as_ref()
+                    .ok_or_else(|| refused("this farm sends no e-mail: start its scheduler with --smtp"))?;
                 return mailer.send(address, id, &letter(subject), self.clock.now().wall).await.map_err(|verdict| {
                     let why = said(&verdict);
                     (verdict, why)

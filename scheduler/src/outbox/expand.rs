@@ -38,7 +38,9 @@ impl Outbox {
             changes.push(Change::Put(standing, store::encode(&stands)));
             let known = self.secrets.notification_records(&tiding.project).await?;
             let wanted = |(who, _): &(_, _)| tell::wanted(who, &tiding, occasion);
-            whom.extend(known.iter().filter_map(|one| Some(To::Notice { occasion: wanted(one)?, name: one.0.name.clone() })));
+            whom.extend(
+                known.iter().filter_map(|one| Some(To::Notice { occasion: wanted(one)?, name: one.0.name.clone() })),
+            );
         }
         let message = |to| Message { since, to, about: tiding.clone() };
         let messages: Vec<Message> = whom.into_iter().map(message).collect();
@@ -87,6 +89,8 @@ impl Outbox {
     /// A record; one that cannot be read says nothing.
     async fn read<T: serde::de::DeserializeOwned>(&self, key: &str) -> Result<Option<T>, TaskError> {
         let stored = self.store.get(key).await?;
-        Ok(stored.and_then(|stored| store::decode(&stored.value).inspect_err(|why| tracing::warn!(key, %why, "left out")).ok()))
+        Ok(stored.and_then(|stored| {
+            store::decode(&stored.value).inspect_err(|why| tracing::warn!(key, %why, "left out")).ok()
+        }))
     }
 }

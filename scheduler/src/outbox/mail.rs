@@ -27,7 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSmtp {
     /// The server's address is none.
-    #[error("`{0}` is no address of a mail server; write smtps://[USER@]HOST[:465], or smtp://[USER@]HOST[:587] for STARTTLS")]
+    #[error(
+        "`{0}` is no address of a mail server; write smtps://[USER@]HOST[:465], or smtp://[USER@]HOST[:587] for STARTTLS"
+    )]
     Address(String),
     /// The address holds a password.
     #[error("the password of the mail server is read from --smtp-password-file, and stands in no address")]
@@ -140,7 +142,9 @@ impl Mailer {
             .body(letter.text.clone())
             .map_err(|why| refused(&why))?;
         match self.transport.send(message).await {
-            Ok(response) => Ok(clip(&format!("{} {}", response.code(), response.message().collect::<Vec<_>>().join(" ")))),
+            Ok(response) => {
+                Ok(clip(&format!("{} {}", response.code(), response.message().collect::<Vec<_>>().join(" "))))
+            }
             Err(why) if why.is_permanent() => Err(refused(&why)),
             Err(why) => Err(Verdict::Later { why: clip(&why.to_string()), after_ms: None }),
         }
@@ -213,7 +217,8 @@ mod tests {
         for good in ["a@b.example", "first.last+tag@sub.example"] {
             assert_eq!(check_address(good), Ok(()), "{good}");
         }
-        let bad = ["", "a", "a@b.example\r\nBcc: c@d.example", "a@b.example,c@d.example", "A <a@b.example>", "a@b c.example"];
+        let bad =
+            ["", "a", "a@b.example\r\nBcc: c@d.example", "a@b.example,c@d.example", "A <a@b.example>", "a@b c.example"];
         for bad in bad {
             assert!(check_address(bad).is_err(), "{bad:?}");
         }

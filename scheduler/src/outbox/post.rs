@@ -32,12 +32,7 @@ pub(super) struct Unanswered {
 }
 
 /// Sends a request. `secrets` are texts that no message may hold; `now` is for dates that are answered.
-pub(super) async fn post(
-    web: &Web,
-    request: Request,
-    secrets: &[&[u8]],
-    now: Timestamp,
-) -> Result<Answer, Unanswered> {
+pub(super) async fn post(web: &Web, request: Request, secrets: &[&[u8]], now: Timestamp) -> Result<Answer, Unanswered> {
     let Request { url, headers, body } = request;
     let host = url.host_str().unwrap_or_default().to_owned();
     let failed = |why: Unfetched| Unanswered {
@@ -66,7 +61,8 @@ async fn beginning(response: Response) -> String {
 
 /// Whoever is asked may say what was asked.
 fn without(secrets: &[&[u8]], text: &str) -> String {
-    let known = secrets.iter().filter_map(|secret| std::str::from_utf8(secret).ok()).filter(|secret| !secret.is_empty());
+    let known =
+        secrets.iter().filter_map(|secret| std::str::from_utf8(secret).ok()).filter(|secret| !secret.is_empty());
     known.fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
 }
 
@@ -147,7 +143,9 @@ mod tests {
             match answer.verdict() {
                 Verdict::Taken => assert!(is_taken, "{status}"),
                 Verdict::Later { after_ms, .. } => assert_eq!(Some(after_ms), expected, "{status}"),
-                Verdict::Refused(why) => assert!(!is_taken && expected.is_none() && why.ends_with(": no"), "{status}: {why}"),
+                Verdict::Refused(why) => {
+                    assert!(!is_taken && expected.is_none() && why.ends_with(": no"), "{status}: {why}")
+                }
             }
         }
     }

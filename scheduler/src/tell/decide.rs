@@ -65,7 +65,8 @@ pub fn occasion(tiding: &Tiding, before: Option<&Standing>) -> Option<(Occasion,
 /// As what somebody is notified of this; `None`: they are not.
 pub fn wanted(who: &Notification, tiding: &Tiding, occasion: Occasion) -> Option<Occasion> {
     let is_of_task = who.tasks.is_empty() || who.tasks.contains(&tiding.task);
-    let is_of_kind = who.on.contains(&occasion) || occasion == Occasion::Recovery && who.on.contains(&Occasion::Success);
+    let is_of_kind =
+        who.on.contains(&occasion) || occasion == Occasion::Recovery && who.on.contains(&Occasion::Success);
     (is_of_task && is_of_kind).then_some(occasion)
 }
 

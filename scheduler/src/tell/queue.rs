@@ -141,11 +141,19 @@ impl Queue {
     }
 
     /// What becomes of a message that was under way. `jitter` is random.
-    pub fn settle(&mut self, message: &Message, verdict: Verdict, (wall, now): (Timestamp, Mono), jitter: u64) -> Settled {
+    pub fn settle(
+        &mut self,
+        message: &Message,
+        verdict: Verdict,
+        (wall, now): (Timestamp, Mono),
+        jitter: u64,
+    ) -> Settled {
         let (lane, place) = (message.lane(), message.place());
         let door = (lane.project().clone(), message.door());
         self.busy.remove(&door);
-        let Some(line) = self.lanes.get_mut(&lane) else { return Settled::GivenUp("it had to go for newer ones".to_owned()) };
+        let Some(line) = self.lanes.get_mut(&lane) else {
+            return Settled::GivenUp("it had to go for newer ones".to_owned());
+        };
         line.under_way = None;
         let (why, after_ms) = match verdict {
             Verdict::Later { why, after_ms } => (why, after_ms),

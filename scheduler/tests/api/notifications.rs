@@ -18,7 +18,10 @@ fn webhook(secret: &str) -> v1::AddNotificationRequest {
 }
 
 fn email(address: &str) -> v1::AddNotificationRequest {
-    v1::AddNotificationRequest { to: Some(To::Email(v1::EmailReceiver { address: address.to_owned() })), ..slack("me", URL) }
+    v1::AddNotificationRequest {
+        to: Some(To::Email(v1::EmailReceiver { address: address.to_owned() })),
+        ..slack("me", URL)
+    }
 }
 
 struct Asked(NotificationsClient<Channel>);
@@ -58,12 +61,16 @@ async fn whom_to_notify_is_kept_sealed_and_shown_by_host() {
     assert!(again.0 == Code::AlreadyExists && again.1.contains("notifies a `ops` already"), "{again:?}");
 
     let listed = asked.list("").await;
-    let shown: Vec<_> = listed.iter().map(|one| (one.name.as_str(), one.kind.as_str(), one.receiver.as_str())).collect();
+    let shown: Vec<_> =
+        listed.iter().map(|one| (one.name.as_str(), one.kind.as_str(), one.receiver.as_str())).collect();
     assert_eq!(
         shown,
         [("hook", "webhook", "hooks.example"), ("me", "email", "me@example.com"), ("ops", "slack", "hooks.example")]
     );
-    assert_eq!((&listed[0].on[..], asked.list("other").await.len()), (&["failure".to_owned(), "recovery".to_owned()][..], 0));
+    assert_eq!(
+        (&listed[0].on[..], asked.list("other").await.len()),
+        (&["failure".to_owned(), "recovery".to_owned()][..], 0)
+    );
     let stored = farm.store.range("a".to_owned().."z".to_owned(), Order::Ascending, usize::MAX).await.unwrap();
     let holds = |bytes: &[u8], text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
     assert!(stored.iter().all(|one| !holds(&one.value, "s3cret") && !holds(&one.value, &drawn)));

@@ -6,6 +6,7 @@ use acre_model::{
     capability::{Capability, Engine, Mode, Privileges, Served, Way},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
+    origin::{Origin, Start},
     outcome::{Cause, Outcome, Skip},
     plan::{
         Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Index, Plan, Push, Reports, ResolvedSource,
@@ -14,7 +15,6 @@ use acre_model::{
     run::UnitPhase,
     secret::Nonce,
     session::{AgentState, AttemptState, Intent},
-    origin::{Origin, Start},
     submission::Emulation,
     time::Timestamp,
 };

@@ -28,9 +28,14 @@ impl Server {
         let mut command = Command::new(&program);
         command.args(["--nosetuid", "--listen", &free.to_string()]).args(words).env("PYTHONUNBUFFERED", "1");
         let started = command.stdout(Stdio::piped()).kill_on_drop(true).spawn();
-        let mut process = started.unwrap_or_else(|why| panic!("{program}: {why}; infra/test installs it (python3-aiosmtpd)"));
+        let mut process =
+            started.unwrap_or_else(|why| panic!("{program}: {why}; infra/test installs it (python3-aiosmtpd)"));
         let printed = BufReader::new(process.stdout.take().unwrap()).lines();
-        let answers = async { while TcpStream::connect(free).await.is_err() { tokio::task::yield_now().await } };
+        let answers = async {
+            while TcpStream::connect(free).await.is_err() {
+                tokio::task::yield_now().await
+            }
+        };
         tokio::time::timeout(LIMIT, answers).await.expect("the server answers");
         Self { address: free.to_string(), printed, _process: process }
     }

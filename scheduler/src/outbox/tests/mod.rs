@@ -196,7 +196,11 @@ impl Working {
 
     /// Waits until no message is left.
     async fn is_empty(&self) {
-        let empty = async { while self.at_rest().await > 0 { tokio::task::yield_now().await } };
+        let empty = async {
+            while self.at_rest().await > 0 {
+                tokio::task::yield_now().await
+            }
+        };
         tokio::time::timeout(LIMIT, empty).await.expect("all messages go");
     }
 }

@@ -120,7 +120,10 @@ async fn a_test_is_sent_at_once_and_its_answer_is_said_without_secrets() {
         let outbox = working.outbox.clone();
         async move { outbox.test(&Default::default(), &name).await }
     };
-    ops.answers([(200, Vec::new(), "ok".to_owned()), (404, Vec::new(), format!("no {}", ops.url("/services/T0/B0/s3cret")))]);
+    ops.answers([
+        (200, Vec::new(), "ok".to_owned()),
+        (404, Vec::new(), format!("no {}", ops.url("/services/T0/B0/s3cret"))),
+    ]);
     assert_eq!(test("ops").await.unwrap(), Ok("it answers 200 OK: ok".to_owned()));
     assert_eq!(test("ops").await.unwrap(), Err("it answers 404 Not Found: no ***".to_owned()));
     assert!(ops.hears().await.json()["text"].as_str().unwrap().starts_with("*A test of project default*"));

@@ -9,12 +9,7 @@ use crate::tell::{
     examples::{COMMIT, ended, run},
 };
 use acre_model::{
-    ids::RunId,
-    origin::Start,
-    run::RunStatus,
-    secret::Confidential,
-    stored_task::Overrides,
-    trigger::Provider,
+    ids::RunId, origin::Start, run::RunStatus, secret::Confidential, stored_task::Overrides, trigger::Provider,
 };
 
 const PATH: &str = "/api/v1/repos/o/r/statuses/6dcb09b5b57875f334f61aebed695e2e4193db5e";

@@ -5,13 +5,7 @@ use crate::tell::{
     News,
     examples::{COMMIT, accepted, ended, run},
 };
-use acre_model::{
-    notification::Receiver,
-    origin::Start,
-    report::Report,
-    run::RunView,
-    trigger::Provider,
-};
+use acre_model::{notification::Receiver, origin::Start, report::Report, run::RunView, trigger::Provider};
 
 fn told_by(provider: Option<Provider>, commit: &str) -> Tiding {
     let cause = Start::PullRequest { number: 7, commit: commit.to_owned(), branch: "topic".to_owned(), provider };
@@ -159,7 +153,10 @@ fn runs_of_no_stored_task_are_nobody_elses_business() {
     of_task.error = Some("two\nlines".to_owned());
     assert_eq!(Tiding::begun(&of_task, Moment::Accepted), None, "it is about no commit");
     let Some(News::Ended(end)) = Tiding::ended(&of_task, &report).map(|tiding| tiding.news) else { panic!() };
-    assert_eq!((end.status, end.error.as_deref(), end.elapsed_ms(of_task.submitted_at)), (RunStatus::Failed, Some("two lines"), 1));
+    assert_eq!(
+        (end.status, end.error.as_deref(), end.elapsed_ms(of_task.submitted_at)),
+        (RunStatus::Failed, Some("two lines"), 1)
+    );
     of_task.origin.cause = accepted().cause;
     assert_eq!(Tiding::begun(&of_task, Moment::Started).map(|tiding| tiding.moment()), Some(Moment::Started));
 }

@@ -76,9 +76,15 @@ fn slack_gets_text_that_cannot_mention_or_link() {
     let text = body["text"].as_str().unwrap();
     let escaped = "&lt;!channel&gt; &amp; &lt;https://x.example|here&gt; &amp;lt;";
     assert_eq!(text, format!("*default/web failed*\nFailed after 2m05s: {escaped}"));
-    assert_eq!(body["blocks"][0], json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}}));
+    assert_eq!(
+        body["blocks"][0],
+        json!({"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": true}})
+    );
     let rest = body["blocks"][1]["elements"][0]["text"].as_str().unwrap();
-    assert!(rest.starts_with(&format!("run: {}\ncommit: {COMMIT}\nbranch: main\nstarted by: Commit\n", run(1))), "{rest}");
+    assert!(
+        rest.starts_with(&format!("run: {}\ncommit: {COMMIT}\nbranch: main\nstarted by: Commit\n", run(1))),
+        "{rest}"
+    );
     assert!(rest.ends_with(&format!("log: acre --project default logs {}", run(1))), "{rest}");
     let test: Value = serde_json::from_slice(&slack(&Subject::Test { project: "default" })).unwrap();
     assert_eq!(test["blocks"].as_array().unwrap().len(), 1);

@@ -35,8 +35,7 @@ const fn at(millis: u64) -> (Timestamp, Mono) {
 #[test]
 fn messages_of_a_lane_go_one_after_the_other_whenever_they_come() {
     let mut queue = Queue::default();
-    let (pending, running, done) =
-        (status(1, Moment::Accepted), status(1, Moment::Started), status(1, Moment::Ended));
+    let (pending, running, done) = (status(1, Moment::Accepted), status(1, Moment::Started), status(1, Moment::Ended));
     for message in [&done, &pending, &running, &pending] {
         assert_eq!(queue.push(message.clone()), []);
     }
@@ -67,7 +66,10 @@ fn who_fails_rests_longer_each_time_and_keeps_its_place() {
         now += expected;
     }
     assert_eq!(queue.due(Mono(now)), [first.clone()]);
-    assert_eq!(queue.settle(&first, later(None), at(now), 0), Settled::Waits { rest_ms: 300_000, why: "no".to_owned() });
+    assert_eq!(
+        queue.settle(&first, later(None), at(now), 0),
+        Settled::Waits { rest_ms: 300_000, why: "no".to_owned() }
+    );
     assert_eq!(queue.due(Mono(now + 300_000)), [first.clone()]);
     // A day is enough.
     let settled = queue.settle(&first, later(None), at(LIFE), 0);
@@ -90,7 +92,10 @@ fn who_asks_to_be_left_alone_is_not_asked_by_any_lane() {
     assert_eq!(settled, Settled::Waits { rest_ms: 30_000, why: "no".to_owned() });
     assert_eq!((queue.due(Mono(29_999)), queue.next(Mono(1))), (vec![], Some(Mono(30_000))));
     assert_eq!(queue.due(Mono(30_000)), [other]);
-    assert_eq!(queue.settle(&notice("ops", 1), Verdict::Refused("404".to_owned()), at(0), 0), Settled::GivenUp("404".to_owned()));
+    assert_eq!(
+        queue.settle(&notice("ops", 1), Verdict::Refused("404".to_owned()), at(0), 0),
+        Settled::GivenUp("404".to_owned())
+    );
     // Longer than a message lives is for ever.
     let settled = queue.settle(&first, later(Some(u64::MAX)), at(0), 0);
     assert!(matches!(settled, Settled::GivenUp(_)), "{settled:?}");

@@ -25,7 +25,11 @@ fn every_host_is_asked_where_it_wants_to_be() {
             "https://ghe.example:8443/o/r.git",
             Some(format!("https://ghe.example:8443/api/v3/repos/o/r/statuses/{COMMIT}")),
         ),
-        (Github, "https://github.com.example/o/r", Some(format!("https://github.com.example/api/v3/repos/o/r/statuses/{COMMIT}"))),
+        (
+            Github,
+            "https://github.com.example/o/r",
+            Some(format!("https://github.com.example/api/v3/repos/o/r/statuses/{COMMIT}")),
+        ),
         (Github, "https://github.com/o", None),
         (Github, "https://github.com/a/o/r", None),
         (Gitlab, "https://gitlab.example.com/diaspora/diaspora.git#main:sub", Some(lab)),
@@ -46,7 +50,11 @@ fn every_host_is_asked_where_it_wants_to_be() {
             Some(format!("https://h.example/git/api/v1/repos/o/r/statuses/{COMMIT}")),
         ),
         (Gitea, "https://h.example/o/..", None),
-        (Gitea, "https://h.example/o/r?x=1", Some(format!("https://h.example/api/v1/repos/o/r%3Fx=1/statuses/{COMMIT}"))),
+        (
+            Gitea,
+            "https://h.example/o/r?x=1",
+            Some(format!("https://h.example/api/v1/repos/o/r%3Fx=1/statuses/{COMMIT}")),
+        ),
         (Gitea, "file:///etc/passwd", None),
         (Gitea, "oci://h.example/o/r", None),
         (Gitea, "/dev/null", None),
@@ -72,7 +80,8 @@ fn every_host_gets_its_words() {
     let out = "Canceled after 2m05s: superseded by run 0x";
     let farm = ended(RunStatus::Error, None);
     let context = |state: &str, text: &str| json!({"state": state, "context": "acre/web", "description": text});
-    let name = |state: &str, text: &str| json!({"state": state, "name": "acre/web", "description": text, "ref": "main"});
+    let name =
+        |state: &str, text: &str| json!({"state": state, "name": "acre/web", "description": text, "ref": "main"});
     let table = [
         (Github, &accepted(), context("pending", &queued)),
         (Github, &started, context("pending", &running)),
