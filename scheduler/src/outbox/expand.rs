@@ -30,20 +30,11 @@ impl Outbox {
 
     /// Messages take the place of a tiding in one transaction.
     async fn expand(&self, key: String, tiding: Tiding, queue: &mut Queue) -> Result<(), TaskError> {
-        let since = self.clock.now().wall;
         let mut changes = vec![Change::Delete(key)];
-        let mut whom: Vec<To> = self.status(&tiding).await?.into_iter().collect();
-        let standing = keys::standing(&tiding.project, &tiding.task);
-        if let Some((occasion, stands)) = tell::occasion(&tiding, self.read::<Standing>(&standing).await?.as_ref()) {
-            changes.push(Change::Put(standing, store::encode(&stands)));
-            let known = self.secrets.notification_records(&tiding.project).await?;
-            let wanted = |(who, _): &(_, _)| tell::wanted(who, &tiding, occasion);
-            whom.extend(
-                known.iter().filter_map(|one| Some(To::Notice { occasion: wanted(one)?, name: one.0.name.clone() })),
-            );
-        }
-        let message = |to| Message { since, to, about: tiding.clone() };
-        let messages: Vec<Message> = whom.into_iter().map(message).collect();
+        let messages = match self.setting(&tiding).await? {
+            Some(setting) => self.messages(&tiding, setting, &mut changes).await?,
+            None => Vec::new(),
+        };
         changes.extend(messages.iter().map(|message| Change::Put(message.key(), store::encode(message))));
         self.driver.records(changes).await?;
         for message in messages {
@@ -53,9 +44,37 @@ impl Outbox {
         Ok(())
     }
 
+    /// What the task says of statuses; `None`: it is gone, and nobody is told of it any more.
+    async fn setting(&self, tiding: &Tiding) -> Result<Option<CommitStatus>, TaskError> {
+        match self.stored_tasks.get(&tiding.project, &tiding.task).await {
+            Ok(task) => Ok(Some(task.triggers.source.commit_status)),
+            Err(TaskError::Missing { .. } | TaskError::Damaged(..)) => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The messages that a tiding calls for. How its task stands then goes to the changes.
+    async fn messages(
+        &self,
+        tiding: &Tiding,
+        setting: CommitStatus,
+        changes: &mut Vec<Change>,
+    ) -> Result<Vec<Message>, TaskError> {
+        let mut whom: Vec<To> = self.status(tiding, setting).await?.into_iter().collect();
+        let standing = keys::standing(&tiding.project, &tiding.task);
+        if let Some((occasion, stands)) = tell::occasion(tiding, self.read::<Standing>(&standing).await?.as_ref()) {
+            changes.push(Change::Put(standing, store::encode(&stands)));
+            for (who, _) in self.secrets.notification_records(&tiding.project).await? {
+                let wanted = tell::wanted(&who, tiding, occasion);
+                whom.extend(wanted.map(|occasion| To::Notice { name: who.name, occasion }));
+            }
+        }
+        let since = self.clock.now().wall;
+        Ok(whom.into_iter().map(|to| Message { since, to, about: tiding.clone() }).collect())
+    }
+
     /// The host that is told of it, unless it was told of something newer.
-    async fn status(&self, tiding: &Tiding) -> Result<Option<To>, TaskError> {
-        let Some(setting) = self.setting(tiding).await? else { return Ok(None) };
+    async fn status(&self, tiding: &Tiding, setting: CommitStatus) -> Result<Option<To>, TaskError> {
         let Some((host, commit)) = tell::status(tiding, setting) else { return Ok(None) };
         let told = self.read::<StatusTold>(&keys::status_told(&tiding.project, &tiding.task, &commit)).await?;
         if told.is_some_and(|told| told.is_past(&tiding.run, tiding.moment())) {
@@ -66,15 +85,6 @@ impl Outbox {
             return Ok(None);
         }
         Ok(Some(To::Status { host, commit }))
-    }
-
-    /// What the task says of statuses; `None`: it is gone.
-    async fn setting(&self, tiding: &Tiding) -> Result<Option<CommitStatus>, TaskError> {
-        match self.stored_tasks.get(&tiding.project, &tiding.task).await {
-            Ok(task) => Ok(Some(task.triggers.source.commit_status)),
-            Err(TaskError::Missing { .. } | TaskError::Damaged(..)) => Ok(None),
-            Err(why) => Err(why),
-        }
     }
 
     fn say_tokenless(&self, tiding: &Tiding) {

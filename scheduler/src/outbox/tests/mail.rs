@@ -62,6 +62,7 @@ async fn mailing(server: &str, authorities: Option<&[u8]>) -> (TempDir, Arc<Hand
     let (folder, clock) = (tempfile::tempdir().unwrap(), Hands::new());
     let mailer = Mailer::new(&server.parse().unwrap(), None, "acre@farm.example", authorities).unwrap();
     let working = Working::with(folder.path(), &clock, Some(mailer)).await;
+    working.keep_task("https://h.example/o/r.git", None).await;
     working.keep(to("me", "me@example.com")).await;
     (folder, clock, working)
 }

@@ -221,5 +221,6 @@ async fn opened(path: &Path) -> Embedded {
 async fn world() -> (TempDir, Arc<Hands>, Working) {
     let (folder, clock) = (tempfile::tempdir().unwrap(), Hands::new());
     let working = Working::on(folder.path(), &clock).await;
+    working.keep_task("https://h.example/o/r.git", None).await;
     (folder, clock, working)
 }

@@ -159,6 +159,38 @@ async fn a_token_goes_to_the_tasks_own_repository_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn a_newer_commit_ends_what_an_older_one_started_where_the_task_wants_that() {
+    let (_folder, _clock, working, mut host) = hosted().await;
+    let tasks = &working.outbox.stored_tasks;
+    let mut task = tasks.get(&Default::default(), &"web".parse().unwrap()).await.unwrap();
+    let older = whole(&host, 1)[0].cause.clone();
+    let Start::Commit { branch, provider, .. } = older.clone() else { panic!() };
+    let newer = Start::Commit { commit: "b".repeat(40), branch, tag: None, provider };
+    let mut runs = Vec::new();
+    for (start, wants) in [(older, false), (Start::Manual, true), (newer, true)] {
+        task.triggers.source.cancel_superseded = wants;
+        let nothing = (Overrides::default(), Confidential::default());
+        runs.push(tasks.run(&task, start, nothing, None).await.unwrap().run());
+    }
+    // The older one's beginning and end, and the newer one's beginning.
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        let told = host.hears().await;
+        heard.push(told.json()["description"].as_str().unwrap().to_owned());
+    }
+    let [older, _, newer] = runs.as_slice() else { panic!() };
+    for expected in
+        [format!("Queued as run {older}"), format!(": superseded by run {newer}"), format!("Queued as run {newer}")]
+    {
+        assert!(heard.iter().any(|text| text.ends_with(&expected)), "{expected}: {heard:?}");
+    }
+    working.is_empty().await;
+    let live: Vec<RunId> = working.outbox.board.runs().iter().map(|run| run.id.clone()).rev().collect();
+    assert_eq!(live, runs[1..]);
+    working.stop().await;
+}
+
+#[tokio::test]
 async fn the_driver_tells_of_runs_as_they_come_and_go() {
     let (folder, clock, working, mut host) = hosted().await;
     let start = whole(&host, 1)[0].cause.clone();
