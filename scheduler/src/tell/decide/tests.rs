@@ -51,7 +51,8 @@ fn an_older_status_is_past() {
 fn a_success_after_failures_is_a_recovery() {
     use Occasion::{Failure, Recovery, Success};
     // Runs by number and end, in the order in which they end.
-    let table: [(&[(u32, RunStatus)], &[Option<Occasion>]); 6] = [
+    type Row = (&'static [(u32, RunStatus)], &'static [Option<Occasion>]);
+    let table: [Row; 6] = [
         (&[(1, RunStatus::Succeeded)], &[Some(Success)]),
         (
             &[(1, RunStatus::Failed), (2, RunStatus::Error), (3, RunStatus::Succeeded), (4, RunStatus::Succeeded)],
