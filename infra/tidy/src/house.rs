@@ -80,6 +80,7 @@ pub const DOORS: &[&str] = &[
     // Farms that tests play to a client and to a tree, and an agent that they play to a farm.
     "client/tests/cli/support/farm",
     "scheduler/tests/api/farm",
+    "scheduler/tests/api/notifications",
     "tree/tests/farm/server",
     // Agents and clients that a test plays to a scheduler.
     "scheduler/tests/network",
