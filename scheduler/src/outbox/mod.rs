@@ -2,8 +2,8 @@
 //!
 //! What is to be told is stored in the transaction that makes it true ([`crate::tell::Tiding`]). From there it becomes
 //! messages, each under a key of its own, in one transaction with the tiding's end; a message goes once its receiver has
-//! answered. So nothing is lost, whoever dies meanwhile, and a message whose answer nobody was there to hear comes once
-//! more: at least once, twice at most for each death.
+//! answered. So nothing is lost, whoever dies meanwhile, and a message whose answer nobody heard is sent once more: at
+//! least once.
 
 mod deliver;
 mod expand;
