@@ -151,7 +151,8 @@ impl Driver {
         for run in effects.changed.iter().filter_map(|id| self.state.runs.get(id)) {
             let id = &run.record.id;
             let record = Change::Put(keys::live(id), store::encode(&run.record));
-            let view = run.record.origin.task.as_ref().and_then(|_| self.state.view(id));
+            let begins = effects.accepted.contains(id) || effects.started.contains(id);
+            let view = begins.then(|| self.state.view(id)).flatten();
             wholes.push([record].into_iter().chain(view.iter().flat_map(|view| beginnings(view, effects))).collect());
         }
         let over: BTreeSet<String> = effects.ended.keys().map(keys::confidential).collect();
