@@ -54,9 +54,29 @@ pub fn show(millis: u64) -> String {
     }
 }
 
+/// A duration to the millisecond, as [`parse`] takes it: `1h`, `1h30m`, `90s` is `1m30s`.
+pub fn exact(millis: u64) -> String {
+    let parts = [(3_600_000, u64::MAX, "h"), (60_000, 60, "m"), (1000, 60, "s"), (1, 1000, "ms")];
+    let part = |(unit, wrap, name): (u64, u64, &str)| match millis / unit % wrap {
+        0 => String::new(),
+        number => format!("{number}{name}"),
+    };
+    let text: String = parts.into_iter().map(part).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_exactly_is_read_as_it_was() {
+        let table = [(0, "0s"), (90_000, "1m30s"), (3_600_000, "1h"), (5_400_250, "1h30m250ms"), (172_800_000, "48h")];
+        for (millis, expected) in table {
+            assert_eq!(exact(millis), expected);
+            assert_eq!(parse(expected), Ok(millis));
+        }
+    }
 
     #[test]
     fn durations_read_as_written() {

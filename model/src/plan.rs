@@ -5,6 +5,7 @@ use crate::{
     ids::{GroupId, StepId, UnitId},
     platform::Platform,
     reference::Reference,
+    report::Image,
     secret::{Nonce, SecretDecl},
 };
 use serde::{Deserialize, Serialize};
@@ -284,6 +285,9 @@ pub struct Dependency {
     pub role: Role,
     /// As the Dockerfile names it, build arguments put in.
     pub reference: Reference,
+    /// Its stage asks for a platform of its own, which need not be the one that is built for.
+    #[serde(default)]
+    pub pinned: bool,
 }
 
 /// What a dependency is used for.
@@ -312,6 +316,9 @@ pub struct Index {
     pub reference: Reference,
     /// The push units whose images it names.
     pub children: Vec<UnitId>,
+    /// Images that it names besides, which an earlier run built and pushed to the same repository.
+    #[serde(default)]
+    pub kept: Vec<Image>,
     /// Published with the images there are, if some platforms failed.
     #[serde(default)]
     pub allow_partial: bool,

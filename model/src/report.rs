@@ -5,7 +5,7 @@ use crate::{
     digest::Digest,
     ids::{AgentId, ProjectName, RunId},
     platform::Platform,
-    reference::Reference,
+    reference::{DOCKER_HUB, Reference},
     run::RunStatus,
     time::Timestamp,
 };
@@ -85,7 +85,7 @@ pub struct Artifact {
 }
 
 /// An image that was built, and what it depends on (task language §10).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Image {
     /// The image itself.
@@ -111,7 +111,7 @@ pub struct Image {
 }
 
 /// An image by its parts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageName {
     /// The registry; Docker Hub where the reference names none.
@@ -127,6 +127,9 @@ pub struct ImageName {
     /// The platform, for what was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// Of a dependency: its stage asks for a platform of its own, which need not be the one that was built for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
 }
 
 impl ImageName {
@@ -139,7 +142,20 @@ impl ImageName {
             tag: full.tag().map(str::to_owned),
             digest: digest.or(full.digest()),
             platform,
+            pinned: false,
         }
+    }
+
+    /// Whether it is the image that `wanted` names: in any registry if that names none, of any tag if it names none.
+    pub fn is_named(&self, wanted: &Reference) -> bool {
+        let is_place = match wanted.registry() {
+            // Official images are named without the folder that they are in.
+            None if self.registry == DOCKER_HUB && self.repository == wanted.full_repository() => true,
+            None => self.repository == wanted.repository(),
+            Some(registry) => self.registry == registry && self.repository == wanted.full_repository(),
+        };
+        let is_tag = wanted.tag().is_none_or(|tag| self.tag.as_deref() == Some(tag));
+        is_place && is_tag && wanted.digest().is_none_or(|digest| self.digest == Some(digest))
     }
 }
 
@@ -225,5 +241,35 @@ impl TestSummary {
         self.time_ms += other.time_ms;
         let room = Self::SHOWN.saturating_sub(self.failures.len());
         self.failures.extend(other.failures.iter().take(room).cloned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_asked_for_with_and_without_its_registry_and_tag() {
+        let digest = |byte| Digest::from_bytes([byte; 32]);
+        let named = |reference: &str| ImageName::new(&reference.parse().unwrap(), Some(digest(1)), None);
+        let own = |wanted: &str| wanted.replace("DIGEST", &digest(1).to_string());
+        let table = [
+            ("r.example:5000/team/web:1", "web", false),
+            ("r.example:5000/team/web:1", "team/web", true),
+            ("r.example:5000/team/web:1", "team/web:1", true),
+            ("r.example:5000/team/web:1", "team/web:2", false),
+            ("r.example:5000/team/web:1", "r.example:5000/team/web", true),
+            ("r.example:5000/team/web:1", "other.example/team/web", false),
+            ("r.example:5000/team/web:1", "team/web@DIGEST", true),
+            ("r.example:5000/team/web:1", "team/web:1@DIGEST", true),
+            ("busybox", "busybox:latest", true),
+            ("busybox", "library/busybox", true),
+            ("r.example/busybox", "busybox", true),
+        ];
+        for (image, wanted, expected) in table {
+            assert_eq!(named(image).is_named(&own(wanted).parse().unwrap()), expected, "{image} {wanted}");
+        }
+        let other = format!("team/web@{}", digest(2)).parse().unwrap();
+        assert!(!named("r.example/team/web:1").is_named(&other));
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     origin::Origin,
     outcome::Outcome,
     platform::Platform,
+    report::ImageName,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,18 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
+    /// All of them, in the order of a run's life.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Started,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Canceled,
+        Self::Error,
+        Self::Timeout,
+    ];
+
     /// Whether the run is over.
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Queued | Self::Started | Self::Running)
@@ -77,6 +90,12 @@ pub struct RunView {
     pub ended_at: Option<Timestamp>,
     /// Its report, once it has ended.
     pub report: Option<Digest>,
+    /// What it built, by name, once it has ended.
+    #[serde(default)]
+    pub output_images: Vec<ImageName>,
+    /// Whether it is kept, whatever its age; no part of its record.
+    #[serde(default)]
+    pub is_archive_enabled: bool,
     /// The tree of its source, which stays in the farm as long as this record does. People are not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<Digest>,

@@ -3,7 +3,7 @@
 use crate::{
     ids::{PoolName, ProjectName, TaskName, TimerName},
     platform::Platform,
-    submission::{Emulation, NamedText, Source},
+    submission::{Emulation, NamedText, Narrowing, Source},
     time::Timestamp,
     trigger::CommitStatus,
 };
@@ -105,6 +105,8 @@ pub struct Overrides {
     pub secret_arguments: Vec<String>,
     /// Other platforms; empty: the task's.
     pub platforms: Vec<Platform>,
+    /// What of its images is left as an earlier run built it; `None`: nothing.
+    pub narrowing: Option<Narrowing>,
 }
 
 /// Whether anything starts a task.
@@ -218,4 +220,15 @@ pub struct Timer {
     pub schedule: String,
     /// Whether it starts the task.
     pub status: TaskStatus,
+    /// In answers about one task, if it starts that: the next five instants, RFC 3339, in its time zone. Never
+    /// stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
+}
+
+impl Timer {
+    /// An enabled timer.
+    pub const fn new(name: TimerName, schedule: String) -> Self {
+        Self { name, schedule, status: TaskStatus::Enabled, next: Vec::new() }
+    }
 }

@@ -5,8 +5,10 @@ use crate::{
     ids::{PoolName, ProjectName},
     origin::Origin,
     platform::Platform,
+    report::Image,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A source and a task, and everything the run needs to know besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +42,8 @@ pub struct Submission {
     pub allow_partial: bool,
     /// What is built is left on its engine, also where nothing of the run needs it there.
     pub leave_images: bool,
+    /// What of its images is left as an earlier run built it; `None`: nothing.
+    pub narrowing: Option<Narrowing>,
     /// A second submission with the same key is the same run.
     pub idempotency_key: Option<String>,
     /// What it is a run of, and what started it.
@@ -47,6 +51,16 @@ pub struct Submission {
     /// Whether it ends earlier runs of its task that [`crate::origin::Start::supersedes`] says it stands for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cancel_superseded: bool,
+}
+
+/// A run that builds some platforms of its images anew, and leaves the others in their indexes as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Narrowing {
+    /// What is built anew.
+    pub platforms: BTreeSet<Platform>,
+    /// What an earlier run of the same task built for the others, from the same commit.
+    pub kept: Vec<Image>,
 }
 
 /// Where the files of a run come from.

@@ -56,6 +56,9 @@ struct Arguments {
     /// Where to listen for webhooks, as 127.0.0.1:8070: plain HTTP on this machine's own address, behind a proxy with TLS
     #[arg(long, value_name = "HOST:PORT")]
     hooks: Option<String>,
+    /// How often registries are asked for images that start tasks, for example 10m, or `never`
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = poll)]
+    poll: Poll,
     /// Stop after this long without a run or a request, for example 30m
     #[arg(long, value_name = "DURATION", value_parser = acre_model::duration::parse)]
     idle_stop: Option<u64>,
@@ -120,6 +123,21 @@ struct MailArguments {
     /// Address that e-mail is from
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     mail_from: Option<String>,
+}
+
+/// How often registries are asked, in milliseconds; `None`: never.
+#[derive(Clone, Copy, Debug)]
+struct Poll(Option<u64>);
+
+/// The shortest time between two looks at an image, in milliseconds; registries limit how often they are asked.
+const SHORTEST_POLL: u64 = 1_000;
+
+fn poll(text: &str) -> Result<Poll, String> {
+    if text == "never" {
+        return Ok(Poll(None));
+    }
+    let interval = acre_model::duration::parse(text).map_err(|why| why.to_string())?;
+    if interval < SHORTEST_POLL { Err("at least 1s".to_owned()) } else { Ok(Poll(Some(interval))) }
 }
 
 /// Reads `NAME=IMAGE` of a preset that there is.
@@ -243,6 +261,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
+    config.poll_ms = arguments.poll.0;
     config.keep_ms = arguments.keep;
     config.keep_runs = arguments.keep_runs;
     for (name, image) in &arguments.presets {

@@ -1,4 +1,5 @@
-//! What is old is removed: ended runs by age and count, with their logs and reports; then what nothing names any more.
+//! What is old is removed: ended runs by age and count, with their logs and reports, but for those that somebody wants
+//! kept; then what nothing names any more.
 
 use crate::{
     blobs::Blobs,
@@ -11,7 +12,7 @@ use crate::{
 };
 use acre_model::{ids::RunId, run::RunView, time::Timestamp};
 use serde::Deserialize;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Between two rounds, in milliseconds.
 const EVERY_MS: u64 = 6 * 3_600_000;
@@ -56,8 +57,10 @@ impl Retention {
 
     async fn round(&self) -> Result<(), StoreError> {
         let now = self.clock.now().wall;
+        let kept = self.store.range(keys::all_archived_everywhere(), Order::Ascending, usize::MAX).await?;
+        let kept: BTreeSet<String> = kept.into_iter().map(|record| record.key).collect();
         let ended = self.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await?;
-        for record in expired(ended, now, self.keep_ms, self.keep_runs) {
+        for record in expired(ended, &kept, now, self.keep_ms, self.keep_runs) {
             self.remove(record).await?;
         }
         let known = self.store.range(keys::all_idempotency(), Order::Ascending, usize::MAX).await?;
@@ -79,6 +82,12 @@ impl Retention {
 
     async fn remove(&self, record: Stored) -> Result<(), StoreError> {
         let view: Option<RunView> = store::decode(&record.value).ok();
+        // Somebody may have said so since.
+        if let Some(view) = &view
+            && self.store.get(&keys::archived(&view.project, &view.id)).await?.is_some()
+        {
+            return Ok(());
+        }
         if let Some(view) = &view
             && let Err(error) = self.logs.remove(&view.id).await
         {
@@ -94,8 +103,19 @@ impl Retention {
     }
 }
 
-/// Ended runs that are too old or too many, oldest first.
-fn expired(mut ended: Vec<Stored>, now: Timestamp, keep_ms: u64, keep_runs: usize) -> Vec<Stored> {
+/// Ended runs that are too old or too many, oldest first. Those that are archived are kept, and not counted.
+fn expired(
+    mut ended: Vec<Stored>,
+    archived: &BTreeSet<String>,
+    now: Timestamp,
+    keep_ms: u64,
+    keep_runs: usize,
+) -> Vec<Stored> {
+    let is_archived = |record: &Stored| {
+        let place = record.key.split_once('/').map(|(_, place)| place);
+        place.is_some_and(|place| archived.contains(&format!("archived/{place}")))
+    };
+    ended.retain(|record| !is_archived(record));
     let run_of = |record: &Stored| record.key.rsplit('/').next().and_then(|id| id.parse::<RunId>().ok());
     ended.sort_by_key(|record| run_of(record).map(|run| run.second()));
     let surplus = ended.len().saturating_sub(keep_runs);
@@ -138,8 +158,13 @@ mod tests {
             value: Default::default(),
         };
         let ended: Vec<Stored> = [40, 31, 20, 10, 1].map(record).into();
-        let left_out = |keep_runs| expired(ended.clone(), now, 30 * 86_400_000, keep_runs).len();
-        assert_eq!((left_out(100), left_out(2), left_out(0)), (2, 3, 5));
+        let left_out = |archived: &[&Stored], keep_runs| {
+            let archived = archived.iter().map(|record| record.key.replacen("ended", "archived", 1)).collect();
+            expired(ended.clone(), &archived, now, 30 * 86_400_000, keep_runs).len()
+        };
+        assert_eq!((left_out(&[], 100), left_out(&[], 2), left_out(&[], 0)), (2, 3, 5));
+        let kept = [&ended[0], &ended[4]];
+        assert_eq!((left_out(&kept, 100), left_out(&kept, 2), left_out(&kept, 0)), (1, 1, 3));
     }
 
     #[test]

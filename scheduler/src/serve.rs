@@ -16,6 +16,8 @@ use crate::{
     outbox::{Mailer, Outbox},
     parts::Random,
     parts::{Clock, Ids, Tasks},
+    polling::Polling,
+    registries::Registries,
     retention::Retention,
     secrets::{SecretKey, Secrets, Vault},
     store::{self, Change, Order, Store, StoreError, Transaction, keys},
@@ -32,7 +34,7 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
-    sync::watch,
+    sync::{Notify, watch},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Server, server::Connected};
@@ -139,6 +141,7 @@ where
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
     let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), vault));
     let compiler = Compiler::new(blobs.clone(), config.presets);
+    let news = Arc::<Notify>::default();
     let around = Around {
         store: store.clone(),
         blobs: blobs.clone(),
@@ -147,6 +150,7 @@ where
         board: board.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),
+        news: news.clone(),
     };
     // Before runs are loaded: those without their plans would be put aside.
     if let (true, Some(known)) = (store.is_shared(), known_identity(store.as_ref()).await?) {
@@ -172,10 +176,12 @@ where
         clock: clock.clone(),
         changed: watch::Sender::default(),
     };
+    let registries = Registries { web: Web::default(), secrets: secrets.clone() };
     let waves = Waves {
         store: store.clone(),
         driver: handle.clone(),
         stored_tasks: stored_tasks.clone(),
+        registries: registries.clone(),
         board: board.clone(),
         clock: clock.clone(),
         tasks: tasks.clone(),
@@ -186,7 +192,7 @@ where
         stored_tasks: stored_tasks.clone(),
         waves: waves.clone(),
         clock: clock.clone(),
-        news: Arc::default(),
+        news,
     };
     let timers = Timers {
         store: store.clone(),
@@ -215,6 +221,7 @@ where
         blobs: blobs.clone(),
         intake,
         stored_tasks,
+        waves: waves.clone(),
         secrets,
         logs: logs.clone(),
         outbox,
@@ -233,6 +240,11 @@ where
         tasks.spawn("idle stop", idle.stop_when_idle(idle_ms, farm_stops.clone()));
     }
     let stopping = tasks.stopping().clone();
+    if let Some(interval_ms) = config.poll_ms {
+        let (stored_tasks, waves, clock, random) =
+            (services.stored_tasks.clone(), waves.clone(), services.clock.clone(), services.random.clone());
+        tasks.spawn("polling", Polling { stored_tasks, waves, registries, clock, random, interval_ms }.run());
+    }
     start_triggers(&tasks, (waves, inbox, timers), hooks_listener.map(|listener| (hooks, listener)));
     let driving = tokio::spawn(drive(driver, stopping.clone()));
     let stops = farm_stops.subscribe();

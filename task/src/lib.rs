@@ -11,7 +11,7 @@
 //! | `check` | nodes | a [`Task`], or all that is wrong |
 //! | [`plan`] | a task | units, edges, groups |
 //!
-//! Beside them: [`words`] and `flags` for the text of a step, `dockerfile` for what an image builds on, [`address`] for
+//! Beside them: [`document`] for tasks that projects keep, [`words`] and `flags` for the text of a step, `dockerfile` for what an image builds on, [`address`] for
 //! addresses of sources, [`synth`] for runs without a file and `written` for places in their flags, `tokens` for the secrets that stand in all these texts.
 //!
 //! Invariant: pure. No I/O, no `async`, no clock, no randomness; files of the source come through [`Files`]. Nothing
@@ -24,6 +24,7 @@ mod alias;
 mod check;
 mod diagnostic;
 pub mod dockerfile;
+pub mod document;
 pub mod find;
 mod flags;
 mod inert;

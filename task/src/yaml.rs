@@ -114,12 +114,22 @@ impl Node {
 
 /// The one document of `text`; `None` where there is none. Texts count by what their marks open to, but stay closed.
 pub(crate) fn parse(text: &str, inert: &Inert) -> Result<Option<Node>, Fault> {
+    Ok(documents(text, inert, 1)?.pop())
+}
+
+/// The documents of `text`, which together have the limits of one.
+pub(crate) fn parse_all(text: &str) -> Result<Vec<Node>, Fault> {
+    documents(text, &Inert::default(), usize::MAX)
+}
+
+fn documents(text: &str, inert: &Inert, most: usize) -> Result<Vec<Node>, Fault> {
     let mut builder = Builder {
         inert,
         open: Vec::new(),
         anchors: BTreeMap::new(),
-        root: None,
+        roots: Vec::new(),
         documents: 0,
+        most,
         total: Weight::default(),
         repeated: 0,
     };
@@ -130,7 +140,7 @@ pub(crate) fn parse(text: &str, inert: &Inert) -> Result<Option<Node>, Fault> {
         let (event, span) = event.map_err(|error| scan_fault(&error))?;
         builder.take(event, place(&span))?;
     }
-    Ok(builder.root)
+    Ok(builder.roots)
 }
 
 fn scan_fault(error: &ScanError) -> Fault {
@@ -171,8 +181,9 @@ struct Builder<'a> {
     inert: &'a Inert,
     open: Vec<Open>,
     anchors: BTreeMap<usize, (Node, Weight)>,
-    root: Option<Node>,
+    roots: Vec<Node>,
     documents: usize,
+    most: usize,
     total: Weight,
     /// Nodes that aliases repeated.
     repeated: usize,
@@ -183,7 +194,7 @@ impl Builder<'_> {
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
-                if self.documents > 1 {
+                if self.documents > self.most {
                     return Err(invalid(at, "a second YAML document; a task file has one"));
                 }
                 Ok(())
@@ -265,7 +276,7 @@ impl Builder<'_> {
             self.anchors.insert(anchor, (node.clone(), weight));
         }
         match self.open.last_mut() {
-            None => self.root = Some(node),
+            None => self.roots.push(node),
             Some(Open::List { items, .. }) => items.push(node),
             Some(Open::Map { entries, keys, key, .. }) => match key.take() {
                 Some((at, key)) => entries.push(Entry { at, key, value: node }),

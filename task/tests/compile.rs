@@ -3,7 +3,8 @@
 //!
 //! A case is a folder `NNN-name` with the task file `acb.yaml`, what is expected of it in `expect.txt`, and where
 //! needed `input.yaml` (values), `set.txt` (`k=v` lines), `options.txt` (`platforms`, `registry`, `no-tree`,
-//! `source`, `branch`, `secret-sets`; `actions` and `rendered` show more of the outcome) and a folder `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
+//! `source`, `branch`, `secret-sets`, `narrow`, `kept`; `actions` and `rendered` show more of the outcome) and a folder
+//! `tree` with the source. `UPDATE=1` writes what was found over what is expected, for reading.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -11,10 +12,13 @@
 mod given;
 
 use acre_model::{
+    digest::Digest,
     ids::RunId,
+    plan::Plan,
     platform::Platform,
+    report::{Image, ImageName},
     secret::{self, Nonce},
-    submission::NamedText,
+    submission::{NamedText, Narrowing},
     time::Timestamp,
 };
 use acre_task::{
@@ -98,8 +102,9 @@ fn outcome(case: &Path) -> String {
     };
     let mut found = match compile(&input) {
         Ok(compiled) => {
+            let plan = narrowed(&options, &compiled.plan);
             compiled.plan.warnings.iter().map(|warning| format!("{warning}\n\n")).collect::<String>()
-                + &plan::dump(&compiled.plan)
+                + &plan.map_or("not to be narrowed\n".to_owned(), |plan| plan::dump(&plan))
         }
         Err(diagnostics) => format!("{diagnostics}\n"),
     };
@@ -110,6 +115,27 @@ fn outcome(case: &Path) -> String {
         found += &format!("---\n{}", compile(&input).map(|compiled| compiled.rendered).unwrap_or_default());
     }
     found.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// The plan narrowed to what `narrow` lists, where `kept` (`REPOSITORY@PLATFORM,...`) lists what there is of the others.
+fn narrowed(options: &str, plan: &Plan) -> Option<Plan> {
+    let Some(platforms) = option(options, "narrow") else { return Some(plan.clone()) };
+    let kept = option(options, "kept").into_iter().flat_map(|list| list.split(',')).map(|word| {
+        let (repository, platform) = word.split_once('@').unwrap();
+        let digest = Some(Digest::from_bytes([7; 32]));
+        let image = ImageName::new(&repository.parse().unwrap(), digest, Some(platform.parse().unwrap()));
+        Image {
+            image,
+            runtime_dependency: None,
+            buildtime_dependency: Vec::new(),
+            git: None,
+            agent: None,
+            way: None,
+            children: Vec::new(),
+        }
+    });
+    let platforms = platforms.split(',').map(|platform| platform.parse().unwrap()).collect();
+    plan::narrow(plan, &Narrowing { platforms, kept: kept.collect() })
 }
 
 /// Every unit's action, rules and reports as JSON, without what says nothing.

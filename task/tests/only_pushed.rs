@@ -1,8 +1,15 @@
-//! Which builds learn that nothing but pushes takes their images.
+//! What builds learn of where their images come from and go to: that nothing but pushes takes them, that registries are
+//! asked for what they are built on.
 
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
-use acre_model::{ids::RunId, plan::Action, platform::Platform, secret::Nonce, time::Timestamp};
+use acre_model::{
+    ids::RunId,
+    plan::{Action, Build, Plan, Unit},
+    platform::Platform,
+    secret::Nonce,
+    time::Timestamp,
+};
 use acre_task::{Files, Input, Presets, RunFacts, compile};
 
 /// Dockerfiles by what they build on.
@@ -24,8 +31,8 @@ impl Files for Dockerfiles {
     }
 }
 
-/// The builds of the steps that know of it, by their names.
-fn only_pushed(steps: &str, platforms: &[Platform]) -> Vec<String> {
+/// The plan of these steps.
+fn plan(steps: &str, platforms: &[Platform]) -> Plan {
     let text = format!("version: v1.1.0\nsteps:\n{steps}");
     let facts = RunFacts {
         id: RunId::new(1_795_197_781, 7, 0),
@@ -52,9 +59,37 @@ fn only_pushed(steps: &str, platforms: &[Platform]) -> Vec<String> {
         has_tree: true,
         source: None,
     };
-    let plan = compile(&input).unwrap_or_else(|faults| panic!("{text}\n{faults}")).plan;
-    let knows = |unit: &&acre_model::plan::Unit| matches!(&unit.action, Action::Build(build) if build.only_pushed);
-    plan.units.iter().filter(knows).map(|unit| unit.name.clone()).collect()
+    compile(&input).unwrap_or_else(|faults| panic!("{text}\n{faults}")).plan
+}
+
+/// The builds of a plan of which something is so, by their names.
+fn builds(plan: &Plan, is_so: impl Fn(&Build) -> bool) -> Vec<String> {
+    let is_so = |unit: &&Unit| matches!(&unit.action, Action::Build(build) if is_so(build));
+    plan.units.iter().filter(is_so).map(|unit| unit.name.clone()).collect()
+}
+
+/// The builds of the steps that know of it, by their names.
+fn only_pushed(steps: &str, platforms: &[Platform]) -> Vec<String> {
+    builds(&plan(steps, platforms), |build| build.only_pushed)
+}
+
+#[test]
+fn registries_are_asked_for_what_is_built_on_but_for_what_the_plan_builds() {
+    let table = [
+        ("", &["b@linux/amd64"][..]),
+        ("- {id: o, build: -t r/b:1 ., when: ['-']}\n", &["b@linux/amd64", "o@linux/amd64"]),
+        ("- {id: o, build: -t r/b:1 -f onto ., when: [b]}\n", &["b@linux/amd64"]),
+        // What it is built on may be `r/a:1`.
+        ("- {id: o, build: -t r/b:1 -f unknown ., when: [b]}\n", &["b@linux/amd64"]),
+    ];
+    for (more, expected) in table {
+        let mut plan = plan(&format!("{BUILD}{more}"), &[]);
+        acre_task::plan::pull_bases(&mut plan);
+        assert_eq!(builds(&plan, |build| build.pull), expected, "{more}");
+    }
+    let mut alone = plan("- {id: o, build: -t r/b:1 -f unknown .}\n", &[]);
+    acre_task::plan::pull_bases(&mut alone);
+    assert_eq!(builds(&alone, |build| build.pull), ["o@linux/amd64"]);
 }
 
 const BUILD: &str = "- {id: b, build: -t r/a:1 .}\n";

@@ -57,7 +57,7 @@ fn children(job: &Job, index: &Index) -> Result<Children, Failure> {
         }
     }
     let missing = children.missing.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let all = index.children.len();
+    let all = job.attempt.unit.children.len();
     let failed = |message: String| Err(Outcome::Failed { exit_code: None, message }.into());
     match (children.pushed.len(), index.allow_partial) {
         (0, _) => failed(format!("{} is not published: no platform of {missing} was pushed", index.reference)),

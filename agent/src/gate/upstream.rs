@@ -3,10 +3,13 @@
 
 use crate::{
     engine::{EngineError, Logins},
-    registry::answers::{self, retry_after},
+    registry::answers,
 };
 use acre_model::{digest::Digest, reference::Reference};
-use acre_web::registry::{Challenge, Tokens, is_this_machine, patience};
+use acre_web::registry::{
+    Challenge, Tokens, is_this_machine,
+    patience::{self, retry_after},
+};
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode, Url,
     header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION},

@@ -3,10 +3,7 @@
 use crate::engine::EngineError;
 use acre_model::{reference::Reference, text::clip};
 use acre_web::registry::patience;
-use reqwest::{
-    StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
-};
+use reqwest::StatusCode;
 use serde::Deserialize;
 
 /// A registry failed in a way that may pass.
@@ -60,11 +57,6 @@ pub(crate) fn said(body: &[u8]) -> String {
 pub(crate) fn is_of_blobs(body: &[u8]) -> bool {
     let is_of_blobs = |error: &Error| ["BLOB_UNKNOWN", "MANIFEST_BLOB_UNKNOWN"].contains(&error.code.as_str());
     serde_json::from_slice(body).is_ok_and(|Errors { errors }| errors.iter().any(is_of_blobs))
-}
-
-/// When a registry wants to be asked again, in seconds.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// What to do about a no that a login might turn into a yes.

@@ -1,13 +1,13 @@
 //! Manifests of one repository: read, put, and their tags removed. What may pass is tried again.
 
-use super::answers::{self, failed, refused, retry_after};
+use super::answers::{self, failed, refused};
 use crate::engine::{EngineError, Logins};
 use acre_model::{digest::Digest, reference::Reference};
 use acre_web::{
     Unfetched, Web,
     registry::{
         Actions, Repository, Request,
-        patience::{self, random},
+        patience::{self, random, retry_after},
     },
 };
 use reqwest::{

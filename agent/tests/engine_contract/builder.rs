@@ -20,7 +20,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
     BuildRequest {
         build: Build {
             dockerfile: "Dockerfile".to_owned(),
-            dependencies: Some(vec![Dependency { role: Role::Runtime, reference: bed.base.clone() }]),
+            dependencies: Some(vec![Dependency { role: Role::Runtime, reference: bed.base.clone(), pinned: false }]),
             ..Build::default()
         },
         platform: "linux/amd64".parse().unwrap(),
@@ -105,7 +105,7 @@ pub(crate) async fn all_images_that_were_used_are_told(bed: &Bed, builder: &dyn 
     let dockerfile = format!(
         "FROM BASE AS first\nRUN echo one > /one\nFROM BASE\nCOPY --from=first /one /\nCOPY --from={other} /bin/busybox /other\n"
     );
-    let of = |reference: &Reference| Dependency { role: Role::BuildTime, reference: reference.clone() };
+    let of = |reference: &Reference| Dependency { role: Role::BuildTime, reference: reference.clone(), pinned: false };
     for dependencies in [None, Some(vec![of(&bed.base), of(&other)])] {
         let mut request = request(bed, &dockerfile, Folder::default());
         request.build.dependencies = dependencies;

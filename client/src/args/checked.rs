@@ -5,6 +5,8 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use task::azure;
+
 use super::{BuildArgs, RunArgs, Shared, Task};
 use crate::{
     error::Error,

@@ -2,12 +2,14 @@
 //! in [`checked`].
 
 pub mod checked;
+mod examples;
 mod look;
 mod notify;
 mod operate;
 mod project;
 mod submit;
 mod task;
+mod task_runs;
 
 pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
 pub use notify::{NotifyAddArgs, NotifyCommand, NotifyNamed};
@@ -15,9 +17,10 @@ pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, Up
 pub use project::{LoginArgs, LogoutArgs, ProjectCommand, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 pub use task::{
-    CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, GraphArgs, ListRunsArgs, TaskCommand, TaskFlags,
-    TaskLogsArgs, TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs, WebhookArgs,
+    ApplyArgs, CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, GraphArgs, TaskCommand, TaskFlags,
+    TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs, WebhookArgs,
 };
+pub use task_runs::{ListRunsArgs, TaskLogsArgs, TaskRunRef, UpdateRunArgs};
 
 use crate::{exit_code::ExitCode, farm::Wish};
 use acre_model::ids::ProjectName;
@@ -78,9 +81,9 @@ pub enum Command {
     /// Tasks that the project keeps, and what starts them
     #[command(subcommand)]
     Task(TaskCommand),
-    /// What the tasks of the project build on, and what would be built anew
+    /// What the tasks of the project build on, what of it is stale, and what would be built anew
     Graph(GraphArgs),
-    /// The project itself
+    /// Projects: what is in them, and removing all of it
     #[command(subcommand)]
     Project(ProjectCommand),
     /// Secrets of the project, for tasks that say `from: project:NAME`
@@ -113,10 +116,9 @@ impl Cli {
         Wish { farm: self.farm.clone().filter(|farm| !farm.is_empty()), project: self.project.clone() }
     }
 
-    /// The whole command line as clap knows it. The help of every command ends with its examples, if it has
-    /// some, and the exit codes.
+    /// The whole command line as clap knows it. The help of every command ends with examples and the exit codes.
     pub fn described() -> clap::Command {
-        with_exit_codes(Self::command())
+        with_endings(Self::command(), String::new())
     }
 
     /// The command line of this process; ends the process where it asks for help, or is wrong (exit code 2).
@@ -126,7 +128,14 @@ impl Cli {
     }
 }
 
-fn with_exit_codes(command: clap::Command) -> clap::Command {
-    let examples = command.get_after_help().map(|examples| format!("{examples}\n\n")).unwrap_or_default();
-    command.after_long_help(examples + &ExitCode::help()).mut_subcommands(with_exit_codes)
+/// `path` are the words of the command behind `acre`, each with a blank behind it.
+fn with_endings(command: clap::Command, path: String) -> clap::Command {
+    let ending = match examples::of(path.trim_end()) {
+        Some(examples) => format!("Examples:\n{examples}\n\n{}", ExitCode::help()),
+        None => ExitCode::help(),
+    };
+    command.after_long_help(ending).mut_subcommands(|sub| {
+        let path = format!("{path}{} ", sub.get_name());
+        with_endings(sub, path)
+    })
 }

@@ -12,9 +12,6 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Subcommand)]
 pub enum NotifyCommand {
     /// Notify somebody of the ends of the project's tasks' runs
-    #[command(after_help = "Examples:\n  acre project notify add ops --slack-file slack-url\n  \
-                            acre project notify add hook --webhook https://ops.example/acre --on failure,success\n  \
-                            acre project notify add me --email me@example.com --task nightly")]
     Add(NotifyAddArgs),
     /// List who is notified; of addresses, their hosts
     List {

@@ -18,6 +18,9 @@ pub struct UpArgs {
     /// Listen for webhooks here, as 127.0.0.1:8070: plain HTTP on this machine's own address
     #[arg(long, value_name = "HOST:PORT")]
     pub hooks: Option<String>,
+    /// How often registries are asked for images that start tasks, for example 10m, or `never` [default: 10m]
+    #[arg(long, value_name = "DURATION")]
+    pub poll: Option<String>,
 }
 
 /// `acre down`

@@ -1,13 +1,38 @@
-//! Command lines of the commands about what a project keeps: secrets and logins.
+//! Command lines of the commands about projects, and what they keep: secrets and logins.
 
 use super::{Format, NotifyCommand};
-use acre_model::ids::SecretId;
+use acre_model::ids::{ProjectName, SecretId};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// `acre project`
 #[derive(Clone, Debug, Subcommand)]
 pub enum ProjectCommand {
+    /// List the projects. `default` is always there, any other as long as something is in it: nothing has to be created
+    List {
+        /// How to print them
+        #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Show what is in a project
+    Show {
+        /// Its name [default: that of --project]
+        #[arg(value_name = "NAME")]
+        name: Option<ProjectName>,
+        /// How to print it
+        #[arg(short = 'o', long, value_enum, default_value_t, value_name = "FORMAT")]
+        format: Format,
+    },
+    /// Remove everything that is in a project: its tasks, secrets and logins, and its runs with logs and reports, also those
+    /// that were to be kept. Not while runs of it go on
+    Delete {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: ProjectName,
+        /// Do not ask for its name on the terminal
+        #[arg(short, long)]
+        yes: bool,
+    },
     /// Who is notified of the ends of its tasks' runs
     #[command(subcommand)]
     Notify(NotifyCommand),

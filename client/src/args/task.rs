@@ -1,6 +1,6 @@
 //! Command lines of `acre task`, in the words of `az acr task`.
 
-use super::{Follow, Format, RunRef};
+use super::{Follow, Format, ListRunsArgs, TaskLogsArgs, TaskRunRef, UpdateRunArgs};
 use acre_model::{
     duration,
     ids::{PoolName, TaskName, TimerName},
@@ -19,6 +19,8 @@ pub enum TaskCommand {
     Create(Box<CreateArgs>),
     /// Change a task; what no flag names stays as it is
     Update(Box<UpdateArgs>),
+    /// Create what files say and is missing, change what differs, and leave the rest; other tasks stay
+    Apply(ApplyArgs),
     /// List the tasks of the project
     List(TaskListArgs),
     /// Show a task
@@ -31,6 +33,8 @@ pub enum TaskCommand {
     ListRuns(ListRunsArgs),
     /// Show a run
     ShowRun(TaskRunRef),
+    /// Keep a run whatever its age, or do not
+    UpdateRun(UpdateRunArgs),
     /// Ask for the end of a run
     CancelRun(TaskRunRef),
     /// Print the log of a run: of the newest one, of the newest one of a task, or of the one with an id
@@ -87,6 +91,21 @@ pub struct UpdateArgs {
     #[command(flatten)]
     pub flags: TaskFlags,
     /// How to print it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `acre task apply`
+#[derive(Clone, Debug, Args)]
+pub struct ApplyArgs {
+    /// Files with tasks as YAML, whose keys are the flags of `acre task create` (noPush for --no-push); several tasks of a
+    /// file are separated by `---`; `-` is standard input. `acre task show -o yaml` prints such a task
+    #[arg(short, long, value_name = "FILE", required = true, num_args = 1..)]
+    pub file: Vec<PathBuf>,
+    /// Show what would change, field by field, and store nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print what became of them
     #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
 }
@@ -189,7 +208,7 @@ pub struct TaskFlags {
 }
 
 /// `true` or `false`, however it is written.
-fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -292,54 +311,6 @@ pub struct TaskRunArgs {
     pub follow: Follow,
 }
 
-/// `acre task list-runs`
-#[derive(Clone, Debug, Args)]
-pub struct ListRunsArgs {
-    /// Only runs of this task
-    #[arg(short, long, value_name = "TASK")]
-    pub name: Option<TaskName>,
-    /// For the sake of `az acr`: not looked at
-    #[arg(short, long, value_name = "REGISTRY", hide = true)]
-    pub registry: Option<String>,
-    /// Only runs with this status
-    #[arg(long, value_name = "STATUS")]
-    pub run_status: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub top: u32,
-    /// How to print them
-    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
-}
-
-/// `acre task show-run`, `acre task cancel-run`
-#[derive(Clone, Debug, Args)]
-pub struct TaskRunRef {
-    /// The run's id, or `last` for the project's newest
-    #[arg(long, value_name = "RUN", default_value = "last")]
-    pub run_id: RunRef,
-    /// For the sake of `az acr`: not looked at
-    #[arg(short, long, value_name = "REGISTRY", hide = true)]
-    pub registry: Option<String>,
-    /// How to print it
-    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
-    pub format: Format,
-}
-
-/// `acre task logs`
-#[derive(Clone, Debug, Args)]
-pub struct TaskLogsArgs {
-    /// The newest run of this task
-    #[arg(short, long, value_name = "TASK", conflicts_with = "run_id")]
-    pub name: Option<TaskName>,
-    /// The run's id
-    #[arg(long, value_name = "RUN", default_value = "last")]
-    pub run_id: RunRef,
-    /// For the sake of `az acr`: not looked at
-    #[arg(short, long, value_name = "REGISTRY", hide = true)]
-    pub registry: Option<String>,
-}
-
 /// `acre task webhook`
 #[derive(Clone, Debug, Args)]
 pub struct WebhookArgs {
@@ -363,6 +334,9 @@ pub struct GraphArgs {
     /// Print it in the language of Graphviz, for `dot -Tsvg`
     #[arg(long, conflicts_with = "format")]
     pub dot: bool,
+    /// Draw it as an SVG into this file; `-` is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["format", "dot"])]
+    pub svg: Option<PathBuf>,
     /// How to print it
     #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
@@ -377,7 +351,7 @@ pub enum TimerCommand {
     Update(TimerArgs),
     /// Remove a schedule
     Remove(TimerNamed),
-    /// List the schedules
+    /// List the schedules, with when they are next
     List(TaskShowArgs),
 }
 

@@ -11,7 +11,7 @@ use crate::{
 /// Starts what does not run and waits until it is ready.
 pub(super) async fn up(args: UpArgs) -> Result<ExitCode, Error> {
     let idle_stop = if args.idle_stop { IdleStop::WhenIdle } else { IdleStop::Never };
-    let wanted = Wanted { idle_stop, engine: args.engine, hooks: args.hooks };
+    let wanted = Wanted { idle_stop, engine: args.engine, hooks: args.hooks, poll: args.poll };
     let (farm, mut lines) = LocalFarm::new(Home::from_env()?).ensure_up(wanted).await?;
     if lines.is_empty() {
         let by_itself =

@@ -1,13 +1,15 @@
 //! A connection to a farm in the model's words: protobuf types and gRPC's status codes end here.
 
+mod graph;
 mod joining;
 mod notifications;
 mod projects;
 mod tasks;
 
+pub use graph::{Graph, GraphEdge, StaleKnown, StaleTask, StaleWhy, WaveState, WouldStart};
 pub use joining::NewToken;
-pub use projects::{StoredLogin, StoredSecret};
-pub use tasks::{Expected, Graph, GraphEdge, TaskSecrets, WouldStart};
+pub use projects::{ProjectView, StoredLogin, StoredSecret};
+pub use tasks::{Expected, TaskSecrets};
 
 use super::{
     Address, both, deepest,
@@ -19,8 +21,9 @@ use acre_model::{
     fleet::AgentView,
     ids::{ProjectName, RunId, TaskName, UnitId},
     log::{Cursor, Followed},
+    reference::Reference,
     report::Report,
-    run::RunView,
+    run::{RunStatus, RunView},
     secret::Confidential,
     submission::Submission,
 };
@@ -62,6 +65,17 @@ pub struct FarmClient {
     project: ProjectName,
     channel: Channel,
     local: Option<LocalFarm>,
+}
+
+/// Which runs are wanted: all that meet what is said here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunsWanted {
+    /// Of this task.
+    pub task: Option<TaskName>,
+    /// That built this image.
+    pub image: Option<Reference>,
+    /// That stand so.
+    pub status: Option<RunStatus>,
 }
 
 /// The fleet, and the scheduler before it.
@@ -141,19 +155,29 @@ impl FarmClient {
 
     /// At most `limit` runs, newest first, without their units.
     pub async fn list(&self, limit: u32) -> Result<Vec<RunView>, Error> {
-        self.runs_of(None, limit).await
+        self.some_runs(&RunsWanted::default(), limit).await
     }
 
-    /// The same of one task that the project keeps.
-    pub async fn runs_of(&self, task: Option<&TaskName>, limit: u32) -> Result<Vec<RunView>, Error> {
+    /// The same of those that are wanted.
+    pub async fn some_runs(&self, wanted: &RunsWanted, limit: u32) -> Result<Vec<RunView>, Error> {
         let request = v1::ListRunsRequest {
             project: self.project.to_string(),
             limit,
             before: String::new(),
-            stored_task: task.map(ToString::to_string).unwrap_or_default(),
+            stored_task: wanted.task.as_ref().map(ToString::to_string).unwrap_or_default(),
+            image: wanted.image.as_ref().map(ToString::to_string).unwrap_or_default(),
+            status: wanted.status.map_or(v1::RunStatus::Unspecified, Into::into).into(),
         };
         let answer = self.ask(self.runs().list(limited(request, ANSWER))).await?;
         answer.runs.into_iter().map(|run| self.run(Some(run))).collect()
+    }
+
+    /// Says of a run whether it is kept, whatever its age.
+    pub async fn archive(&self, run: &RunId, is_archive_enabled: bool) -> Result<RunView, Error> {
+        let (project, run) = (self.project.to_string(), run.to_string());
+        let request = v1::UpdateRunRequest { project, run, is_archive_enabled };
+        let run = self.ask(self.runs().update(limited(request, ANSWER))).await?;
+        self.run(Some(run))
     }
 
     /// Asks for the end of a run.

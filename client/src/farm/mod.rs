@@ -8,8 +8,8 @@ pub mod local;
 
 pub use address::{Address, BadAddress};
 pub use client::{
-    Expected, FarmClient, Fleet, Graph, GraphEdge, LogStream, NewToken, RunStream, StoredLogin, StoredSecret,
-    TaskSecrets, WouldStart,
+    Expected, FarmClient, Fleet, Graph, GraphEdge, LogStream, NewToken, ProjectView, RunStream, RunsWanted, StaleKnown,
+    StaleTask, StaleWhy, StoredLogin, StoredSecret, TaskSecrets, WaveState, WouldStart,
 };
 pub use config::{BadConfig, Config, Edit, check_name};
 pub use joined::{NotJoined, join};

@@ -1,6 +1,7 @@
 //! What people and programs see: everything here is made from values alone, and written by someone else.
 
 pub mod agents;
+pub mod applied;
 pub mod artifacts;
 pub mod escape;
 pub mod graph;

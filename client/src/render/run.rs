@@ -39,6 +39,9 @@ pub fn show(run: &RunView, now: Timestamp) -> String {
     if !took.is_empty() {
         text.push_str(&format!(", {} {took}", if run.ended_at.is_some() { "took" } else { "runs for" }));
     }
+    if run.is_archive_enabled {
+        text.push_str("\nKept, whatever its age");
+    }
     text.push_str("\n\n");
     text.push_str(&units(&run.units, now));
     text

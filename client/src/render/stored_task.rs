@@ -1,6 +1,6 @@
 //! Tasks that projects keep, and their runs, for people: in the columns of `az acr task`.
 
-use super::{run::elapsed, table::table};
+use super::{run::elapsed, table::table, yaml};
 use acre_model::{
     duration,
     ids::TaskName,
@@ -12,6 +12,7 @@ use acre_model::{
     time::Timestamp,
     trigger::{Provider, RegistryKind},
 };
+use acre_task::document::{self, Value};
 
 /// The table of `acre task list`.
 pub fn list(tasks: &[StoredTask]) -> String {
@@ -97,10 +98,17 @@ fn triggers(task: &StoredTask) -> String {
     words.join(", ")
 }
 
-/// The table of `acre task timer list`.
+/// The table of `acre task timer list`: a line for each of the next instants of a timer.
 pub fn timers(timers: &[Timer]) -> String {
-    let row = |timer: &Timer| [timer.name.to_string(), clip(&timer.schedule), timer.status.to_string()];
-    table(["TIMER", "SCHEDULE", "STATUS"], timers.iter().map(row))
+    table(["TIMER", "SCHEDULE", "STATUS", "NEXT"], timers.iter().flat_map(timer_rows))
+}
+
+fn timer_rows(timer: &Timer) -> Vec<[String; 4]> {
+    let mut next = timer.next.iter().map(|instant| clip(instant));
+    let first = next.next().unwrap_or_default();
+    let head = [timer.name.to_string(), clip(&timer.schedule), timer.status.to_string(), first];
+    let further = next.map(|instant| [String::new(), String::new(), String::new(), instant]);
+    std::iter::once(head).chain(further).collect()
 }
 
 /// The table of `acre task credential list`.
@@ -119,6 +127,23 @@ pub fn webhook(project: &str, task: Option<&TaskName>, secret: &str) -> String {
         None => format!("KIND      {}\n", names(RegistryKind::ALL.iter().map(ToString::to_string))),
     };
     format!("Path      {path}, below the address of `acre-scheduler --hooks`\n{words}Secret    {secret}\n")
+}
+
+/// A task as a file has it: what `acre task apply` takes back.
+pub fn document(task: &StoredTask) -> String {
+    let fields = document::fields(task).into_iter().map(|(key, value)| (key.to_owned(), value));
+    yaml(&Value::Map(fields.collect()))
+}
+
+/// Tasks as one file.
+pub fn documents(tasks: &[StoredTask]) -> String {
+    tasks.iter().map(document).collect::<Vec<_>>().join("---\n")
+}
+
+/// Whether a run is kept.
+pub fn archived(run: &RunView) -> String {
+    let kept = if run.is_archive_enabled { "is kept, whatever its age" } else { "goes when it is old" };
+    format!("run {} {kept}\n", run.id)
 }
 
 /// The table of `acre task list-runs`.

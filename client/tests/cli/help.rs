@@ -16,8 +16,8 @@ fn every_command_says_what_it_takes() {
         insta::assert_snapshot!(format!("help-{name}"), command.render_long_help());
     }
     let counts =
-        "acre, 21 commands, `agents token`, five of `farm`, five of `project`, three of `secret` and 21 of `task`";
-    assert_eq!(seen, 57, "{counts}");
+        "acre, 21 commands, `agents token`, five of `farm`, eight of `project`, three of `secret`, 23 of `task`";
+    assert_eq!(seen, 62, "{counts}");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use acre_e2e::{
     farm::{Farm, Part},
     git::GitServer,
     hooks::{self, Door, Telling},
+    registry,
+    source::Source,
     wait,
 };
 use serde_json::Value;
@@ -164,4 +166,75 @@ fn a_patched_image_rebuilds_what_is_built_on_it_in_order_and_once() {
         assert!(time(&before[0], "ended-at") <= time(&top[0], "submitted-at"), "{before:?} {top:?}");
     }
     assert_eq!((runs(&farm, "other", 1).len(), runs(&farm, "base", 2).len()), (1, 2));
+}
+
+/// The digests of an index by platform, as the registry has it.
+fn children(image: &str) -> Vec<(String, String)> {
+    let repository = image.strip_prefix(&format!("{}/", registry::address())).expect("it is in the tests' registry");
+    let (repository, tag) = repository.rsplit_once(':').expect("it has a tag");
+    let content = registry::content(repository, &format!("manifests/{tag}"));
+    let index: Value = serde_json::from_slice(&content).expect("an index");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let child = |child: &Value| (text(&child["platform"]["architecture"]), text(&child["digest"]));
+    let mut children: Vec<_> = index["manifests"].as_array().expect("children").iter().map(child).collect();
+    children.sort();
+    children
+}
+
+#[test]
+fn asked_registries_show_a_patched_image_and_only_its_changed_platforms_are_rebuilt() {
+    const BOTH: &str = "linux/amd64,linux/arm64";
+    let farm = Farm::new();
+    farm.acre(&["up", "--poll", "2s"]).ended(0);
+    let [patched, both, top] = ["patched:1", "both:1", "top:1"].map(|name| farm.image(name));
+    let server = GitServer::new();
+    let on = |image: &str| format!("FROM {image}\nCOPY own /own\n");
+    let (on_patched, on_both) = (on(&patched), on(&both));
+    server.commit(
+        "main",
+        &[
+            ("both/Dockerfile", on_patched.as_str()),
+            ("both/own", "both"),
+            ("one/Dockerfile", &on_patched),
+            ("one/own", "one"),
+            ("top/Dockerfile", &on_both),
+            ("top/own", "top"),
+        ],
+    );
+    let source = Source::new(&[("of-amd64", "1"), ("of-arm64", "1")]);
+    source.write("Dockerfile", &farm.text("FROM {base}\nARG TARGETARCH\nCOPY of-$TARGETARCH /of\n"));
+    let push = || {
+        farm.acre(&["build", "-t", &patched, "--push", "--platform", BOTH, source.arg()]).ended(0);
+    };
+    push();
+    for (name, image, platforms) in
+        [("both", &both, BOTH), ("one", &farm.image("one:1"), "linux/amd64"), ("top", &top, BOTH)]
+    {
+        let context = format!("{}#main:{name}", server.url());
+        farm.acre(&["task", "create", "-n", name, "-c", &context, "-t", image, "--platform", platforms]).ended(0);
+        farm.acre(&["task", "run", "-n", name]).ended(0);
+    }
+    let before = [children(&both), children(&top)];
+
+    source.write("of-arm64", "2");
+    push();
+    for (task, run) in [("both", &runs(&farm, "both", 2)[0]), ("top", &runs(&farm, "top", 2)[0])] {
+        assert_eq!(run["status"], "Succeeded", "{task}: {run}");
+        let shown = farm.show(run["id"].as_str().expect("an id"));
+        let units = shown["units"].as_array().expect("units").iter().map(|unit| unit["name"].as_str().expect("a name"));
+        let units: Vec<&str> = units.filter(|unit| !unit.starts_with("source")).collect();
+        assert!(units.len() == 3 && units.iter().all(|unit| !unit.ends_with("@linux/amd64")), "{task}: {units:?}");
+    }
+    let after = [children(&both), children(&top)];
+    for (then, now) in before.iter().zip(&after) {
+        assert_eq!((now.len(), &now[0]), (2, &then[0]), "the other platform is as it was");
+        assert_ne!(now[1], then[1]);
+    }
+
+    // What was left as it was counts as built on what it would have been: only the other platform is built anew now.
+    source.write("of-amd64", "2");
+    push();
+    let counts = [("both", 3), ("one", 2), ("top", 3)].map(|(task, count)| runs(&farm, task, count).len());
+    assert_eq!(counts, [3, 2, 3]);
+    assert_eq!([&children(&both)[1], &children(&top)[1]], [&after[0][1], &after[1][1]]);
 }

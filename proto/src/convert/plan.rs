@@ -203,7 +203,7 @@ impl From<Build> for v1::Build {
         let dependencies = dependencies.map(|images| v1::Dependencies {
             images: images
                 .into_iter()
-                .map(|Dependency { role, reference }| v1::Dependency {
+                .map(|Dependency { role, reference, pinned: _ }| v1::Dependency {
                     reference: reference.to_string(),
                     runtime: role == Role::Runtime,
                 })
@@ -266,7 +266,8 @@ impl TryFrom<v1::Build> for Build {
         };
         let dependency = |wire: v1::Dependency| {
             let role = if wire.runtime { Role::Runtime } else { Role::BuildTime };
-            Ok(Dependency { role, reference: parsed("build.dependencies", &wire.reference)? })
+            // Agents need not know.
+            Ok(Dependency { role, reference: parsed("build.dependencies", &wire.reference)?, pinned: false })
         };
         let dependencies = dependencies.map(|wire| wire.images.into_iter().map(dependency).collect());
         Ok(Self {
@@ -306,6 +307,7 @@ impl TryFrom<v1::Push> for Push {
     }
 }
 
+/// Without what is kept: an agent finds that among the children of its attempt.
 impl From<Index> for v1::Index {
     fn from(index: Index) -> Self {
         let children = index.children.iter().map(|unit| unit.0).collect();
@@ -319,7 +321,7 @@ impl TryFrom<v1::Index> for Index {
     fn try_from(wire: v1::Index) -> Result<Self, Invalid> {
         let children = wire.children.into_iter().map(UnitId).collect();
         let reference = parsed("index.reference", &wire.reference)?;
-        Ok(Self { reference, children, allow_partial: wire.allow_partial })
+        Ok(Self { reference, children, kept: Vec::new(), allow_partial: wire.allow_partial })
     }
 }
 

@@ -7,6 +7,7 @@ use acre_model::{
     capability::Way,
     ids::{AgentId, SecretId, UnitId},
     platform::Platform,
+    report::ImageName,
     run::{RunStatus, RunView, UnitPhase, UnitView},
     secret::{Confidential, SECRET_SIZE, SecretValue},
     submission::{Emulation, NamedText, Source, Submission, TaskSource},
@@ -33,7 +34,8 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             allow_partial,
             leave_images,
             idempotency_key,
-            // What the farm itself knows.
+            // What only the farm itself knows, and does.
+            narrowing: _,
             origin: _,
             cancel_superseded: _,
         } = submission;
@@ -103,6 +105,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             allow_partial: wire.allow_partial,
             leave_images: wire.leave_images,
             idempotency_key: some(wire.idempotency_key),
+            narrowing: None,
             origin: Default::default(),
             cancel_superseded: false,
         };
@@ -240,6 +243,8 @@ impl From<RunView> for v1::Run {
             started_at,
             ended_at,
             report,
+            output_images,
+            is_archive_enabled,
             // For the farm alone.
             tree: _,
             warnings,
@@ -259,6 +264,8 @@ impl From<RunView> for v1::Run {
             warnings,
             origin: Some(origin.into()),
             platforms: platforms.iter().map(Platform::to_string).collect(),
+            output_images: output_images.into_iter().map(Into::into).collect(),
+            is_archive_enabled,
             units: units.into_iter().map(Into::into).collect(),
         }
     }
@@ -281,10 +288,31 @@ impl TryFrom<v1::Run> for RunView {
             started_at: wire.started_at.map(Into::into),
             ended_at: wire.ended_at.map(Into::into),
             report: parsed_or_none("run.report", &wire.report)?,
+            output_images: wire.output_images.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            is_archive_enabled: wire.is_archive_enabled,
             tree: None,
             warnings: wire.warnings,
             units: wire.units.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl From<ImageName> for v1::OutputImage {
+    // Only a dependency is pinned, and this is what was built.
+    fn from(ImageName { registry, repository, tag, digest, platform, pinned: _ }: ImageName) -> Self {
+        let tag = tag.unwrap_or_default();
+        Self { registry, repository, tag, digest: shown(digest.as_ref()), platform: shown(platform.as_ref()) }
+    }
+}
+
+impl TryFrom<v1::OutputImage> for ImageName {
+    type Error = Invalid;
+
+    fn try_from(wire: v1::OutputImage) -> Result<Self, Invalid> {
+        let v1::OutputImage { registry, repository, tag, digest, platform } = wire;
+        let digest = parsed_or_none("run.output_images.digest", &digest)?;
+        let platform = parsed_or_none("run.output_images.platform", &platform)?;
+        Ok(Self { registry, repository, tag: some(tag), digest, platform, pinned: false })
     }
 }
 

@@ -126,10 +126,11 @@ impl From<Triggers> for v1::Triggers {
             BaseImageTrigger::Runtime => v1::BaseImageTrigger::Runtime,
             BaseImageTrigger::All => v1::BaseImageTrigger::All,
         };
-        let timers = timers.into_iter().map(|Timer { name, schedule, status }| v1::Timer {
+        let timers = timers.into_iter().map(|Timer { name, schedule, status, next }| v1::Timer {
             name: name.to_string(),
             schedule,
             disabled: status == TaskStatus::Disabled,
+            next,
         });
         Self {
             source: Some(v1::SourceTrigger {
@@ -159,8 +160,8 @@ impl TryFrom<v1::Triggers> for Triggers {
         let v1::SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded } =
             wire.source.unwrap_or_default();
         let commit_status = parsed_or_default("task.triggers.commit_status", &commit_status)?;
-        let timer = |v1::Timer { name, schedule, disabled }| {
-            Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled) })
+        let timer = |v1::Timer { name, schedule, disabled, next }| {
+            Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled), next })
         };
         Ok(Self {
             source: SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded },
@@ -172,7 +173,8 @@ impl TryFrom<v1::Triggers> for Triggers {
 
 impl From<Overrides> for v1::RunOverrides {
     fn from(overrides: Overrides) -> Self {
-        let Overrides { source, file, target, arguments, sets, secret_sets, secret_arguments, platforms } = overrides;
+        let Overrides { source, file, target, arguments, sets, secret_sets, secret_arguments, platforms, narrowing: _ } =
+            overrides;
         Self {
             source: source.map(Into::into),
             file: file.unwrap_or_default(),
@@ -200,6 +202,8 @@ impl TryFrom<v1::RunOverrides> for Overrides {
             secret_sets,
             secret_arguments,
             platforms: platforms_in(&platforms)?,
+            // Only the farm narrows a run.
+            narrowing: None,
         })
     }
 }

@@ -418,6 +418,12 @@ pub struct ListRunsRequest {
     /// Only runs of this stored task; empty: all.
     #[prost(string, tag = "4")]
     pub stored_task: ::prost::alloc::string::String,
+    /// Only runs that built this image, `REPOSITORY\[:TAG|@DIGEST\]`, before which a registry may stand; empty: all.
+    #[prost(string, tag = "5")]
+    pub image: ::prost::alloc::string::String,
+    /// Only runs that stand so; unspecified: all.
+    #[prost(enumeration = "RunStatus", tag = "6")]
+    pub status: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListRunsResponse {
@@ -443,6 +449,16 @@ pub struct CancelRunResponse {
     /// The run after the wish was stored.
     #[prost(message, optional, tag = "1")]
     pub run: ::core::option::Option<Run>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateRunRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub run: ::prost::alloc::string::String,
+    /// Whether it is kept, whatever its age.
+    #[prost(bool, tag = "3")]
+    pub is_archive_enabled: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Run {
@@ -478,6 +494,28 @@ pub struct Run {
     /// Those of its plan.
     #[prost(string, repeated, tag = "14")]
     pub platforms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it built, by name, once it has ended.
+    #[prost(message, repeated, tag = "15")]
+    pub output_images: ::prost::alloc::vec::Vec<OutputImage>,
+    /// Whether it is kept, whatever its age.
+    #[prost(bool, tag = "16")]
+    pub is_archive_enabled: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OutputImage {
+    #[prost(string, tag = "1")]
+    pub registry: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub repository: ::prost::alloc::string::String,
+    /// Empty: none.
+    #[prost(string, tag = "3")]
+    pub tag: ::prost::alloc::string::String,
+    /// Empty: it was not pushed.
+    #[prost(string, tag = "4")]
+    pub digest: ::prost::alloc::string::String,
+    /// Empty: it is an index.
+    #[prost(string, tag = "5")]
+    pub platform: ::prost::alloc::string::String,
 }
 /// What a run is one of, and what started it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -930,6 +968,25 @@ pub mod runs_client {
             req.extensions_mut().insert(GrpcMethod::new("acre.v1.Runs", "Cancel"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says of a run that it is kept, whatever its age, or that it is not. RESOURCE_EXHAUSTED: the project keeps its most.
+        pub async fn update(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::Run>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Runs/Update");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Runs", "Update"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -983,6 +1040,11 @@ pub mod runs_server {
             tonic::Response<super::CancelRunResponse>,
             tonic::Status,
         >;
+        /// Says of a run that it is kept, whatever its age, or that it is not. RESOURCE_EXHAUSTED: the project keeps its most.
+        async fn update(
+            &self,
+            request: tonic::Request<super::UpdateRunRequest>,
+        ) -> std::result::Result<tonic::Response<super::Run>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct RunsServer<T> {
@@ -1263,6 +1325,49 @@ pub mod runs_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Runs/Update" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSvc<T: Runs>(pub Arc<T>);
+                    impl<T: Runs> tonic::server::UnaryService<super::UpdateRunRequest>
+                    for UpdateSvc<T> {
+                        type Response = super::Run;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateRunRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Runs>::update(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4010,6 +4115,52 @@ pub mod fleet_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListProjectsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListProjectsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub projects: ::prost::alloc::vec::Vec<Project>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProjectRequest {
+    /// Empty: `default`.
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteProjectRequest {
+    #[prost(string, tag = "1")]
+    pub project: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteProjectResponse {
+    /// As it was.
+    #[prost(message, optional, tag = "1")]
+    pub project: ::core::option::Option<Project>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Project {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub tasks: u32,
+    /// Those that go on, and those that have ended.
+    #[prost(uint32, tag = "3")]
+    pub runs: u32,
+    /// Of them, those that go on.
+    #[prost(uint32, tag = "4")]
+    pub runs_going_on: u32,
+    /// Of them, those that are kept, whatever their age.
+    #[prost(uint32, tag = "5")]
+    pub runs_archived: u32,
+    /// Names of its secrets.
+    #[prost(string, repeated, tag = "6")]
+    pub secrets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Registries to which it has logins.
+    #[prost(string, repeated, tag = "7")]
+    pub logins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetSecretRequest {
     /// Empty: `default`.
@@ -4173,6 +4324,69 @@ pub mod projects_client {
         pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
+        }
+        /// The projects in which something is, by name, and `default`.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListProjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListProjectsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Projects/List");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Projects", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One project. NOT_FOUND: nothing is in it.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetProjectRequest>,
+        ) -> std::result::Result<tonic::Response<super::Project>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Projects/Get");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Projects", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Removes everything that is in a project. NOT_FOUND: nothing is; FAILED_PRECONDITION: runs of it go on.
+        pub async fn delete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteProjectRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteProjectResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/acre.v1.Projects/Delete");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("acre.v1.Projects", "Delete"));
+            self.inner.unary(req, path, codec).await
         }
         /// Stores a secret, in place of one with the same id. INVALID_ARGUMENT: a bad id, or a value over 64 KiB.
         pub async fn set_secret(
@@ -4338,6 +4552,27 @@ pub mod projects_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ProjectsServer.
     #[async_trait]
     pub trait Projects: std::marker::Send + std::marker::Sync + 'static {
+        /// The projects in which something is, by name, and `default`.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListProjectsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListProjectsResponse>,
+            tonic::Status,
+        >;
+        /// One project. NOT_FOUND: nothing is in it.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetProjectRequest>,
+        ) -> std::result::Result<tonic::Response<super::Project>, tonic::Status>;
+        /// Removes everything that is in a project. NOT_FOUND: nothing is; FAILED_PRECONDITION: runs of it go on.
+        async fn delete(
+            &self,
+            request: tonic::Request<super::DeleteProjectRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteProjectResponse>,
+            tonic::Status,
+        >;
         /// Stores a secret, in place of one with the same id. INVALID_ARGUMENT: a bad id, or a value over 64 KiB.
         async fn set_secret(
             &self,
@@ -4463,6 +4698,141 @@ pub mod projects_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
+                "/acre.v1.Projects/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::ListProjectsRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListProjectsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListProjectsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::GetProjectRequest>
+                    for GetSvc<T> {
+                        type Response = super::Project;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetProjectRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/acre.v1.Projects/Delete" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSvc<T: Projects>(pub Arc<T>);
+                    impl<
+                        T: Projects,
+                    > tonic::server::UnaryService<super::DeleteProjectRequest>
+                    for DeleteSvc<T> {
+                        type Response = super::DeleteProjectResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteProjectRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Projects>::delete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/acre.v1.Projects/SetSecret" => {
                     #[allow(non_camel_case_types)]
                     struct SetSecretSvc<T: Projects>(pub Arc<T>);
@@ -5317,6 +5687,9 @@ pub struct PutTaskRequest {
     /// For its source, and for the commit status there; empty: stays as it was.
     #[prost(bytes = "vec", tag = "6")]
     pub git_token: ::prost::alloc::vec::Vec<u8>,
+    /// Check and answer as if it were stored, and store nothing.
+    #[prost(bool, tag = "7")]
+    pub dry_run: bool,
     #[prost(oneof = "put_task_request::Expected", tags = "2, 3")]
     pub expected: ::core::option::Option<put_task_request::Expected>,
 }
@@ -5434,6 +5807,9 @@ pub struct GraphResponse {
     /// In the order in which they would start.
     #[prost(message, repeated, tag = "2")]
     pub would_start: ::prost::alloc::vec::Vec<graph_response::WouldStart>,
+    /// Tasks that are not built on what their images are built on now, by name.
+    #[prost(message, repeated, tag = "3")]
+    pub stale: ::prost::alloc::vec::Vec<graph_response::Stale>,
 }
 /// Nested message and enum types in `GraphResponse`.
 pub mod graph_response {
@@ -5454,6 +5830,86 @@ pub mod graph_response {
         /// Those of them that it waits for.
         #[prost(string, repeated, tag = "2")]
         pub after: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    }
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Stale {
+        #[prost(string, tag = "1")]
+        pub task: ::prost::alloc::string::String,
+        #[prost(message, repeated, tag = "2")]
+        pub why: ::prost::alloc::vec::Vec<Why>,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Why {
+        /// The image that it is built on.
+        #[prost(string, tag = "1")]
+        pub image: ::prost::alloc::string::String,
+        /// What the image's tag stands for now.
+        #[prost(string, tag = "2")]
+        pub digest: ::prost::alloc::string::String,
+        #[prost(oneof = "why::Kind", tags = "3, 4, 5")]
+        pub kind: ::core::option::Option<why::Kind>,
+    }
+    /// Nested message and enum types in `Why`.
+    pub mod why {
+        #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+        pub enum Kind {
+            /// The run that has put it there.
+            #[prost(string, tag = "3")]
+            Run(::prost::alloc::string::String),
+            /// How far the task is on the way of the new digest through the tasks that build on it.
+            #[prost(enumeration = "super::Progress", tag = "4")]
+            Progress(i32),
+            /// It was told of.
+            #[prost(message, tag = "5")]
+            Told(super::Told),
+        }
+    }
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Told {}
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Progress {
+        Unspecified = 0,
+        Waiting = 1,
+        Started = 2,
+        Failed = 3,
+        Skipped = 4,
+    }
+    impl Progress {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "PROGRESS_UNSPECIFIED",
+                Self::Waiting => "PROGRESS_WAITING",
+                Self::Started => "PROGRESS_STARTED",
+                Self::Failed => "PROGRESS_FAILED",
+                Self::Skipped => "PROGRESS_SKIPPED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "PROGRESS_UNSPECIFIED" => Some(Self::Unspecified),
+                "PROGRESS_WAITING" => Some(Self::Waiting),
+                "PROGRESS_STARTED" => Some(Self::Started),
+                "PROGRESS_FAILED" => Some(Self::Failed),
+                "PROGRESS_SKIPPED" => Some(Self::Skipped),
+                _ => None,
+            }
+        }
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -5576,6 +6032,9 @@ pub struct Timer {
     pub schedule: ::prost::alloc::string::String,
     #[prost(bool, tag = "3")]
     pub disabled: bool,
+    /// In answers about one task, if it starts that: the next five instants, RFC 3339, in its time zone.
+    #[prost(string, repeated, tag = "4")]
+    pub next: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -5700,7 +6159,7 @@ pub mod tasks_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Stores a task. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
+        /// Stores a task; one that is there and does not differ stays as it is, time of change included. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
         pub async fn put(
             &mut self,
             request: impl tonic::IntoRequest<super::PutTaskRequest>,
@@ -5854,7 +6313,7 @@ pub mod tasks_server {
     /// Generated trait containing gRPC methods that should be implemented for use with TasksServer.
     #[async_trait]
     pub trait Tasks: std::marker::Send + std::marker::Sync + 'static {
-        /// Stores a task. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
+        /// Stores a task; one that is there and does not differ stays as it is, time of change included. ALREADY_EXISTS, FAILED_PRECONDITION: not what was expected is there; INVALID_ARGUMENT names what is wrong.
         async fn put(
             &self,
             request: tonic::Request<super::PutTaskRequest>,

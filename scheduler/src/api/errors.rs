@@ -9,6 +9,7 @@ use crate::{
     intake::Rejected,
     join::{NotMade, TokenRefused},
     logs::LogError,
+    projects::ProjectError,
     secrets::{SecretsError, Unresolved},
     store::StoreError,
     stored_tasks::TaskError,
@@ -140,6 +141,20 @@ told!(SecretsError,
     SecretsError::TooMany(_) => Code::ResourceExhausted,
     SecretsError::Missing(_) => Code::NotFound,
 );
+impl From<ProjectError> for Told {
+    fn from(error: ProjectError) -> Self {
+        let message = error.to_string();
+        let code = match error {
+            ProjectError::Missing(_) => Code::NotFound,
+            ProjectError::Busy { .. } => Code::FailedPrecondition,
+            ProjectError::Store(why) => return why.into(),
+            ProjectError::Refused(why) => return why.into(),
+            ProjectError::Secrets(why) => return why.into(),
+            ProjectError::Logs(why) => return why.into(),
+        };
+        Self { answer: code.into(), message }
+    }
+}
 told!(TokenRefused,
     TokenRefused::Unknown
     | TokenRefused::Used(_)

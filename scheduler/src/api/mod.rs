@@ -26,6 +26,7 @@ use crate::{
     secrets::Secrets,
     store::Store,
     stored_tasks::StoredTasks,
+    waves::Waves,
 };
 use acre_proto::{
     MESSAGE_LIMIT,
@@ -57,6 +58,8 @@ pub struct Services {
     pub intake: Intake,
     /// Tasks that projects keep.
     pub stored_tasks: StoredTasks,
+    /// Patched images on their way through them.
+    pub waves: Waves,
     /// What is kept secret.
     pub secrets: Arc<Secrets>,
     /// Logs.

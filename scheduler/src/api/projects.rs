@@ -1,7 +1,10 @@
-//! `Projects`: secrets and logins that runs of a project may use. Values go in and never come out.
+//! `Projects`: what is in them, and secrets and logins that their runs may use. Values go in and never come out.
 
 use super::{Services, errors::status};
-use crate::secrets::{LoginView, SecretView};
+use crate::{
+    projects::{self, ProjectView},
+    secrets::{LoginView, SecretView},
+};
 use acre_model::{
     ids::{ProjectName, SecretId},
     secret::Login,
@@ -15,6 +18,29 @@ use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
 impl Projects for Services {
+    async fn list(&self, _: Request<v1::ListProjectsRequest>) -> Result<Response<v1::ListProjectsResponse>, Status> {
+        self.board.note_asked();
+        let projects = self.all_projects().list().await.map_err(status)?;
+        Ok(Response::new(v1::ListProjectsResponse { projects: projects.into_iter().map(wire).collect() }))
+    }
+
+    async fn get(&self, request: Request<v1::GetProjectRequest>) -> Result<Response<v1::Project>, Status> {
+        let project = self.asked_of(&request.into_inner().project)?;
+        let view = self.all_projects().get(&project).await.map_err(status)?;
+        Ok(Response::new(wire(view)))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteProjectRequest>,
+    ) -> Result<Response<v1::DeleteProjectResponse>, Status> {
+        // What goes for ever is named in full.
+        let project: ProjectName = parsed("project", &request.into_inner().project)?;
+        self.board.note_asked();
+        let was = self.all_projects().delete(&project).await.map_err(status)?;
+        Ok(Response::new(v1::DeleteProjectResponse { project: Some(wire(was)) }))
+    }
+
     async fn set_secret(
         &self,
         request: Request<v1::SetSecretRequest>,
@@ -85,7 +111,32 @@ impl Projects for Services {
     }
 }
 
+fn wire(view: ProjectView) -> v1::Project {
+    let ProjectView { name, tasks, going_on, ended, archived, secrets, logins } = view;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    v1::Project {
+        name: name.to_string(),
+        tasks: count(tasks),
+        runs: count(going_on + ended),
+        runs_going_on: count(going_on),
+        runs_archived: count(archived),
+        secrets,
+        logins,
+    }
+}
+
 impl Services {
+    fn all_projects(&self) -> projects::Projects {
+        projects::Projects {
+            store: self.store.clone(),
+            driver: self.driver.clone(),
+            board: self.board.clone(),
+            logs: self.logs.clone(),
+            secrets: self.secrets.clone(),
+            stored_tasks: self.stored_tasks.clone(),
+        }
+    }
+
     /// The project that a client asks something of.
     fn asked_of(&self, project: &str) -> Result<ProjectName, Invalid> {
         self.board.note_asked();

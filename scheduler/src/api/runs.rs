@@ -1,10 +1,11 @@
-//! `Runs`: submit, get, list, watch, cancel.
+//! `Runs`: submit, get, list, watch, cancel, keep.
 
 use super::{Services, errors::status};
-use crate::store::{self, Order, keys};
+use crate::store::{self, Change, Order, keys};
 use acre_model::{
     ids::{ProjectName, RunId, TaskName},
-    run::RunView,
+    reference::Reference,
+    run::{RunStatus, RunView},
     secret::Confidential,
     submission::Submission,
 };
@@ -13,12 +14,14 @@ use acre_proto::{
     v1::{self, runs_server::Runs},
 };
 use futures::{StreamExt, stream::BoxStream};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio_stream::wrappers::WatchStream;
 use tonic::{Request, Response, Status};
 
 /// Runs in one answer, at most.
 const LIST_LIMIT: u32 = 1000;
+/// Runs of one project that are kept whatever their age, at most.
+const ARCHIVED: usize = 10_000;
 
 #[tonic::async_trait]
 impl Runs for Services {
@@ -36,7 +39,7 @@ impl Runs for Services {
         let (project, run) = named(&project, &run)?;
         let explained = if explain { self.driver.explain(run.clone()).await.map_err(status)? } else { None };
         let view = match explained.filter(|view| view.project == project) {
-            Some(view) => view,
+            Some(view) => self.with_archive(view).await?,
             None => self.view(&project, &run).await?,
         };
         Ok(Response::new(view.into()))
@@ -44,15 +47,16 @@ impl Runs for Services {
 
     async fn list(&self, request: Request<v1::ListRunsRequest>) -> Result<Response<v1::ListRunsResponse>, Status> {
         self.board.note_asked();
-        let v1::ListRunsRequest { project, limit, before, stored_task } = request.into_inner();
+        let request = request.into_inner();
+        let wanted = Wanted::try_from(&request)?;
+        let v1::ListRunsRequest { project, limit, before, .. } = request;
         let project: ProjectName = parsed_or_default("project", &project)?;
         let before: Option<RunId> = parsed_or_none("before", &before)?;
         if limit > LIST_LIMIT {
             return Err(Status::invalid_argument(format!("limit: {limit} is more than {LIST_LIMIT}")));
         }
         let limit = if limit == 0 { 50 } else { limit as usize };
-        let task: Option<TaskName> = parsed_or_none("stored_task", &stored_task)?;
-        let runs = self.newest(&project, (before.as_ref(), task.as_ref()), limit).await?;
+        let runs = self.newest(&project, before.as_ref(), &wanted, limit).await?;
         Ok(Response::new(v1::ListRunsResponse { runs: runs.into_iter().map(Into::into).collect() }))
     }
 
@@ -63,7 +67,9 @@ impl Runs for Services {
         let v1::WatchRunRequest { project, run } = request.into_inner();
         let (project, run) = named(&project, &run)?;
         if let Some(shown) = self.board.watch(&run).filter(|shown| shown.borrow().project == project) {
-            let views = WatchStream::new(shown).map(|view: Arc<RunView>| Ok(RunView::clone(&view).into()));
+            let is_archive_enabled = self.is_archived(&project, &run).await?;
+            let views = WatchStream::new(shown)
+                .map(move |view: Arc<RunView>| Ok(RunView { is_archive_enabled, ..RunView::clone(&view) }.into()));
             return Ok(Response::new(views.boxed()));
         }
         let last = self.view(&project, &run).await?;
@@ -83,6 +89,54 @@ impl Runs for Services {
         };
         Ok(Response::new(v1::CancelRunResponse { run: Some(view.into()) }))
     }
+
+    async fn update(&self, request: Request<v1::UpdateRunRequest>) -> Result<Response<v1::Run>, Status> {
+        self.board.note_asked();
+        let v1::UpdateRunRequest { project, run, is_archive_enabled } = request.into_inner();
+        let (project, run) = named(&project, &run)?;
+        let view = self.view(&project, &run).await?;
+        if view.is_archive_enabled != is_archive_enabled {
+            let change = self.archive_change(&project, &run, is_archive_enabled).await?;
+            self.driver.record(change).await.map_err(status)?;
+        }
+        Ok(Response::new(RunView { is_archive_enabled, ..view }.into()))
+    }
+}
+
+/// Which runs are asked for.
+#[derive(Default)]
+struct Wanted {
+    task: Option<TaskName>,
+    image: Option<Reference>,
+    status: Option<RunStatus>,
+}
+
+impl TryFrom<&v1::ListRunsRequest> for Wanted {
+    type Error = Status;
+
+    fn try_from(request: &v1::ListRunsRequest) -> Result<Self, Status> {
+        let status = match request.status() {
+            v1::RunStatus::Unspecified => None,
+            status => Some(status.try_into()?),
+        };
+        let task = parsed_or_none("stored_task", &request.stored_task)?;
+        Ok(Self { task, image: parsed_or_none("image", &request.image)?, status })
+    }
+}
+
+impl Wanted {
+    /// Whether every run is.
+    const fn is_all(&self) -> bool {
+        self.task.is_none() && self.image.is_none() && self.status.is_none()
+    }
+
+    fn is_met(&self, run: &RunView) -> bool {
+        let is_of = |task: &TaskName| run.origin.task.as_ref() == Some(task);
+        let built = |image: &Reference| run.output_images.iter().any(|output| output.is_named(image));
+        self.task.as_ref().is_none_or(is_of)
+            && self.image.as_ref().is_none_or(built)
+            && self.status.is_none_or(|status| run.status == status)
+    }
 }
 
 impl Services {
@@ -91,40 +145,72 @@ impl Services {
         if let Some(shown) = self.board.watch(run) {
             let view = RunView::clone(&shown.borrow());
             if view.project == *project {
-                return Ok(view);
+                return self.with_archive(view).await;
             }
         }
         let stored = self.store.get(&keys::ended(project, run)).await.map_err(status)?;
         let stored = stored.ok_or_else(|| Status::not_found(format!("no run {run} in project {project}")))?;
-        store::decode(&stored.value)
-            .map_err(|why| Status::data_loss(format!("the record of run {run} cannot be read: {why}")))
+        let view = store::decode(&stored.value)
+            .map_err(|why| Status::data_loss(format!("the record of run {run} cannot be read: {why}")))?;
+        self.with_archive(view).await
     }
 
-    /// Runs of a project (of one of its tasks), newest first, without their units.
+    async fn with_archive(&self, view: RunView) -> Result<RunView, Status> {
+        Ok(RunView { is_archive_enabled: self.is_archived(&view.project, &view.id).await?, ..view })
+    }
+
+    async fn is_archived(&self, project: &ProjectName, run: &RunId) -> Result<bool, Status> {
+        Ok(self.store.get(&keys::archived(project, run)).await.map_err(status)?.is_some())
+    }
+
+    /// The keys of a project's runs that are kept whatever their age.
+    async fn archived(&self, project: &ProjectName) -> Result<BTreeSet<String>, Status> {
+        let all = self.store.range(keys::all_archived(project), Order::Ascending, ARCHIVED).await.map_err(status)?;
+        Ok(all.into_iter().map(|record| record.key).collect())
+    }
+
+    async fn archive_change(&self, project: &ProjectName, run: &RunId, is_kept: bool) -> Result<Change, Status> {
+        let key = keys::archived(project, run);
+        if !is_kept {
+            return Ok(Change::Delete(key));
+        }
+        if self.archived(project).await?.len() >= ARCHIVED {
+            return Err(Status::resource_exhausted(format!(
+                "a project keeps at most {ARCHIVED} runs whatever their age"
+            )));
+        }
+        Ok(Change::Put(key, store::encode(&self.clock.now().wall)))
+    }
+
+    /// Runs of a project, newest first, without their units.
     async fn newest(
         &self,
         project: &ProjectName,
-        (before, task): (Option<&RunId>, Option<&TaskName>),
+        before: Option<&RunId>,
+        wanted: &Wanted,
         limit: usize,
     ) -> Result<Vec<RunView>, Status> {
-        let is_asked = |run: &RunView| task.is_none_or(|task| run.origin.task.as_ref() == Some(task));
         let is_older = |run: &RunView| before.is_none_or(|before| run.id < *before);
         let live = self.board.runs().into_iter().map(|view| RunView::clone(&view));
         let mut runs: Vec<RunView> =
-            live.filter(|run| run.project == *project && is_older(run) && is_asked(run)).collect();
-        // Of one task they are few among many: all are looked at, which is as much as is kept.
-        let read = if task.is_some() { usize::MAX } else { limit };
+            live.filter(|run| run.project == *project && is_older(run) && wanted.is_met(run)).collect();
+        // Some of them are few among many: all are looked at, which is as much as is kept.
+        let read = if wanted.is_all() { limit } else { usize::MAX };
         let stored = self.store.range(keys::all_ended(project, before), Order::Descending, read).await;
         for record in stored.map_err(status)? {
             match store::decode::<RunView>(&record.value) {
-                Ok(view) => runs.extend(is_asked(&view).then_some(view)),
+                Ok(view) => runs.extend(wanted.is_met(&view).then_some(view)),
                 Err(why) => tracing::warn!(key = record.key, %why, "a record cannot be read"),
             }
         }
         runs.sort_by(|a, b| b.id.cmp(&a.id));
         runs.dedup_by(|a, b| a.id == b.id);
         runs.truncate(limit);
-        runs.iter_mut().for_each(|run| run.units.clear());
+        let archived = self.archived(project).await?;
+        for run in &mut runs {
+            run.units.clear();
+            run.is_archive_enabled = archived.contains(&keys::archived(project, &run.id));
+        }
         Ok(runs)
     }
 }

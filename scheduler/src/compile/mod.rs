@@ -165,6 +165,13 @@ fn compile_with(
         source: fetch.as_ref(),
     };
     let mut plan = acre_task::compile(&input)?.plan;
+    if let Some(narrowing) = &submission.narrowing {
+        // Where that would lose an image, all of them are built.
+        plan = acre_task::plan::narrow(&plan, narrowing).unwrap_or(plan);
+    }
+    if submission.origin.task.is_some() {
+        acre_task::plan::pull_bases(&mut plan);
+    }
     if submission.allow_partial {
         acre_task::plan::allow_partial(&mut plan);
     }

@@ -5,9 +5,10 @@ use super::{
     request::{Answer, Guard, IdempotencyKey, Refused},
 };
 use crate::{
-    blobs::BlobError,
+    blobs::{BlobError, digest_of},
     farm::{Effects, Final, Session},
     graph::Lineage,
+    hooks::{Pushed, Told},
     join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},
     tell::{Moment, Tiding},
@@ -41,11 +42,18 @@ struct AgentRecord {
     since: Timestamp,
 }
 
-/// What becomes known of a task by a run of it that succeeded.
-fn lineage(last: &Final) -> Option<Change> {
-    let task = last.view.origin.task.clone().filter(|_| last.view.status == RunStatus::Succeeded)?;
-    let key = keys::lineage(&last.view.project, &task);
-    Lineage::of(task, &last.report).map(|lineage| Change::Put(key, store::encode(&lineage)))
+/// What becomes known of a task by a run of it that succeeded, and is told to those that build on it.
+fn lineage(last: &Final) -> Vec<Change> {
+    let RunView { id, project, origin, status, .. } = &last.view;
+    let task = origin.task.clone().filter(|_| *status == RunStatus::Succeeded);
+    let Some(lineage) = task.and_then(|task| Lineage::of(task, &last.report)) else { return Vec::new() };
+    let pushed =
+        |(image, digest): (&String, &Option<Digest>)| Some(Pushed { image: image.clone(), digest: (*digest)? });
+    let built = Told::Built(lineage.outputs.iter().filter_map(pushed).collect());
+    vec![
+        Change::Put(keys::lineage(project, &lineage.task), store::encode(&lineage)),
+        Change::Put(keys::inbox(project, &digest_of(format!("run/{id}").as_bytes()).hex()), store::encode(&built)),
+    ]
 }
 
 /// What others are to be told of a run that was taken in, or has begun.
@@ -140,6 +148,9 @@ impl Driver {
             let put: BTreeSet<String> = part.changes.iter().map(|change| change.key().to_owned()).collect();
             let revision = self.store.commit(part).await?;
             self.take_fences(effects, &put, Fence(revision.0));
+        }
+        if !effects.ended.is_empty() {
+            self.news.notify_one();
         }
         Ok(())
     }

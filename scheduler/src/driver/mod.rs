@@ -23,7 +23,7 @@ use acre_model::{
 };
 use request::Answer;
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Between two tries to take up stored state again, in milliseconds.
 const RECOVERY_MS: u64 = 1000;
@@ -51,6 +51,7 @@ pub struct Driver {
     board: Arc<Board>,
     clock: Arc<dyn Clock>,
     tasks: Tasks,
+    news: Arc<Notify>,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
     sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Option<Desired>>)>,
@@ -76,12 +77,14 @@ pub struct Around {
     pub clock: Arc<dyn Clock>,
     /// Background work.
     pub tasks: Tasks,
+    /// Wakes who acts upon what the inbox holds.
+    pub news: Arc<Notify>,
 }
 
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, compiler, secrets, board, clock, tasks } = around;
+        let Around { store, blobs, compiler, secrets, board, clock, tasks, news } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -93,6 +96,7 @@ impl Driver {
             board,
             clock,
             tasks,
+            news,
             requests,
             handle: handle.clone(),
             sessions: BTreeMap::new(),

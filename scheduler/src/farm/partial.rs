@@ -39,7 +39,7 @@ impl Run {
         !unit.rules.always && !is_partial(unit) && unit.after.iter().any(ends_it)
     }
 
-    /// The images that an index should name, as far as they were pushed.
+    /// The images that an index should name, as far as they were pushed, and those that it keeps.
     pub(super) fn children(&self, unit: &Unit) -> Vec<Child> {
         let Action::Index(index) = &unit.action else { return Vec::new() };
         let pushed = |id: UnitId| match &self.record.units.get(id.index())?.state {
@@ -47,6 +47,10 @@ impl Run {
             _ => None,
         };
         let child = |id: &UnitId| Some(Child { platform: self.plan.unit(*id)?.platform.clone(), digest: pushed(*id) });
-        index.children.iter().filter_map(child).collect()
+        let kept = index
+            .kept
+            .iter()
+            .filter_map(|kept| Some(Child { platform: kept.image.platform.clone()?, digest: kept.image.digest }));
+        index.children.iter().filter_map(child).chain(kept).collect()
     }
 }

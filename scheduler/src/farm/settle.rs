@@ -13,7 +13,7 @@ use acre_model::{
     ids::{AgentId, GroupId, RunId, UnitId},
     outcome::{Cause, Outcome, Skip},
     plan::{Action, Condition, Fetch, Unit},
-    run::RunStatus,
+    run::{RunStatus, RunView},
 };
 use std::collections::BTreeSet;
 
@@ -328,13 +328,10 @@ fn finish(state: &mut State, now: Now, effects: &mut Effects) {
         state.index.forget(&id);
         run.conclude(RunStatus::Succeeded, None);
         effects.changed.remove(&id);
-        effects.ended.insert(
-            id,
-            Box::new(super::effects::Final {
-                view: view::ended(&run, now.wall),
-                report: report::report(&run, now.wall),
-                submission: run.record.submission,
-            }),
-        );
+        let report = report::report(&run, now.wall);
+        let output_images = report.images.iter().map(|built| built.image.clone()).collect();
+        let view = RunView { output_images, ..view::ended(&run, now.wall) };
+        let last = super::effects::Final { view, report, submission: run.record.submission };
+        effects.ended.insert(id, Box::new(last));
     }
 }

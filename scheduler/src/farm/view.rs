@@ -116,6 +116,8 @@ fn view(run: &Run, status: RunStatus, ended_at: Option<Timestamp>) -> RunView {
         started_at: record.state.started_at(),
         ended_at,
         report: None,
+        output_images: Vec::new(),
+        is_archive_enabled: false,
         tree: record.resolved.as_ref().and_then(|source| source.tree),
         warnings: run.plan.warnings.clone(),
         units: (0..run.plan.units.len()).map(|index| unit_view(run, index)).collect(),

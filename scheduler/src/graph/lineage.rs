@@ -8,7 +8,7 @@ use acre_model::{
     report::{Image, ImageName, Report},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the newest successful run of a task built, and from what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,10 +18,14 @@ pub struct Lineage {
     pub task: TaskName,
     /// The run.
     pub run: RunId,
-    /// The images that it named, as `registry/repository:tag`.
-    pub outputs: BTreeSet<String>,
+    /// The commit of its source.
+    pub commit: Option<String>,
+    /// The images that it named, as `registry/repository:tag`, and what the tag stands for since, where they were pushed.
+    pub outputs: BTreeMap<String, Option<Digest>>,
     /// The images that it was built on.
     pub inputs: Vec<Input>,
+    /// The images of single platforms that its indexes name.
+    pub children: Vec<Image>,
 }
 
 /// An image that something was built on.
@@ -34,6 +38,9 @@ pub struct Input {
     pub role: Role,
     /// The platform that was built.
     pub platform: Option<Platform>,
+    /// It may have been used for another platform than that.
+    #[serde(default)]
+    pub pinned: bool,
     /// What the tag stood for.
     pub digest: Option<Digest>,
 }
@@ -41,7 +48,14 @@ pub struct Input {
 impl Lineage {
     /// Of a run of this task that succeeded; `None`: it built nothing.
     pub fn of(task: TaskName, report: &Report) -> Option<Self> {
-        let mut lineage = Self { task, run: report.run.clone(), outputs: BTreeSet::new(), inputs: Vec::new() };
+        let mut lineage = Self {
+            task,
+            run: report.run.clone(),
+            commit: report.git.as_ref().map(|git| git.git_head_revision.clone()),
+            outputs: BTreeMap::new(),
+            inputs: Vec::new(),
+            children: report.images.iter().flat_map(|image| &image.children).cloned().collect(),
+        };
         report.images.iter().for_each(|image| lineage.add(image));
         lineage.inputs.sort_unstable();
         lineage.inputs.dedup();
@@ -49,7 +63,7 @@ impl Lineage {
     }
 
     fn add(&mut self, built: &Image) {
-        self.outputs.extend(tagged(&built.image));
+        self.outputs.extend(tagged(&built.image).map(|image| (image, built.image.digest)));
         let platform = &built.image.platform;
         let runtime = built.runtime_dependency.iter().map(|name| (Role::Runtime, name));
         let others = built.buildtime_dependency.iter().map(|name| (Role::BuildTime, name));
@@ -58,10 +72,38 @@ impl Lineage {
                 image,
                 role,
                 platform: platform.clone(),
+                pinned: name.pinned,
                 digest: name.digest,
             }));
         }
         built.children.iter().for_each(|child| self.add(child));
+    }
+
+    /// The platforms of its indexes; none where it has no index.
+    pub fn platforms(&self) -> BTreeSet<&Platform> {
+        self.children.iter().filter_map(|child| child.image.platform.as_ref()).collect()
+    }
+
+    /// Notes that what an image's tag stands for now is for some of what was built on it as good as what it stood for
+    /// then. Whether anything has changed by that.
+    pub fn settle(&mut self, image: &str, digest: Digest, is_as_good: impl Fn(&Input) -> bool) -> bool {
+        let settled: Vec<Input> = self
+            .inputs
+            .iter()
+            .filter(|input| input.image == image && input.digest != Some(digest) && is_as_good(input))
+            .cloned()
+            .collect();
+        for Input { role, platform, .. } in &settled {
+            let is_it = |input: &&mut Input| input.image == image && input.role == *role && input.platform == *platform;
+            self.inputs.iter_mut().filter(is_it).for_each(|input| input.digest = Some(digest));
+            let children = self.children.iter_mut().filter(|child| child.image.platform == *platform);
+            let names = children.flat_map(|child| match role {
+                Role::Runtime => child.runtime_dependency.as_mut_slice(),
+                Role::BuildTime => child.buildtime_dependency.as_mut_slice(),
+            });
+            names.filter(|name| tagged(name).as_deref() == Some(image)).for_each(|name| name.digest = Some(digest));
+        }
+        !settled.is_empty()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use acre_model::ids::RunId;
 
-fn digest(letter: char) -> Digest {
+pub(super) fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
@@ -14,7 +14,7 @@ fn task(name: &str, trigger: BaseImageTrigger) -> StoredTask {
 
 /// Tasks from lines `NAME OUTPUT <- INPUT...`; an input that begins with `+` is a build-time one, a task whose name ends
 /// in `!` is started by all of them, one in `-` by none.
-fn graph(lines: &[&str]) -> Graph {
+pub(super) fn graph(lines: &[&str]) -> Graph {
     let (mut tasks, mut lineages) = (Vec::new(), Vec::new());
     for line in lines {
         let (left, right) = line.split_once(" <- ").unwrap();
@@ -29,14 +29,17 @@ fn graph(lines: &[&str]) -> Graph {
             image: word.trim_start_matches('+').to_owned(),
             role: if word.starts_with('+') { Role::BuildTime } else { Role::Runtime },
             platform: None,
+            pinned: false,
             digest: Some(digest('a')),
         };
         tasks.push(task(name, trigger));
         lineages.push(Lineage {
             task: name.parse().unwrap(),
             run: RunId::new(1, 0, 0),
-            outputs: BTreeSet::from([output.to_owned()]),
+            commit: None,
+            outputs: BTreeMap::from([(output.to_owned(), None)]),
             inputs: right.split_whitespace().map(input).collect(),
+            children: Vec::new(),
         });
     }
     Graph::new(&tasks, lineages)
@@ -66,19 +69,19 @@ fn a_wave_reaches_what_builds_on_the_image_in_order() {
         (&["a A <- base"], "elsewhere", ""),
     ];
     for (lines, image, expected) in table {
-        assert_eq!(shown(graph(lines).wave(image, digest('b'))), expected, "{lines:?}");
+        assert_eq!(shown(graph(lines).wave(image, digest('b'), &Differences::default())), expected, "{lines:?}");
     }
 }
 
 #[test]
 fn what_is_built_on_the_digest_already_is_left_alone() {
-    assert_eq!(shown(graph(&["a A <- base"]).wave("base", digest('a'))), "");
+    assert_eq!(shown(graph(&["a A <- base"]).wave("base", digest('a'), &Differences::default())), "");
 }
 
 #[test]
 fn a_wave_starts_each_task_once_and_a_failure_stops_its_subtree() {
     let lines = ["a A <- base", "b B <- base", "top! T <- A +B", "side S <- B", "last L <- T"];
-    let mut wave = graph(&lines).wave("base", digest('b')).unwrap();
+    let mut wave = graph(&lines).wave("base", digest('b'), &Differences::default()).unwrap();
     let name = |text: &str| text.parse::<TaskName>().unwrap();
     let names = |wave: &Wave| wave.ready().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     assert_eq!(names(&wave), "a b");
@@ -108,9 +111,9 @@ fn edges_tell_who_builds_on_what() {
 #[test]
 fn what_a_wave_builds_anyway_is_not_built_twice() {
     let graph = graph(&["a A <- base", "top T <- A"]);
-    let mut wave = graph.wave("base", digest('b')).unwrap();
+    let mut wave = graph.wave("base", digest('b'), &Differences::default()).unwrap();
     let name = |text: &str| text.parse::<TaskName>().unwrap();
-    let covered = |wave: &Wave, image: &str| graph.is_covered(wave, image, &name("top"));
+    let covered = |wave: &Wave, image: &str| graph.is_covered(wave, image, (&name("top"), &Extent::All));
     assert!(covered(&wave, "A"));
     wave.end(&name("a"), true);
     wave.start(&name("top"), RunId::new(1, 0, 2));
@@ -119,7 +122,142 @@ fn what_a_wave_builds_anyway_is_not_built_twice() {
     wave.end(&name("top"), true);
     assert!(!covered(&wave, "A"));
 
-    let mut wave = graph.wave("base", digest('c')).unwrap();
-    wave.leave_out(|task| task.as_str() == "a");
+    let mut wave = graph.wave("base", digest('c'), &Differences::default()).unwrap();
+    wave.leave_out(|task, _| task.as_str() == "a");
     assert_eq!(wave.ready(), [name("top")]);
+}
+
+/// Tasks from lines `NAME OUTPUT PLATFORM,PLATFORM <- INPUT...`, each of whose platforms is built on each input; one with `+`
+/// is a build-time one, one with `=`, too, and pinned.
+fn of_platforms(lines: &[&str]) -> Graph {
+    let (mut tasks, mut lineages) = (Vec::new(), Vec::new());
+    for line in lines {
+        let (left, right) = line.split_once(" <- ").unwrap();
+        let [name, output, platforms] = left.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let platforms: Vec<Platform> =
+            platforms.split(',').map(|arch| format!("linux/{arch}").parse().unwrap()).collect();
+        let image = |platform: &Platform, of: &str| {
+            let reference = of.trim_start_matches(['+', '=']).parse().unwrap();
+            let name = acre_model::report::ImageName::new(&reference, Some(digest('a')), Some(platform.clone()));
+            acre_model::report::ImageName { pinned: of.starts_with('='), ..name }
+        };
+        let built = |platform: &Platform| {
+            let (later, runtime): (Vec<&str>, Vec<&str>) =
+                right.split(' ').partition(|word| word.starts_with(['+', '=']));
+            acre_model::report::Image {
+                image: image(platform, output),
+                runtime_dependency: runtime.first().map(|word| image(platform, word)),
+                buildtime_dependency: later.iter().map(|word| image(platform, word)).collect(),
+                git: None,
+                agent: None,
+                way: None,
+                children: Vec::new(),
+            }
+        };
+        let children: Vec<_> = platforms.iter().map(built).collect();
+        let name: TaskName = name.parse().unwrap();
+        let report = acre_model::report::Report {
+            run: RunId::new(1, 0, 0),
+            project: Default::default(),
+            status: acre_model::run::RunStatus::Succeeded,
+            error: None,
+            submitted_at: acre_model::time::Timestamp::from_millis(0),
+            ended_at: acre_model::time::Timestamp::from_millis(0),
+            git: None,
+            images: match children.len() {
+                1 => children,
+                _ => vec![acre_model::report::Image {
+                    image: acre_model::report::ImageName::new(&output.parse().unwrap(), Some(digest('a')), None),
+                    runtime_dependency: None,
+                    buildtime_dependency: Vec::new(),
+                    git: None,
+                    agent: None,
+                    way: None,
+                    children,
+                }],
+            },
+            units: Vec::new(),
+            tests: None,
+            coverage: None,
+            artifacts: Vec::new(),
+        };
+        tasks.push(task(name.as_str(), BaseImageTrigger::All));
+        lineages.push(Lineage::of(name, &report).unwrap());
+    }
+    Graph::new(&tasks, lineages)
+}
+
+/// What an index names, from `ARCH=LETTER,...`.
+fn index(text: &str) -> Content {
+    let child = |word: &str| {
+        let (arch, letter) = word.split_once('=').unwrap();
+        (format!("linux/{arch}").parse().unwrap(), digest(letter.chars().next().unwrap()))
+    };
+    Content::Index(text.split(',').map(child).collect())
+}
+
+/// The tasks of a wave, each with the platforms that are built anew.
+fn extents(wave: Option<Wave>) -> String {
+    let shown = |extent: &Extent| match extent {
+        Extent::All => "all".to_owned(),
+        Extent::Platforms(platforms) => platforms.iter().map(Platform::arch).collect::<Vec<_>>().join("+"),
+    };
+    let steps = wave.map(|wave| wave.steps).unwrap_or_default();
+    steps.iter().map(|(name, step)| format!("{name}:{}", shown(&step.extent))).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn only_platforms_whose_image_has_changed_are_built_anew() {
+    let two = [
+        "a r.example/a:1 amd64,arm64 <- r.example/base:1",
+        "top r.example/top:1 amd64,arm64 <- r.example/a:1",
+        "one r.example/one:1 amd64 <- r.example/a:1",
+    ];
+    let tools = ["a r.example/a:1 amd64,arm64 <- r.example/other:1 +r.example/base:1"];
+    let pinned = ["a r.example/a:1 amd64,arm64 <- r.example/other:1 =r.example/base:1"];
+    let arm = ["a r.example/a:1 amd64,arm/v7 <- r.example/base:1"];
+    let table: [(&[&str], &str, &str, &str); 11] = [
+        (&two, "amd64=1,arm64=2", "amd64=1,arm64=3", "a:arm64 top:arm64"),
+        (&two, "amd64=1,arm64=2", "amd64=3,arm64=2", "a:amd64 one:all top:amd64"),
+        (&two, "amd64=1,arm64=2", "amd64=3,arm64=4", "a:all one:all top:all"),
+        // Another platform came, or one went that nobody builds on.
+        (&two, "amd64=1,arm64=2,386=5", "amd64=1,arm64=2,s390x=6", ""),
+        // Of one that is gone nothing is known but that it is.
+        (&two, "amd64=1,arm64=2", "amd64=1", "a:arm64 top:arm64"),
+        (&tools, "amd64=1,arm64=2", "amd64=3,arm64=2", "a:amd64"),
+        // A stage with a platform of its own may be used for any.
+        (&pinned, "amd64=1,arm64=2", "amd64=3,arm64=2", "a:all"),
+        (&pinned, "amd64=1,arm64=2", "amd64=1,arm64=2", ""),
+        (&["a r.example/a:1 amd64 <- r.example/base:1"], "amd64=1,arm64=2", "amd64=1,arm64=3", ""),
+        // A builder takes the nearest that runs there.
+        (&arm, "amd64=1,arm/v6=2", "amd64=1,arm/v6=3", "a:arm"),
+        (&arm, "amd64=1,arm/v6=2,arm/v7=4", "amd64=1,arm/v6=3,arm/v7=4", ""),
+    ];
+    for (lines, then, now, expected) in table {
+        let difference = Difference::between(Some(index(then)), Some(index(now)));
+        let differences = Differences([(digest('a'), difference)].into());
+        let wave = of_platforms(lines).wave("r.example/base:1", digest('b'), &differences);
+        assert_eq!(extents(wave), expected, "{lines:?}: {then} to {now}");
+    }
+    for (then, now) in [(None, Some(index("amd64=1"))), (Some(Content::Image), Some(index("amd64=1"))), (None, None)] {
+        let differences = Differences([(digest('a'), Difference::between(then, now))].into());
+        assert_eq!(
+            extents(of_platforms(&two).wave("r.example/base:1", digest('b'), &differences)),
+            "a:all one:all top:all"
+        );
+    }
+}
+
+#[test]
+fn what_is_left_as_it_is_counts_as_built_on_the_new_digest() {
+    let graph = of_platforms(&["a r.example/a:1 amd64,arm64 <- r.example/base:1"]);
+    let difference = Difference::between(Some(index("amd64=1,arm64=2")), Some(index("amd64=1,arm64=3")));
+    let settled = graph.settled("r.example/base:1", digest('b'), |input| difference.reaches(input));
+    let [lineage] = &settled[..] else { panic!("{settled:?}") };
+    let inputs: Vec<_> =
+        lineage.inputs.iter().map(|input| (input.platform.as_ref().unwrap().arch(), input.digest)).collect();
+    assert_eq!(inputs, [("amd64", Some(digest('b'))), ("arm64", Some(digest('a')))]);
+    let runtime = |child: &acre_model::report::Image| child.runtime_dependency.as_ref().unwrap().digest;
+    assert_eq!(lineage.children.iter().map(runtime).collect::<Vec<_>>(), [Some(digest('b')), Some(digest('a'))]);
+    assert!(graph.settled("r.example/other:1", digest('b'), |_| false).is_empty());
 }

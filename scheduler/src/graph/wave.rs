@@ -1,8 +1,11 @@
 //! A patched image on its way through the tasks that build on it.
 
+use super::Input;
 use acre_model::{
     digest::Digest,
     ids::{RunId, TaskName},
+    platform::Platform,
+    submission::{Narrowing, Source},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,8 +28,72 @@ pub struct Wave {
 pub struct Step {
     /// Those of the wave that it is built on.
     pub after: BTreeSet<TaskName>,
+    /// What of it is built anew.
+    #[serde(default)]
+    pub extent: Extent,
+    /// How, where that is not all of it; known before it is started.
+    #[serde(default)]
+    pub narrowed: Option<Narrowed>,
     /// How far it is.
     pub state: StepState,
+}
+
+/// How a part of a task is built anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Narrowed {
+    /// The source as it was when the other platforms were built.
+    pub source: Source,
+    /// What is built, and what stays.
+    pub narrowing: Narrowing,
+}
+
+/// What of a task's images is built anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Extent {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of some platforms.
+    Platforms(BTreeSet<Platform>),
+}
+
+impl Extent {
+    /// Adds what another has; whether that was more.
+    pub fn add(&mut self, other: Self) -> bool {
+        match (&mut *self, other) {
+            (Self::All, _) => false,
+            (_, Self::All) => {
+                *self = Self::All;
+                true
+            }
+            (Self::Platforms(own), Self::Platforms(other)) => {
+                let before = own.len();
+                own.extend(other);
+                own.len() > before
+            }
+        }
+    }
+
+    /// Whether it has all that another has.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Platforms(_), Self::All) => false,
+            (Self::Platforms(own), Self::Platforms(other)) => own.is_superset(other),
+        }
+    }
+
+    /// Whether what is built on an image of which this is new is to be built anew.
+    pub fn reaches(&self, input: &Input) -> bool {
+        match (self, &input.platform) {
+            (Self::Platforms(new), Some(platform)) if !input.pinned => {
+                new.iter().any(|own| own.arch() == platform.arch() && platform.runs_natively(own))
+            }
+            _ => true,
+        }
+    }
 }
 
 /// How far a task of a wave is.
@@ -77,6 +144,16 @@ impl Wave {
         ordered
     }
 
+    /// Settles how a part of a task is built anew; `None`: all of it is.
+    pub fn settle(&mut self, task: &TaskName, narrowed: Option<Narrowed>) {
+        if let Some(step) = self.steps.get_mut(task) {
+            if narrowed.is_none() {
+                step.extent = Extent::All;
+            }
+            step.narrowed = narrowed;
+        }
+    }
+
     /// The runs that go on.
     pub fn running(&self) -> impl Iterator<Item = (&TaskName, &RunId)> {
         self.steps.iter().filter_map(|(name, step)| match &step.state {
@@ -116,8 +193,8 @@ impl Wave {
     }
 
     /// Leaves out tasks.
-    pub fn leave_out(&mut self, is_left_out: impl Fn(&TaskName) -> bool) {
-        self.steps.retain(|task, _| !is_left_out(task));
+    pub fn leave_out(&mut self, is_left_out: impl Fn(&TaskName, &Extent) -> bool) {
+        self.steps.retain(|task, step| !is_left_out(task, &step.extent));
         let left: BTreeSet<TaskName> = self.steps.keys().cloned().collect();
         self.steps.values_mut().for_each(|step| step.after.retain(|before| left.contains(before)));
     }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Something that was told, and is to be acted upon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// Of a task's source.
     Source {
         /// The task.
@@ -24,16 +24,18 @@ pub(super) enum Told {
     },
     /// Of images.
     Images(Vec<Pushed>),
+    /// Of images that a run of the farm's own has built and pushed.
+    Built(Vec<Pushed>),
 }
 
 /// A tag that was put into a registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct Pushed {
+pub(crate) struct Pushed {
     /// `registry/repository:tag`.
-    pub(super) image: String,
+    pub(crate) image: String,
     /// What the tag stands for now.
-    pub(super) digest: Digest,
+    pub(crate) digest: Digest,
 }
 
 /// What came of something that was told.

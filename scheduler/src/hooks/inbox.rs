@@ -9,7 +9,7 @@ use crate::{
     driver::{Guard, Handle},
     parts::Clock,
     store::{self, Change, Order, Store, Stored, keys},
-    stored_tasks::{StoredTasks, TaskError},
+    stored_tasks::{StoredTasks, TaskError, source_at},
     waves::Waves,
 };
 use acre_model::{
@@ -96,10 +96,14 @@ impl Inbox {
                 self.start(&project, &task, provider, (&events, digest)).await?
             }
             Ok(Told::Images(images)) => {
-                for Pushed { image, digest } in images {
-                    self.waves.changed(&project, &image, digest).await?;
-                }
+                self.changed(&project, images).await?;
                 Vec::new()
+            }
+            Ok(Told::Built(images)) => {
+                self.changed(&project, images).await?;
+                // What a task builds on may be something else since.
+                self.stored_tasks.changed.send_modify(|count| *count += 1);
+                return Ok(self.driver.record(Change::Delete(key)).await?);
             }
             Err(why) => {
                 tracing::error!(key, %why, "what was told cannot be read; put aside");
@@ -110,6 +114,13 @@ impl Inbox {
         let done = Done { at: self.clock.now().wall, runs };
         let moved = Change::Put(keys::delivered(&project, digest), store::encode(&done));
         Ok(self.driver.records(vec![moved, Change::Delete(key)]).await?)
+    }
+
+    async fn changed(&self, project: &ProjectName, images: Vec<Pushed>) -> Result<(), TaskError> {
+        for Pushed { image, digest } in images {
+            self.waves.changed(project, &image, digest).await?;
+        }
+        Ok(())
     }
 
     async fn start(
@@ -150,12 +161,8 @@ impl Inbox {
 
 /// The task's source at the very commit; the repository is the task's own, never one that was told.
 fn at_event(task: &StoredTask, event: &SourceEvent) -> Option<Source> {
-    let Source::Address(address) = &task.source else { return None };
-    let (repository, fragment) = address.split_once('#').unwrap_or((address, ""));
-    let folder = fragment.split_once(':').map(|(_, folder)| format!(":{folder}")).unwrap_or_default();
     let commit = event.commit.as_ref().map(ToString::to_string);
-    let reference = commit.or_else(|| event.reference())?;
-    Some(Source::Address(format!("{repository}#{reference}{folder}")))
+    source_at(task, &commit.or_else(|| event.reference())?)
 }
 
 fn start(event: &SourceEvent, provider: Option<Provider>) -> Start {

@@ -7,7 +7,7 @@
 mod delivery;
 mod inbox;
 
-pub(crate) use delivery::Done;
+pub(crate) use delivery::{Done, Pushed, Told};
 pub use inbox::Inbox;
 
 use crate::{
@@ -31,7 +31,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use delivery::{Pushed, Told};
 use inbox::Kept;
 use std::{future::Future, io, sync::Arc};
 use tokio::net::TcpListener;

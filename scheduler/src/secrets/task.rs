@@ -13,7 +13,7 @@ use acre_model::{
 use serde::{Deserialize, Serialize};
 
 /// What a task may know and nobody else.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TaskSecrets {
     /// Values of what it names as secret, and logins.
     pub confidential: Confidential,
@@ -24,6 +24,14 @@ pub struct TaskSecrets {
 }
 
 impl TaskSecrets {
+    /// Whether the same is kept secret, in whatever order.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let Self { confidential: Confidential { secrets, logins }, git_token, hook } = self;
+        let are_known = logins.iter().all(|login| other.confidential.logins.contains(login));
+        let same_logins = logins.len() == other.confidential.logins.len() && are_known;
+        same_logins && *secrets == other.confidential.secrets && (git_token, hook) == (&other.git_token, &other.hook)
+    }
+
     /// With what is given anew, and without what the task does not name any more.
     pub fn merged(mut self, given: Given, task: &StoredTask) -> Self {
         let named: Vec<SecretId> = secret_names(task).filter_map(|name| SecretId::of_set(name).ok()).collect();

@@ -42,6 +42,21 @@ pub fn all_ended_everywhere() -> Range<String> {
     prefix("ended/")
 }
 
+/// A run that is kept, whatever its age.
+pub fn archived(project: &ProjectName, run: &RunId) -> String {
+    format!("archived/{project}/{run}")
+}
+
+/// All runs of a project that are kept, whatever their age.
+pub fn all_archived(project: &ProjectName) -> Range<String> {
+    prefix(&format!("archived/{project}/"))
+}
+
+/// All runs of all projects that are kept, whatever their age.
+pub fn all_archived_everywhere() -> Range<String> {
+    prefix("archived/")
+}
+
 /// An attempt's assignment; its revision is the attempt's fence.
 pub fn assignment(agent: &AgentId, run: &RunId, unit: UnitId) -> String {
     format!("assignments/{agent}/{run}/{:08}", unit.0)
@@ -167,6 +182,16 @@ pub fn registry_hook(project: &ProjectName) -> String {
     format!("registry-hooks/{project}")
 }
 
+/// What is known of an image that tasks of a project build on.
+pub fn image(project: &ProjectName, image_digest: &str) -> String {
+    format!("images/{project}/{image_digest}")
+}
+
+/// What is known of all images that tasks of a project build on.
+pub fn all_images(project: &ProjectName) -> Range<String> {
+    prefix(&format!("images/{project}/"))
+}
+
 /// A patched image on its way through the tasks of a project; of one image and digest there is one.
 pub fn wave(project: &ProjectName, image_digest: &str) -> String {
     format!("waves/{project}/{image_digest}")
@@ -247,8 +272,107 @@ pub fn all_quarantined() -> Range<String> {
     prefix("quarantine/")
 }
 
+/// What makes a project be there, as people see it: records `KIND/PROJECT/…`, or one `KIND/PROJECT`.
+pub const OF_PROJECTS: [&str; 6] = ["ended", "logins", "notifications", "registry-hooks", "secrets", "tasks"];
+
+/// What goes with a project besides, being remembered of it or of what is in it.
+const BESIDE_PROJECTS: [&str; 12] = [
+    "archived",
+    "delivered",
+    "idempotency",
+    "inbox",
+    "lineages",
+    "outbox",
+    "standings",
+    "statuses-told",
+    "task-confidential",
+    "tidings",
+    "timers",
+    "waves",
+];
+
+/// Everything of this kind, of all projects.
+pub fn all_of_kind(kind: &str) -> Range<String> {
+    prefix(&format!("{kind}/"))
+}
+
+/// The project of a record of one of these kinds, and the first key that may be another's.
+pub fn project_of(key: &str) -> Option<(ProjectName, String)> {
+    let mut parts = key.split('/');
+    let (kind, project) = (parts.next()?, parts.next()?);
+    let after = if parts.next().is_some() { prefix(&format!("{kind}/{project}/")).end } else { format!("{key}\0") };
+    Some((project.parse().ok()?, after))
+}
+
+/// Everything that is kept for a project: first what starts its runs.
+pub fn all_of_project(project: &ProjectName) -> Vec<Range<String>> {
+    const STARTING: [&str; 6] = ["tasks", "timers", "inbox", "waves", "lineages", "task-confidential"];
+    let hook = registry_hook(project);
+    let hook = hook.clone()..format!("{hook}\0");
+    let others = OF_PROJECTS.iter().chain(&BESIDE_PROJECTS).filter(|kind| !STARTING.contains(kind));
+    let all = STARTING.iter().chain(others).map(|kind| prefix(&format!("{kind}/{project}/")));
+    std::iter::once(hook).chain(all).collect()
+}
+
 /// All keys that begin with `prefix`, which ends with `/`; `0` follows `/` in ASCII.
 fn prefix(prefix: &str) -> Range<String> {
     let end = format!("{}0", &prefix[..prefix.len() - 1]);
     prefix.to_owned()..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_is_found_by_its_records_and_its_neighbours_are_not_skipped() {
+        let table = [
+            ("tasks/web/a", Some(("web", "tasks/web0"))),
+            ("tasks/web-2/a", Some(("web-2", "tasks/web-20"))),
+            ("registry-hooks/web", Some(("web", "registry-hooks/web\0"))),
+            ("farm", None),
+        ];
+        for (key, expected) in table {
+            let found = project_of(key);
+            let found = found.as_ref().map(|(project, after)| (project.as_str(), after.as_str()));
+            assert_eq!(found, expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn all_of_a_project_is_nothing_of_another() {
+        let (web, other) = ("web".parse().unwrap(), "web-2".parse().unwrap());
+        let task: TaskName = "t".parse().unwrap();
+        let keys = |project: &ProjectName| {
+            let run = RunId::new(1, 0, 0);
+            [
+                ended(project, &run),
+                archived(project, &run),
+                idempotency(project, "k"),
+                secret(project, &"s".parse().unwrap()),
+                login(project, "r"),
+                self::task(project, &task),
+                task_confidential(project, &task),
+                lineage(project, &task),
+                timer(project, &task, &"n".parse().unwrap()),
+                inbox(project, "d"),
+                delivered(project, "d"),
+                registry_hook(project),
+                wave(project, "w"),
+                tiding(project, &run, 0),
+                message(project, "notify/n", &run, 2),
+                status_told(project, &task, &"a".repeat(40).parse().unwrap()),
+                standing(project, &task),
+                notification(project, &"n".parse().unwrap()),
+            ]
+        };
+        let all = all_of_project(&web);
+        let is_in = |key: &String| all.iter().filter(|range| range.contains(key)).count();
+        for key in keys(&web) {
+            assert_eq!(is_in(&key), 1, "{key}");
+        }
+        for key in keys(&other) {
+            assert_eq!(is_in(&key), 0, "{key}");
+        }
+    }
 }

@@ -48,7 +48,11 @@ pub(super) fn check(task: &StoredTask) -> Result<(), Vec<String>> {
         faults.push(format!("timers: {}; limit {TIMERS}", task.triggers.timers.len()));
     }
     for timer in &task.triggers.timers {
-        faults.extend(schedule(&timer.schedule).err().map(|why| format!("timer `{}`: {why}", timer.name)));
+        let fault = |why: BadSchedule| {
+            let place = why.column(&timer.schedule).map(|column| format!(", column {column}")).unwrap_or_default();
+            format!("timer `{}`{place}: {why}", timer.name)
+        };
+        faults.extend(schedule(&timer.schedule).err().map(fault));
     }
     faults.extend(source_filter(task).err().map(|why| format!("trigger: {why}")));
     let size = crate::store::encode(task).len();

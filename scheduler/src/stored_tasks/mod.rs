@@ -1,9 +1,11 @@
 //! Tasks that projects keep: their records, what they keep secret, and their runs.
 
 mod check;
+mod occurrences;
 mod submission;
 
 pub(crate) use check::{schedule, secret_names, source_filter};
+pub(crate) use submission::source_at;
 
 use crate::{
     driver::{Guard, Handle, Refused},
@@ -148,8 +150,30 @@ impl StoredTasks {
         Ok(records.iter().filter_map(task).collect())
     }
 
-    /// Stores a task; returns it as it was stored.
+    /// Stores a task; returns it as it was stored. One that is there and does not differ stays as it is.
     pub async fn put(&self, task: StoredTask, expected: Expected, given: Given) -> Result<StoredTask, TaskError> {
+        match self.prepared(task, expected, given).await? {
+            Prepared::Same(task) => Ok(task),
+            Prepared::Different { task, guard, changes } => match self.driver.record_if(guard, changes).await? {
+                true => {
+                    self.changed.send_modify(|count| *count += 1);
+                    Ok(task)
+                }
+                false => Err(TaskError::Changed(task.name)),
+            },
+        }
+    }
+
+    /// What storing a task would return; nothing is stored.
+    pub async fn would_put(&self, task: StoredTask, expected: Expected, given: Given) -> Result<StoredTask, TaskError> {
+        match self.prepared(task, expected, given).await? {
+            Prepared::Same(task) | Prepared::Different { task, .. } => Ok(task),
+        }
+    }
+
+    async fn prepared(&self, mut task: StoredTask, expected: Expected, given: Given) -> Result<Prepared, TaskError> {
+        // What a farm answers may come back.
+        task.triggers.timers.iter_mut().for_each(|timer| timer.next.clear());
         check::check(&task).map_err(TaskError::Faults)?;
         let key = keys::task(&task.project, &task.name);
         let before = self.store.get(&key).await?.map(|stored| stored.value);
@@ -159,20 +183,18 @@ impl StoredTasks {
             let all = self.store.range(keys::all_tasks(&task.project), Order::Ascending, TASKS).await?;
             (all.len() < TASKS).then_some(()).ok_or(TaskError::TooMany)?;
         }
-        let mut secrets = self.secrets.task(&task.project, &task.name).await?.merged(given, &task);
+        let known = self.secrets.task(&task.project, &task.name).await?;
+        let mut secrets = known.clone().merged(given, &task);
         check::check_secrets(&task, &secrets).map_err(TaskError::Faults)?;
         secrets.hook.get_or_insert_with(|| self.secrets.draw());
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| is_same(earlier, &task) && known.is_same(&secrets)) {
+            return Ok(Prepared::Same(earlier.clone()));
+        }
         let task = self.stamped(task, earlier.as_ref());
         let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
         let mut changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
         changes.extend(timer_changes(&task, earlier.as_ref()));
-        match self.driver.record_if(Guard { key, value: before }, changes).await? {
-            true => {
-                self.changed.send_modify(|count| *count += 1);
-                Ok(task)
-            }
-            false => Err(TaskError::Changed(task.name)),
-        }
+        Ok(Prepared::Different { task, guard: Guard { key, value: before }, changes })
     }
 
     /// Changes whenever a task is stored or forgotten.
@@ -236,6 +258,12 @@ impl StoredTasks {
         Ok(records.iter().filter_map(read).collect())
     }
 
+    /// What a task built last.
+    pub async fn lineage(&self, project: &ProjectName, name: &TaskName) -> Result<Option<Lineage>, StoreError> {
+        let stored = self.store.get(&keys::lineage(project, name)).await?;
+        Ok(stored.and_then(|stored| store::decode(&stored.value).ok()))
+    }
+
     /// Starts a run of a task. A second call with the same key gives the same run.
     pub async fn run(
         &self,
@@ -255,6 +283,27 @@ impl StoredTasks {
         let submission = acre_model::submission::Submission { idempotency_key: key, ..submission };
         Ok(self.intake.accept(submission, given).await?)
     }
+}
+
+/// What storing a task comes to.
+enum Prepared {
+    /// It is there as it shall be.
+    Same(StoredTask),
+    /// Something changes.
+    Different {
+        /// The task as it will be.
+        task: StoredTask,
+        /// What must still be there.
+        guard: Guard,
+        /// What changes.
+        changes: Vec<Change>,
+    },
+}
+
+/// Whether two tasks differ in nothing but when they were made and changed.
+fn is_same(earlier: &StoredTask, task: &StoredTask) -> bool {
+    let StoredTask { created_at, updated_at, .. } = earlier;
+    *earlier == StoredTask { created_at: *created_at, updated_at: *updated_at, ..task.clone() }
 }
 
 /// Timers that are new or changed begin now; those that are gone are forgotten.

@@ -49,10 +49,19 @@ pub(super) fn of_task(
         emulation: task.emulation,
         allow_partial: false,
         leave_images: false,
+        narrowing: overrides.narrowing,
         idempotency_key: None,
         cancel_superseded: task.triggers.source.cancel_superseded,
         origin,
     }
+}
+
+/// The task's own source at a commit, branch or ref; `None`: it is no repository.
+pub(crate) fn source_at(task: &StoredTask, reference: &str) -> Option<Source> {
+    let Source::Address(address) = &task.source else { return None };
+    let (repository, fragment) = address.split_once('#').unwrap_or((address, ""));
+    let folder = fragment.split_once(':').map(|(_, folder)| format!(":{folder}")).unwrap_or_default();
+    Some(Source::Address(format!("{repository}#{reference}{folder}")))
 }
 
 fn is_own(task: &StoredTask, address: &str) -> bool {

@@ -57,6 +57,7 @@ impl Working {
         let (board, tasks, clock): (_, _, Arc<dyn Clock>) =
             (Arc::new(Board::default()), Tasks::default(), clock.clone());
         let around = Around {
+            news: Arc::default(),
             store: store.clone(),
             blobs: blobs.clone(),
             compiler: compiler.clone(),
@@ -109,7 +110,7 @@ const BEGIN: u64 = 1_834_617_600_000;
 const HOUR: u64 = 3_600_000;
 
 fn nightly(schedule: &str) -> StoredTask {
-    let timer = Timer { name: "night".parse().unwrap(), schedule: schedule.to_owned(), status: TaskStatus::Enabled };
+    let timer = Timer::new("night".parse().unwrap(), schedule.to_owned());
     StoredTask {
         definition: Definition::Cmd("base true".to_owned()),
         triggers: acre_model::stored_task::Triggers { timers: vec![timer], ..Default::default() },

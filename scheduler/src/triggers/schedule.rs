@@ -67,6 +67,16 @@ pub enum BadSchedule {
     Other(String),
 }
 
+impl BadSchedule {
+    /// Where in the schedule it is wrong, if that is one place: the column in characters from 1.
+    pub fn column(&self, schedule: &str) -> Option<usize> {
+        match self {
+            Self::Field(bad) => bad.column(schedule),
+            Self::Count { .. } | Self::Seconds(_) | Self::Never(_) | Self::Zone { .. } | Self::Other(_) => None,
+        }
+    }
+}
+
 fn did_you_mean(near: &Option<String>) -> String {
     near.as_ref().map_or_else(String::new, |near| format!("; did you mean {near}?"))
 }
@@ -128,6 +138,18 @@ impl Schedule {
     /// The first five instants after `after`, for people to see whether it is what they meant.
     pub fn next_five(&self, after: Timestamp) -> Vec<Timestamp> {
         std::iter::successors(self.next(after), |last| self.next(*last)).take(5).collect()
+    }
+
+    /// The same as they are on the wall there: RFC 3339 with the offset of the zone.
+    pub fn next_five_shown(&self, after: Timestamp) -> Vec<String> {
+        self.next_five(after).into_iter().filter_map(|instant| self.shown(instant)).collect()
+    }
+
+    fn shown(&self, instant: Timestamp) -> Option<String> {
+        let there = self.zoned(instant)?;
+        let is_utc = self.zone == TimeZone::UTC;
+        let instant = there.timestamp();
+        Some(if is_utc { instant.to_string() } else { instant.display_with_offset(there.offset()).to_string() })
     }
 
     /// What is to be done at `now`, where `last` is the instant that the last run was for, or that of the trigger's

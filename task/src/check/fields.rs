@@ -1,7 +1,7 @@
 //! The keys of one map, taken one by one with their types; what is left over is unknown.
 
 use crate::{
-    diagnostic::{At, Class, Faults, MOST},
+    diagnostic::{At, Class, Faults, MOST, Severity},
     yaml::{Entry, Node, Value},
 };
 use acre_model::text::{clip, nearest};
@@ -12,22 +12,22 @@ const ITEMS: usize = 256;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Placed<T> {
-    pub(super) at: At,
-    pub(super) value: T,
+pub(crate) struct Placed<T> {
+    pub(crate) at: At,
+    pub(crate) value: T,
 }
 
 /// The keys of a map of the language.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// The keys.
-    pub(super) known: &'static [&'static str],
+    pub(crate) known: &'static [&'static str],
     /// What people write for what: other systems' words.
-    pub(super) meant: &'static [(&'static str, &'static str)],
+    pub(crate) meant: &'static [(&'static str, &'static str)],
 }
 
 impl Keys {
     /// The key that `word` was probably meant to be.
-    pub(super) fn nearest(&self, word: &str) -> Option<&'static str> {
+    pub(crate) fn nearest(&self, word: &str) -> Option<&'static str> {
         let lower = clip(word).to_ascii_lowercase();
         let all = || self.known.iter().copied();
         let same = all().find(|key| key.to_ascii_lowercase() == lower.replace(['_', '-'], ""));
@@ -37,14 +37,14 @@ impl Keys {
 }
 
 /// A map being read.
-pub(super) struct Fields<'a, 'f> {
+pub(crate) struct Fields<'a, 'f> {
     entries: &'a [Entry],
-    pub(super) faults: &'f mut Faults<'a>,
+    pub(crate) faults: &'f mut Faults<'a>,
 }
 
 impl<'a, 'f> Fields<'a, 'f> {
     /// The keys of `node`, if it is a map.
-    pub(super) fn new(node: &'a Node, what: &str, faults: &'f mut Faults<'a>) -> Option<Self> {
+    pub(crate) fn new(node: &'a Node, what: &str, faults: &'f mut Faults<'a>) -> Option<Self> {
         let Value::Map(entries) = &node.value else {
             faults.error(node.at, format!("{what} must be a map of keys, not {}", node.kind()));
             return None;
@@ -53,7 +53,16 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// Warns of keys that the language does not have.
-    pub(super) fn check_keys(&mut self, keys: &Keys) {
+    pub(crate) fn check_keys(&mut self, keys: &Keys) {
+        self.look_at_keys(keys, Severity::Warning);
+    }
+
+    /// Refuses keys that are not known.
+    pub(crate) fn refuse_keys(&mut self, keys: &Keys) {
+        self.look_at_keys(keys, Severity::Error);
+    }
+
+    fn look_at_keys(&mut self, keys: &Keys, severity: Severity) {
         let mut unknown = 0;
         for entry in self.entries {
             let name = &*entry.key;
@@ -65,40 +74,44 @@ impl<'a, 'f> Fields<'a, 'f> {
             }
             unknown += 1;
             let near = keys.nearest(name);
-            let warning = self.faults.warning(entry.at, format!("unknown key `{}`", clip(name)));
-            warning.help = near.map(|near| format!("did you mean `{near}`?"));
+            let message = format!("unknown key `{}`", clip(name));
+            let found = match severity {
+                Severity::Error => self.faults.error(entry.at, message),
+                Severity::Warning => self.faults.warning(entry.at, message),
+            };
+            found.help = near.map(|near| format!("did you mean `{near}`?"));
         }
     }
 
     /// The value of a key, unless nothing is written there.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Entry> {
         self.entries.iter().find(|entry| &*entry.key == key && !entry.value.is_null())
     }
 
     /// Where a key stands.
-    pub(super) fn at(&self, key: &str) -> Option<At> {
+    pub(crate) fn at(&self, key: &str) -> Option<At> {
         self.get(key).map(|entry| entry.at)
     }
 
     /// Where a key stands, whatever is written there.
-    pub(super) fn key_at(&self, key: &str) -> At {
+    pub(crate) fn key_at(&self, key: &str) -> At {
         self.entries.iter().find(|entry| &*entry.key == key).map(|entry| entry.at).unwrap_or_default()
     }
 
     /// Says that a map lacks a key; a key with a wrong value has been told already.
-    pub(super) fn missing(&mut self, at: At, what: &str, key: &str) {
+    pub(crate) fn missing(&mut self, at: At, what: &str, key: &str) {
         if self.get(key).is_none() {
             self.faults.refuse(at, format!("{what} needs `{key}`"));
         }
     }
 
     /// The keys with their values.
-    pub(super) const fn entries(&self) -> &'a [Entry] {
+    pub(crate) const fn entries(&self) -> &'a [Entry] {
         self.entries
     }
 
     /// The keys as written.
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.entries.iter().map(|entry| &*entry.key)
     }
 
@@ -108,7 +121,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// A text; a number stands for itself as it is written.
-    pub(super) fn text(&mut self, key: &str) -> Option<Placed<String>> {
+    pub(crate) fn text(&mut self, key: &str) -> Option<Placed<String>> {
         let entry = self.get(key)?;
         match &entry.value.value {
             Value::Scalar { text, .. } => Some(Placed { at: entry.value.at, value: text.to_string() }),
@@ -120,7 +133,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// A list of texts, for which one text may stand.
-    pub(super) fn texts(&mut self, key: &str) -> Vec<Placed<String>> {
+    pub(crate) fn texts(&mut self, key: &str) -> Vec<Placed<String>> {
         let Some(entry) = self.get(key) else { return Vec::new() };
         let items = match &entry.value.value {
             Value::List(items) => items.as_slice(),
@@ -144,7 +157,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// The nodes of a list, for which one node may stand.
-    pub(super) fn nodes(&mut self, key: &str) -> &'a [Node] {
+    pub(crate) fn nodes(&mut self, key: &str) -> &'a [Node] {
         let Some(entry) = self.get(key) else { return &[] };
         let nodes = match &entry.value.value {
             Value::List(items) => items.as_slice(),
@@ -159,7 +172,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// A list of whole numbers within a range, for which one number may stand.
-    pub(super) fn numbers(&mut self, key: &str, range: RangeInclusive<i64>) -> Vec<i64> {
+    pub(crate) fn numbers(&mut self, key: &str, range: RangeInclusive<i64>) -> Vec<i64> {
         let mut numbers = Vec::new();
         for Placed { at, value } in self.texts(key) {
             match value.parse::<i64>().ok().filter(|number| range.contains(number)) {
@@ -175,7 +188,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// `true` or `false`, or the other words that ACR's YAML has for them, in quotes too; left out: `false`.
-    pub(super) fn switch(&mut self, key: &str) -> bool {
+    pub(crate) fn switch(&mut self, key: &str) -> bool {
         let Some(entry) = self.get(key) else { return false };
         match &entry.value.value {
             Value::Scalar { text, .. } if is_one_of(text, &["true", "yes", "on", "y"]) => true,
@@ -188,7 +201,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// Seconds up to `longest`; `None` where nothing is written, or nothing above 0.
-    pub(super) fn seconds(&mut self, key: &str, longest: i64) -> Option<i64> {
+    pub(crate) fn seconds(&mut self, key: &str, longest: i64) -> Option<i64> {
         let entry = self.get(key)?;
         let number = match &entry.value.value {
             Value::Scalar { text, .. } => text.parse::<i64>().ok().filter(|number| *number <= longest),
@@ -201,7 +214,7 @@ impl<'a, 'f> Fields<'a, 'f> {
     }
 
     /// A whole number within a range.
-    pub(super) fn number(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
+    pub(crate) fn number(&mut self, key: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let entry = self.get(key)?;
         let number = match &entry.value.value {
             Value::Scalar { text, .. } => text.parse::<i64>().ok().filter(|number| range.contains(number)),

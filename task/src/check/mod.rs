@@ -1,7 +1,7 @@
 //! From the tree of YAML nodes to a checked [`Task`]: all faults at once.
 
 mod action;
-mod fields;
+pub(crate) mod fields;
 mod hints;
 mod order;
 mod resources;

@@ -70,10 +70,11 @@ pub fn dependencies(bytes: &[u8], given: &Given<'_>) -> Result<Vec<Dependency>, 
         globals: &globals,
         read: BTreeSet::new(),
         seen: BTreeSet::new(),
-        found: BTreeSet::new(),
+        found: BTreeMap::new(),
     };
     walk.stage(target, Role::Runtime)?;
-    Ok(walk.found.into_iter().collect())
+    let dependency = |((role, reference), pinned)| Dependency { role, reference, pinned };
+    Ok(walk.found.into_iter().map(dependency).collect())
 }
 
 /// The variables that `FROM` sees: `ARG`s before the first one, with the values given to the build, and those of the platform.
@@ -142,7 +143,8 @@ struct Walk<'a, 'b> {
     read: BTreeSet<usize>,
     /// Stages that were met, and as what.
     seen: BTreeSet<(usize, Role)>,
-    found: BTreeSet<Dependency>,
+    /// And whether one of those that name it asks for a platform of its own.
+    found: BTreeMap<(Role, Reference), bool>,
 }
 
 impl Walk<'_, '_> {
@@ -156,7 +158,7 @@ impl Walk<'_, '_> {
             let base = &bases[index];
             match self.names.above(index, base) {
                 Some(below) => waiting.push((below, role)),
-                None => self.image(base, &self.stages[index].from.image.value, role)?,
+                None => self.image((base, &self.stages[index].from.image.value), role, self.is_pinned(index))?,
             }
             if !self.read.insert(index) {
                 continue;
@@ -167,7 +169,7 @@ impl Walk<'_, '_> {
                 match self.names.above(index, &source).or(number) {
                     Some(other) if self.seen.contains(&(other, Role::BuildTime)) => {}
                     Some(other) => waiting.push((other, Role::BuildTime)),
-                    None => self.image(&source, &written, Role::BuildTime)?,
+                    None => self.image((&source, &written), Role::BuildTime, self.is_pinned(index))?,
                 }
             }
         }
@@ -175,13 +177,22 @@ impl Walk<'_, '_> {
     }
 
     /// Takes an image into account; `written` is its name before variables were put in.
-    fn image(&mut self, name: &str, written: &str, role: Role) -> Result<(), Unread> {
+    fn image(&mut self, (name, written): (&str, &str), role: Role, pinned: bool) -> Result<(), Unread> {
         if name == "scratch" || name == "context" {
             return Ok(());
         }
         let reference = name.parse::<Reference>().map_err(|_| Unread::Reference(acre_model::text::clip(written)))?;
-        self.found.insert(Dependency { role, reference });
+        *self.found.entry((role, reference)).or_default() |= pinned;
         Ok(())
+    }
+
+    /// Whether a stage asks for a platform of its own; one on another stage has that one's.
+    fn is_pinned(&self, mut index: usize) -> bool {
+        while let Some(below) = self.names.above(index, &self.bases[index]) {
+            index = below;
+        }
+        let of_target = |platform: &str| matches!(platform.trim_matches('"'), "$TARGETPLATFORM" | "${TARGETPLATFORM}");
+        values(&self.stages[index].from.options, "platform").any(|platform| !of_target(platform))
     }
 
     /// What the instructions of a stage copy or mount from.

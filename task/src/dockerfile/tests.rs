@@ -6,9 +6,12 @@ fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<
     let arguments: Vec<_> = arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let platform = "linux/arm64".parse().unwrap();
     let given = Given { target, arguments: &arguments, platform: &platform };
-    let shown = |dependency: Dependency| match dependency.role {
-        Role::Runtime => format!("runtime {}", dependency.reference),
-        Role::BuildTime => format!("build {}", dependency.reference),
+    let shown = |Dependency { role, reference, pinned }: Dependency| {
+        let role = match role {
+            Role::Runtime => "runtime",
+            Role::BuildTime => "build",
+        };
+        format!("{role} {reference}{}", if pinned { " pinned" } else { "" })
     };
     dependencies(text.as_bytes(), &given)
         .map(|found| found.into_iter().map(shown).collect())
@@ -19,11 +22,11 @@ fn read(text: &str, target: Option<&str>, arguments: &[(&str, &str)]) -> Result<
 fn dependencies_are_those_of_the_stages_that_are_built() {
     let multi = "FROM --platform=$BUILDPLATFORM golang:1 AS Build\nRUN x\nFROM debian AS other\nFROM alpine:3\nCOPY --from=build /a /a\nCOPY --from=busybox:1 /b /b\n";
     type Row<'a> = (&'a str, Option<&'a str>, &'a [(&'a str, &'a str)], &'a [&'a str]);
-    let table: [Row<'_>; 12] = [
+    let table: [Row<'_>; 15] = [
         ("FROM alpine", None, &[], &["runtime alpine"]),
         ("FROM scratch\nCOPY a a", None, &[], &[]),
-        (multi, None, &[], &["runtime alpine:3", "build busybox:1", "build golang:1"]),
-        (multi, Some("build"), &[], &["runtime golang:1"]),
+        (multi, None, &[], &["runtime alpine:3", "build busybox:1", "build golang:1 pinned"]),
+        (multi, Some("build"), &[], &["runtime golang:1 pinned"]),
         (multi, Some("OTHER"), &[], &["runtime debian"]),
         ("FROM a AS x\nFROM x AS y\nFROM y", None, &[], &["runtime a"]),
         ("ARG V\nFROM a:${V:-1}", None, &[], &["runtime a:1"]),
@@ -31,6 +34,19 @@ fn dependencies_are_those_of_the_stages_that_are_built() {
         ("FROM a:${V:-1}", None, &[("V", "2")], &["runtime a:1"]),
         ("FROM a-$TARGETARCH", None, &[], &["runtime a-arm64"]),
         ("FROM a\nRUN --mount=type=bind,from=tools:1,target=/t x", None, &[], &["runtime a", "build tools:1"]),
+        ("FROM --platform=$TARGETPLATFORM a\nCOPY --from=b /b /b", None, &[], &["runtime a", "build b"]),
+        (
+            "FROM --platform=linux/amd64 a AS x\nFROM x\nCOPY --from=b /b /b",
+            None,
+            &[],
+            &["runtime a pinned", "build b pinned"],
+        ),
+        (
+            "FROM --platform=$BUILDPLATFORM a AS x\nFROM a\nCOPY --from=x /b /b",
+            None,
+            &[],
+            &["runtime a", "build a pinned"],
+        ),
         ("# escape=`\nFROM a\nRUN <<E\nFROM b\nE\n", None, &[], &["runtime a"]),
     ];
     for (text, target, arguments, expected) in table {

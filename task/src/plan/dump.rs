@@ -69,7 +69,10 @@ pub(super) fn what(plan: &Plan, unit: &Unit) -> String {
         Action::Push(push) => push.reference.to_string(),
         Action::Index(index) => {
             let fewer = if index.allow_partial { ", or fewer" } else { "" };
-            format!("{} of {}{fewer}", index.reference, index.children.len())
+            let kept: Vec<String> =
+                index.kept.iter().filter_map(|image| image.image.platform.as_ref()).map(ToString::to_string).collect();
+            let kept = if kept.is_empty() { String::new() } else { format!(", with {} as it was", kept.join(", ")) };
+            format!("{} of {}{fewer}{kept}", index.reference, index.children.len())
         }
         Action::Cmd(cmd) => {
             let detached = if cmd.detach { " &" } else { "" };

@@ -7,6 +7,7 @@ mod edges;
 mod graph;
 mod groups;
 mod hand_over;
+mod narrow;
 mod only_pushed;
 mod size;
 mod sources;
@@ -14,6 +15,7 @@ mod units;
 
 pub use dump::dump;
 pub use graph::graph;
+pub use narrow::narrow;
 pub use sources::first_plan;
 
 use crate::{
@@ -25,10 +27,12 @@ use crate::{
 use acre_model::{
     plan::{Action, Build, Context, Dependency, Plan, Unit},
     platform::Platform,
+    reference::Reference,
     secret::{SecretDecl, SecretSource},
 };
 use edges::Reach;
 use sources::Fetched;
+use std::collections::BTreeSet;
 
 /// A plan for people: secrets by their names instead of as tokens, addresses without their passwords.
 pub fn for_people(mut plan: Plan) -> Plan {
@@ -49,6 +53,27 @@ pub fn leave_images(plan: &mut Plan) {
     for unit in &mut plan.units {
         if let Action::Build(build) = &mut unit.action {
             build.only_pushed = false;
+        }
+    }
+}
+
+/// Lets every build ask registries for what it is built on, whatever its engine has under these names; but for what the
+/// plan builds itself.
+pub fn pull_bases(plan: &mut Plan) {
+    let tags = |build: &Build| build.tags.clone().into_iter().map(Reference::with_default_tag).collect::<BTreeSet<_>>();
+    let builds = plan.units.iter().filter_map(|unit| match &unit.action {
+        Action::Build(build) => Some(tags(build)),
+        _ => None,
+    });
+    let own: BTreeSet<Reference> = builds.flatten().collect();
+    for unit in &mut plan.units {
+        if let Action::Build(build) = &mut unit.action {
+            let is_own = |named: &Dependency| own.contains(&named.reference.clone().with_default_tag());
+            build.pull |= match &build.dependencies {
+                Some(dependencies) => !dependencies.iter().any(is_own),
+                // What it is built on may be its own.
+                None => own == tags(build),
+            };
         }
     }
 }

@@ -160,7 +160,12 @@ fn push(units: &mut Vec<Unit>, step: &Step, suffix: &str, reference: &Reference,
             step,
             suffix,
             &platforms[0],
-            Action::Index(Index { reference: reference.clone(), children: children.clone(), allow_partial: false }),
+            Action::Index(Index {
+                reference: reference.clone(),
+                children: children.clone(),
+                kept: Vec::new(),
+                allow_partial: false,
+            }),
         );
         if let Some(index) = units.last_mut() {
             index.name = format!("{}{suffix}@index", step.id);

@@ -17,7 +17,7 @@ use acre_model::reference::Reference;
 use auth::{TOKEN, basic, bearer, realm};
 use reqwest::{
     Method, Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 
 /// One repository of a registry, and what it wants to see before it gives or takes anything.
@@ -67,6 +67,13 @@ impl<'a> Request<'a> {
     /// Asks what something of one of these media types is, and not for itself.
     pub fn head(path: &'a str, accept: &'static str) -> Self {
         Self { method: Method::HEAD, ..Self::get(path, accept) }
+    }
+
+    /// The same with a further header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
     }
 
     /// Reads what is of one of these media types.

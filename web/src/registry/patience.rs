@@ -1,6 +1,9 @@
 //! Which failed requests are made again, and when (promises S14). Pure, but for [`random`].
 
-use reqwest::StatusCode;
+use reqwest::{
+    StatusCode,
+    header::{HeaderMap, RETRY_AFTER},
+};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::time::Duration;
 
@@ -25,6 +28,11 @@ pub fn wait(tried: u32, asked: Option<u64>, random: u64) -> Option<Duration> {
     let most = WAIT_MS << tried.saturating_sub(1).min(8);
     let own = most / 2 + random % (most / 2 + 1);
     Some(Duration::from_millis(own + asked.unwrap_or(0).min(LONGEST) * 1000))
+}
+
+/// When a registry wants to be asked again, in seconds.
+pub fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Any number; should the system have none, waits are the shortest.

@@ -12,9 +12,7 @@ use acre_model::{
     ids::TimerName,
     plan::Fetch,
     secret::{Confidential, SecretValue},
-    stored_task::{
-        BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, TaskStatus, Timer, Triggers, replaced,
-    },
+    stored_task::{BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, Timer, Triggers, replaced},
     submission::{NamedText, Source},
     text::clip,
 };
@@ -43,7 +41,7 @@ fn timer(index: usize, text: &str) -> Result<Timer, Error> {
         None => (format!("t{}", index + 1).parse(), text),
     };
     let name = name.map_err(|why| Error::Usage(format!("--schedule `{}`: {why}", clip(text))))?;
-    Ok(Timer { name, schedule: schedule.trim().to_owned(), status: TaskStatus::Enabled })
+    Ok(Timer::new(name, schedule.trim().to_owned()))
 }
 
 impl TaskFlags {
@@ -188,6 +186,7 @@ impl TaskRunArgs {
             secret_sets: names(&sets),
             secret_arguments: names(&arguments),
             platforms: self.platform.clone(),
+            narrowing: None,
         };
         faults.end()?;
         let secrets = sets.into_iter().chain(arguments).map(|(_, id, value)| (id, value)).collect();
@@ -211,7 +210,7 @@ fn address_of(context: &str) -> Result<Source, Error> {
 }
 
 /// A bare name is that of a registry of Azure, as its own command line has it.
-fn azure(registry: &str) -> String {
+pub(crate) fn azure(registry: &str) -> String {
     let is_name = !registry.is_empty() && registry.bytes().all(|b| b.is_ascii_alphanumeric());
     if is_name && registry != "localhost" {
         format!("{}.azurecr.io", registry.to_ascii_lowercase())

@@ -1,36 +1,40 @@
 //! `acre task`: tasks that a project keeps.
 
+mod apply;
 mod credential;
 mod timer;
 
-use super::{cancel, hand_in, logs, print, print_as, show};
+use super::{cancel, hand_in, logs, print, print_as, resolve, show};
 use crate::{
     args::{
-        CancelArgs, CreateArgs, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs, TaskRunArgs,
-        UpdateArgs, WebhookArgs,
+        CancelArgs, CreateArgs, Format, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs,
+        TaskRunArgs, UpdateArgs, UpdateRunArgs, WebhookArgs,
     },
     error::Error,
     exit_code::ExitCode,
-    farm::{self, Expected, FarmClient, TaskSecrets, Wish},
+    farm::{self, Expected, FarmClient, RunsWanted, TaskSecrets, Wish},
     now,
     render::{plain, stored_task as render, view::View},
 };
-use acre_model::{ids::TaskName, stored_task::StoredTask, text::clip};
+use acre_model::{ids::RunId, stored_task::StoredTask, text::clip};
 
 /// Does what the command line says.
 pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, Error> {
     match command {
         TaskCommand::Create(args) => create(wish, *args).await,
         TaskCommand::Update(args) => update(wish, *args).await,
+        TaskCommand::Apply(args) => apply::apply(wish, args).await,
         TaskCommand::List(args) => {
             let tasks = farm::connect(wish).await?.stored_tasks().await?;
-            print_as(args.format, &tasks, || render::list(&tasks))?;
+            match args.format {
+                Format::Yaml => print(&render::documents(&tasks))?,
+                format => print_as(format, &tasks, || render::list(&tasks))?,
+            }
             Ok(ExitCode::Success)
         }
         TaskCommand::Show(args) => {
             let task = farm::connect(wish).await?.task(&args.task.name).await?;
-            print_as(args.format, &task, || render::show(&task))?;
-            Ok(ExitCode::Success)
+            print_task(args.format, &task, || render::show(&task))
         }
         TaskCommand::Delete(args) => {
             farm::connect(wish).await?.delete_task(&args.name).await?;
@@ -40,6 +44,7 @@ pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, 
         TaskCommand::Run(args) => run(wish, *args).await,
         TaskCommand::ListRuns(args) => list_runs(wish, args).await,
         TaskCommand::ShowRun(args) => show::show(wish, ShowArgs { format: args.format, run: args.run_id }).await,
+        TaskCommand::UpdateRun(args) => update_run(wish, args).await,
         TaskCommand::CancelRun(args) => cancel::cancel(wish, CancelArgs { wait: false, run: args.run_id }).await,
         TaskCommand::Logs(args) => task_logs(wish, args).await,
         TaskCommand::Webhook(args) => webhook(wish, args).await,
@@ -52,8 +57,7 @@ async fn create(wish: &Wish, args: CreateArgs) -> Result<ExitCode, Error> {
     let format = args.format;
     let (task, secrets) = args.check()?;
     let task = farm::connect(wish).await?.put_task(task, Expected::Absent, secrets).await?;
-    print_as(format, &task, || render::list(std::slice::from_ref(&task)))?;
-    Ok(ExitCode::Success)
+    print_task(format, &task, || render::list(std::slice::from_ref(&task)))
 }
 
 async fn update(wish: &Wish, args: UpdateArgs) -> Result<ExitCode, Error> {
@@ -61,7 +65,15 @@ async fn update(wish: &Wish, args: UpdateArgs) -> Result<ExitCode, Error> {
     let before = farm.task(&args.name).await?;
     let (task, secrets) = args.flags.changed(before)?;
     let task = put(&farm, task, secrets).await?;
-    print_as(args.format, &task, || render::list(std::slice::from_ref(&task)))?;
+    print_task(args.format, &task, || render::list(std::slice::from_ref(&task)))
+}
+
+/// Prints a task; as YAML, what `apply` takes back.
+fn print_task(format: Format, task: &StoredTask, table: impl FnOnce() -> String) -> Result<ExitCode, Error> {
+    match format {
+        Format::Yaml => print(&render::document(task))?,
+        format => print_as(format, task, table)?,
+    }
     Ok(ExitCode::Success)
 }
 
@@ -92,25 +104,37 @@ async fn webhook(wish: &Wish, args: WebhookArgs) -> Result<ExitCode, Error> {
 }
 
 async fn list_runs(wish: &Wish, args: ListRunsArgs) -> Result<ExitCode, Error> {
-    let mut runs = farm::connect_running(wish).await?.runs_of(args.name.as_ref(), args.top).await?;
-    if let Some(status) = &args.run_status {
-        runs.retain(|run| run.status.to_string().eq_ignore_ascii_case(status));
-    }
+    let wanted = RunsWanted { task: args.name, image: args.image, status: args.run_status };
+    let runs = farm::connect_running(wish).await?.some_runs(&wanted, args.top).await?;
     print_as(args.format, &runs, || render::runs(&runs, now()))?;
     Ok(ExitCode::Success)
 }
 
+/// What `--no-archive false` says is that it is kept.
+async fn update_run(wish: &Wish, args: UpdateRunArgs) -> Result<ExitCode, Error> {
+    let farm = farm::connect_running(wish).await?;
+    let id = resolve(&farm, &args.run.run_id).await?;
+    let run = farm.archive(&id, !args.no_archive).await?;
+    print_as(args.run.format, &run, || render::archived(&run))?;
+    Ok(ExitCode::Success)
+}
+
 async fn task_logs(wish: &Wish, args: TaskLogsArgs) -> Result<ExitCode, Error> {
-    let run = match &args.name {
-        Some(name) => RunRef::Id(newest(wish, name).await?),
-        None => args.run_id,
+    let run = match (args.name, args.image) {
+        (None, None) => args.run_id,
+        (task, image) => RunRef::Id(newest(wish, RunsWanted { task, image, status: None }).await?),
     };
     logs::logs(wish, LogsArgs { follow: true, step: None, offset: 0, run }).await
 }
 
-async fn newest(wish: &Wish, task: &TaskName) -> Result<acre_model::ids::RunId, Error> {
-    let runs = farm::connect_running(wish).await?.runs_of(Some(task), 1).await?;
-    let none =
-        || Error::Refused(format!("task {} has no run yet; `acre task run -n {task}` makes one", clip(task.as_str())));
-    runs.into_iter().next().map(|run| run.id).ok_or_else(none)
+async fn newest(wish: &Wish, wanted: RunsWanted) -> Result<RunId, Error> {
+    let runs = farm::connect_running(wish).await?.some_runs(&wanted, 1).await?;
+    let none = || match wanted {
+        RunsWanted { image: Some(image), .. } => format!("no run has built {}", clip(&image.to_string())),
+        RunsWanted { task: Some(task), .. } => {
+            format!("task {task} has no run yet; `acre task run -n {task}` makes one")
+        }
+        _ => "there is no run yet".to_owned(),
+    };
+    runs.into_iter().next().map(|run| run.id).ok_or_else(|| Error::Refused(none()))
 }

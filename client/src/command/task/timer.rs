@@ -47,7 +47,8 @@ impl Change {
             (Self::Add(args), None) => {
                 let missing = || Error::Usage("--schedule is missing, as in --schedule \"0 21 * * *\"".to_owned());
                 let status = args.status().map_or(TaskStatus::Enabled, Into::into);
-                timers.push(Timer { name: name.clone(), schedule: args.schedule.ok_or_else(missing)?, status });
+                let timer = Timer::new(name.clone(), args.schedule.ok_or_else(missing)?);
+                timers.push(Timer { status, ..timer });
             }
             (Self::Add(_), Some(_)) => {
                 let task = &task.name;

@@ -9,8 +9,8 @@ use acre_model::{
     stored_task::{Overrides, StoredTask},
     time::Timestamp,
 };
-use acre_proto::v1::{self, graph_response, put_task_request::Expected as Wire};
-use serde::Serialize;
+use acre_proto::v1::{self, put_task_request::Expected as Wire};
+use tonic::Code;
 
 /// What must be there when a task is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,46 +32,34 @@ pub struct TaskSecrets {
     pub git_token: Option<SecretValue>,
 }
 
-/// What the tasks of a project build on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Graph {
-    /// Who builds on what.
-    pub edges: Vec<GraphEdge>,
-    /// What would be built anew, in this order, where that was asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub would_start: Vec<WouldStart>,
-}
-
-/// A task that builds on an image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct GraphEdge {
-    /// The task that builds the image, if one of the project does.
-    pub from: Option<String>,
-    /// `registry/repository:tag`.
-    pub image: String,
-    /// The task that builds on it.
-    pub to: String,
-}
-
-/// A task that would be built anew.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct WouldStart {
-    /// The task.
-    pub task: String,
-    /// Those that it would wait for.
-    pub after: Vec<String>,
-}
-
 impl FarmClient {
-    /// Stores a task; returns it as it was stored.
+    /// Stores a task; returns it as it was stored. One that is there and does not differ stays as it is, time of change
+    /// included.
     pub async fn put_task(
         &self,
         task: StoredTask,
         expected: Expected,
         secrets: TaskSecrets,
+    ) -> Result<StoredTask, Error> {
+        self.put(task, expected, secrets, false).await
+    }
+
+    /// What [`FarmClient::put_task`] would return; nothing is stored.
+    pub async fn would_put_task(
+        &self,
+        task: StoredTask,
+        expected: Expected,
+        secrets: TaskSecrets,
+    ) -> Result<StoredTask, Error> {
+        self.put(task, expected, secrets, true).await
+    }
+
+    async fn put(
+        &self,
+        task: StoredTask,
+        expected: Expected,
+        secrets: TaskSecrets,
+        dry_run: bool,
     ) -> Result<StoredTask, Error> {
         let request = v1::PutTaskRequest {
             task: Some(StoredTask { project: self.project.clone(), ..task }.into()),
@@ -83,6 +71,7 @@ impl FarmClient {
             secrets: wire_secrets(&secrets.confidential),
             logins: secrets.confidential.logins.into_iter().map(Into::into).collect(),
             git_token: secrets.git_token.map(|token| token.expose().to_vec()).unwrap_or_default(),
+            dry_run,
         };
         let stored = self.ask(self.tasks().put(limited(request, ANSWER))).await?;
         Self::stored_task(stored)
@@ -93,6 +82,16 @@ impl FarmClient {
         let request = v1::GetTaskRequest { project: self.project.to_string(), name: name.to_string() };
         let stored = self.ask(self.tasks().get(limited(request, ANSWER))).await?;
         Self::stored_task(stored)
+    }
+
+    /// One task, if it is there.
+    pub async fn find_task(&self, name: &TaskName) -> Result<Option<StoredTask>, Error> {
+        let request = v1::GetTaskRequest { project: self.project.to_string(), name: name.to_string() };
+        match self.tasks().get(limited(request, ANSWER)).await {
+            Ok(stored) => Self::stored_task(stored.into_inner()).map(Some),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(self.failed(&status)),
+        }
     }
 
     /// The tasks of the project, by name.
@@ -132,22 +131,6 @@ impl FarmClient {
         let name = name.map(ToString::to_string).unwrap_or_default();
         let request = v1::HookRequest { project: self.project.to_string(), name, anew };
         Ok(SecretValue::new(self.ask(self.tasks().hook(limited(request, ANSWER))).await?.secret))
-    }
-
-    /// What the tasks of the project build on, and what a new digest of an image would start.
-    pub async fn graph(&self, if_image: Option<&str>) -> Result<Graph, Error> {
-        let if_image = if_image.unwrap_or_default().to_owned();
-        let request = v1::GraphRequest { project: self.project.to_string(), if_image };
-        let v1::GraphResponse { edges, would_start } = self.ask(self.tasks().graph(limited(request, ANSWER))).await?;
-        let edge = |graph_response::Edge { from, image, to }| {
-            let from = (!from.is_empty()).then_some(from);
-            GraphEdge { from, image, to }
-        };
-        let step = |graph_response::WouldStart { task, after }| WouldStart { task, after };
-        Ok(Graph {
-            edges: edges.into_iter().map(edge).collect(),
-            would_start: would_start.into_iter().map(step).collect(),
-        })
     }
 
     fn stored_task(wire: v1::StoredTask) -> Result<StoredTask, Error> {

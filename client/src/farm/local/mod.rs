@@ -54,12 +54,14 @@ pub struct Wanted {
     pub engine: Option<String>,
     /// Where it listens for webhooks; `None`: nowhere.
     pub hooks: Option<String>,
+    /// How often it asks registries; `None`: as often as it does by itself.
+    pub poll: Option<String>,
 }
 
 impl Default for Wanted {
     /// As any command starts it that needs one.
     fn default() -> Self {
-        Self { idle_stop: IdleStop::WhenIdle, engine: None, hooks: None }
+        Self { idle_stop: IdleStop::WhenIdle, engine: None, hooks: None, poll: None }
     }
 }
 
@@ -119,7 +121,7 @@ impl LocalFarm {
     /// Starts what does not run, and waits until it is ready. A farm of an older version is restarted first, if it is
     /// idle. Returns lines for the user that say what was done; none where the farm was up.
     pub async fn ensure_up(self, wanted: Wanted) -> Result<(Self, Vec<String>), Error> {
-        let Wanted { idle_stop, engine, hooks } = wanted;
+        let Wanted { idle_stop, engine, hooks, poll } = wanted;
         if self.missing().is_empty() && !self.is_older() {
             return Ok((self, Vec::new()));
         }
@@ -134,6 +136,7 @@ impl LocalFarm {
             idle_stop,
             engine: engine.or_else(engine_from_env),
             hooks,
+            poll,
         });
         self.start_parts(missing, &start).await?;
         if !missing.is_empty() {

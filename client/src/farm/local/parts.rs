@@ -62,6 +62,9 @@ pub(super) struct Start {
     /// Where it listens for webhooks; `None`: nowhere.
     #[serde(default)]
     pub(super) hooks: Option<String>,
+    /// How often it asks registries; `None`: as often as it does by itself.
+    #[serde(default)]
+    pub(super) poll: Option<String>,
 }
 
 impl Start {
@@ -78,6 +81,9 @@ impl Start {
                 }
                 if let Some(hooks) = &self.hooks {
                     arguments.extend(["--hooks".into(), hooks.into()]);
+                }
+                if let Some(poll) = &self.poll {
+                    arguments.extend(["--poll".into(), poll.into()]);
                 }
             }
             Part::Agent => {
@@ -109,16 +115,17 @@ mod tests {
 
     #[test]
     fn parts_are_started_with_what_they_need() {
-        let never = Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None };
+        let never =
+            Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None, poll: None };
         let engine = Some("unix:///run/engine.sock".to_owned());
-        let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), ..never.clone() };
+        let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), poll: Some("1m".to_owned()), ..never.clone() };
         let idle = Start { idle_stop: IdleStop::WhenIdle, engine, ..never.clone() };
         let table = [
             (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s"),
             (
                 &heard,
                 Part::Scheduler,
-                "--data /d --listen unix:/run/x.sock --placement-grace 30s --hooks 127.0.0.1:8070",
+                "--data /d --listen unix:/run/x.sock --placement-grace 30s --hooks 127.0.0.1:8070 --poll 1m",
             ),
             (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s --idle-stop 30m"),
             (&never, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm"),

@@ -41,7 +41,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scheduler.pid");
         let identity = Identity::of(std::process::id()).unwrap();
-        let start = Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None };
+        let start =
+            Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None, poll: None };
         let record = Record { identity, start, version: "0.1.0".to_owned() };
         assert_eq!(Record::read(&path), None);
         record.write(&path).unwrap();

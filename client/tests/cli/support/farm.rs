@@ -193,6 +193,11 @@ impl runs_server::Runs for Service {
         Ok(Response::new(v1::ListRunsResponse { runs: vec![run] }))
     }
 
+    async fn update(&self, request: Request<v1::UpdateRunRequest>) -> Result<Response<v1::Run>, Status> {
+        let is_archive_enabled = request.into_inner().is_archive_enabled;
+        Ok(Response::new(v1::Run { is_archive_enabled, ..self.run() }))
+    }
+
     async fn watch(&self, _: Request<v1::WatchRunRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let changes = stream::unfold(Some(self.0.run.subscribe()), |changes| async move {
             let mut changes = changes?;

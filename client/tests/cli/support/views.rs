@@ -62,6 +62,8 @@ pub fn run(status: RunStatus) -> RunView {
         started_at: Some(START.plus_millis(200)),
         ended_at: status.is_final().then(|| START.plus_millis(12_200)),
         report: status.is_final().then(|| digest(0xee)),
+        output_images: Vec::new(),
+        is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),
         units: vec![build, push, cmd],
@@ -115,6 +117,7 @@ pub fn report(run: &RunView) -> Report {
         tag: Some(tag.to_owned()),
         digest: Some(digest(byte)),
         platform: None,
+        pinned: false,
     };
     let image = ImageName {
         platform: Some("linux/amd64".parse().unwrap()),

@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 110 pairs of 11 members, of which 19 are planned and 8 are free to the end-to-end tests.
-        assert_eq!(found.len(), 110 - 19 - 8);
+        // 132 pairs of 12 members, of which 22 are planned and 9 are free to the end-to-end tests.
+        assert_eq!(found.len(), 132 - 22 - 9);
     }
 
     #[test]

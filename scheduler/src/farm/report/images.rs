@@ -33,7 +33,7 @@ pub(super) fn images(run: &Run, git: Option<&Git>) -> Vec<Image> {
             };
             let known = indexes.iter().find(|(id, _)| *id == index).map(|(_, place)| *place);
             let place = known.unwrap_or_else(|| {
-                images.push(header(&tag, pushed(run, index), git));
+                images.push(Image { children: kept(run, index), ..header(&tag, pushed(run, index), git) });
                 indexes.push((index, images.len() - 1));
                 images.len() - 1
             });
@@ -41,6 +41,14 @@ pub(super) fn images(run: &Run, git: Option<&Git>) -> Vec<Image> {
         }
     }
     images
+}
+
+/// What an index keeps of an earlier run.
+fn kept(run: &Run, index: UnitId) -> Vec<Image> {
+    match run.plan.unit(index).map(|unit| &unit.action) {
+        Some(Action::Index(index)) => index.kept.clone(),
+        _ => Vec::new(),
+    }
 }
 
 /// An index without its children.
@@ -69,7 +77,9 @@ impl Built<'_> {
         let dependencies = dependencies(self.build, &self.unit.platform, self.result);
         let of_role = |role: Role| dependencies.iter().filter(move |found| found.role == role);
         let named = |dependency: &Dependency| {
-            ImageName::new(&dependency.reference, used_digest(&self.result.used, &dependency.reference), None)
+            let name =
+                ImageName::new(&dependency.reference, used_digest(&self.result.used, &dependency.reference), None);
+            ImageName { pinned: dependency.pinned, ..name }
         };
         Image {
             image: ImageName::new(tag, self.pushed(tag), Some(self.unit.platform.clone())),
@@ -122,7 +132,11 @@ fn dependencies(build: &Build, platform: &Platform, result: &UnitResult) -> Vec<
             dockerfile::dependencies(text.as_bytes(), &given).unwrap_or_default()
         }
         (None, None) => {
-            let unknown = |used: &UsedImage| Dependency { role: Role::BuildTime, reference: used.reference.clone() };
+            let unknown = |used: &UsedImage| Dependency {
+                role: Role::BuildTime,
+                reference: used.reference.clone(),
+                pinned: true,
+            };
             result.used.iter().map(unknown).collect()
         }
     }

@@ -488,6 +488,7 @@ fn action(kind: &str, words: &[&str], uses: Option<UnitId>, after: &[UnitId]) ->
         }),
         "push" => Action::Push(Push { reference: format!("{name}:1").parse().unwrap(), as_child: false }),
         "index" => Action::Index(Index {
+            kept: Vec::new(),
             reference: format!("{name}:1").parse().unwrap(),
             children: after.to_vec(),
             allow_partial: words.contains(&"partial"),

@@ -115,6 +115,7 @@ impl Working {
             board: board.clone(),
             clock: clock.clone(),
             tasks: tasks.clone(),
+            news: Arc::default(),
         };
         let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
         let driving = tokio::spawn(async move { driver.run().await.unwrap() });

@@ -100,6 +100,8 @@ fn board() -> Board {
         started_at: None,
         ended_at: None,
         report: None,
+        output_images: Vec::new(),
+        is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),
         units: Vec::new(),

@@ -130,6 +130,8 @@ fn runs_of_no_stored_task_are_nobody_elses_business() {
         started_at: None,
         ended_at: None,
         report: None,
+        output_images: Vec::new(),
+        is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),
         units: Vec::new(),

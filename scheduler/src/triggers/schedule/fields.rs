@@ -74,6 +74,21 @@ pub enum BadField {
     },
 }
 
+impl BadField {
+    /// Where in a schedule this is: the column in characters from 1. The first place of the field that reads so.
+    pub(super) fn column(&self, schedule: &str) -> Option<usize> {
+        let (Self::Value { field, text }
+        | Self::Backwards { field, text }
+        | Self::StepOfOne { field, text }
+        | Self::Step { field, text }) = self;
+        let index = Field::ALL.iter().position(|one| one == field)?;
+        let word = schedule.split_ascii_whitespace().nth(index)?;
+        let begin = word.as_ptr().addr() - schedule.as_ptr().addr();
+        let at = begin + word.find(text.as_str()).unwrap_or(0);
+        Some(schedule[..at].chars().count() + 1)
+    }
+}
+
 impl Field {
     const ALL: [Self; 5] = [Self::Minute, Self::Hour, Self::Day, Self::Month, Self::Weekday];
 

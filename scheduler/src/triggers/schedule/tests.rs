@@ -389,3 +389,19 @@ proptest! {
         let _ = Schedule::parse("0 0 * * *", Some(&zone));
     }
 }
+
+#[test]
+fn a_fault_of_a_field_has_its_column() {
+    let table = [
+        ("61 * * * *", Some(1)),
+        ("0 25 * * *", Some(3)),
+        ("0  1,2,99 * * *", Some(8)),
+        ("0 0 31 2 *", None),
+        ("0 0 * * FOO-SUN", Some(9)),
+        ("0 0 * */0 *", Some(7)),
+        ("* * *", None),
+    ];
+    for (text, expected) in table {
+        assert_eq!(Schedule::parse(text, None).unwrap_err().column(text), expected, "{text}");
+    }
+}

@@ -95,7 +95,7 @@ mod tests {
     const HEX: &str = "sha256:0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a";
 
     fn dependency(reference: &str) -> Dependency {
-        Dependency { role: Role::Runtime, reference: reference.parse().unwrap() }
+        Dependency { role: Role::Runtime, reference: reference.parse().unwrap(), pinned: false }
     }
 
     fn shown(dependencies: &[&str], steps: &[&str], written: &[&str]) -> Vec<String> {

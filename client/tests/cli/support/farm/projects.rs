@@ -5,8 +5,28 @@ use acre_model::secret::Login;
 use acre_proto::v1::{self, projects_server};
 use tonic::{Request, Response, Status};
 
+/// A project with one run.
+fn project(name: &str) -> v1::Project {
+    v1::Project { name: name.to_owned(), runs: 1, ..v1::Project::default() }
+}
+
 #[tonic::async_trait]
 impl projects_server::Projects for Service {
+    async fn list(&self, _: Request<v1::ListProjectsRequest>) -> Result<Response<v1::ListProjectsResponse>, Status> {
+        Ok(Response::new(v1::ListProjectsResponse { projects: vec![project("default")] }))
+    }
+
+    async fn get(&self, request: Request<v1::GetProjectRequest>) -> Result<Response<v1::Project>, Status> {
+        Ok(Response::new(project(&request.into_inner().project)))
+    }
+
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteProjectRequest>,
+    ) -> Result<Response<v1::DeleteProjectResponse>, Status> {
+        Ok(Response::new(v1::DeleteProjectResponse { project: Some(project(&request.into_inner().project)) }))
+    }
+
     async fn set_secret(
         &self,
         request: Request<v1::SetSecretRequest>,

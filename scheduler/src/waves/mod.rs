@@ -1,12 +1,16 @@
 //! Patched images on their way through the tasks that build on them. Every step is stored before it is gone, and a run
 //! is handed in under a key of its own, so that a scheduler that takes over goes on where this one stopped.
 
+mod known;
+mod narrow;
+
 use crate::{
     blobs::digest_of,
     board::Board,
-    driver::{Guard, Handle},
-    graph::{Graph, Wave},
+    driver::Handle,
+    graph::{Extent, Graph, Lineage, Narrowed, Wave},
     parts::{Clock, Tasks},
+    registries::Registries,
     store::{self, Change, Order, Store, StoreError, keys},
     stored_tasks::{StoredTasks, TaskError},
 };
@@ -19,6 +23,7 @@ use acre_model::{
     stored_task::Overrides,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
+use known::Known;
 use std::sync::Arc;
 
 /// Sends patched images on their way.
@@ -30,6 +35,8 @@ pub struct Waves {
     pub driver: Handle,
     /// What they reach.
     pub stored_tasks: StoredTasks,
+    /// What tells images of one digest from those of another.
+    pub registries: Registries,
     /// Where runs are seen to end.
     pub board: Arc<Board>,
     /// The clock.
@@ -54,19 +61,32 @@ impl Waves {
         Ok(())
     }
 
-    /// An image has a new digest: what builds on it is built anew. Hearing of it twice changes nothing.
+    /// An image has a new digest: what builds on it is built anew, as far as its platforms have changed. Hearing of it
+    /// twice changes nothing.
     pub async fn changed(&self, project: &ProjectName, image: &str, digest: Digest) -> Result<(), TaskError> {
         let tasks = self.stored_tasks.list(project).await?;
         let graph = Graph::new(&tasks, self.stored_tasks.lineages(project).await?);
-        let Some(mut wave) = graph.wave(image, digest) else { return Ok(()) };
-        let others = self.going_on(project).await?;
-        wave.leave_out(|task| others.iter().any(|other| graph.is_covered(other, image, task)));
-        if wave.steps.is_empty() {
+        if graph.users(image).next().is_none() {
             return Ok(());
         }
-        let key = key(project, &wave);
-        let put = Change::Put(key.clone(), store::encode(&wave));
-        if self.driver.record_if(Guard { key, value: None }, vec![put]).await? {
+        let differences = self.differences(project, &graph, (image, digest)).await?;
+        let known = Known::load(self.store.as_ref(), project, image).await?;
+        let others = self.going_on(project).await?;
+        let is_covered = |task: &TaskName, extent: &Extent| {
+            let is_covered = |other: &Wave| graph.is_covered(other, image, (task, extent));
+            known.has_reached(digest, task) || others.iter().any(is_covered)
+        };
+        let wave = graph.wave(image, digest, &differences).and_then(|mut wave| {
+            wave.leave_out(is_covered);
+            (!wave.steps.is_empty()).then_some(wave)
+        });
+        let reached = wave.iter().flat_map(|wave| wave.steps.keys().cloned());
+        let mut changes = vec![known.with(digest, reached)];
+        changes.extend(settled(project, graph.settled(image, digest, |input| differences.reaches(input))));
+        changes.extend(wave.iter().map(|wave| Change::Put(key(project, wave), store::encode(wave))));
+        if self.driver.record_if(known.guard(), changes).await?
+            && let Some(wave) = wave
+        {
             tracing::info!(%project, image, %digest, tasks = wave.steps.len(), "an image has changed");
             self.follow(project.clone(), wave);
         }
@@ -96,7 +116,11 @@ impl Waves {
         let mut running: FuturesUnordered<_> =
             wave.running().map(|(task, run)| self.ended(project.clone(), task.clone(), run.clone())).collect();
         loop {
-            for task in wave.ready() {
+            let ready = wave.ready();
+            if self.narrow(project, wave, &ready).await? {
+                self.driver.record(Change::Put(key.clone(), store::encode(wave))).await?;
+            }
+            for task in ready {
                 match self.start(project, wave, &task).await? {
                     Some(run) => {
                         wave.start(&task, run.clone());
@@ -114,7 +138,11 @@ impl Waves {
                 tracing::error!(%project, image = wave.image, "what is left of a wave waits for nothing; it is given up");
                 return Ok(self.driver.record(Change::Delete(key)).await?);
             };
-            wave.end(&task, succeeded?);
+            let succeeded = succeeded?;
+            if succeeded {
+                self.settle(project, wave, &task).await?;
+            }
+            wave.end(&task, succeeded);
         }
     }
 
@@ -122,9 +150,14 @@ impl Waves {
     async fn start(&self, project: &ProjectName, wave: &Wave, name: &TaskName) -> Result<Option<RunId>, TaskError> {
         let start = Start::ImageUpdate { image: wave.image.clone(), digest: wave.digest };
         let key = format!("wave/{name}/{}", key(project, wave));
+        let narrowed =
+            wave.steps.get(name).and_then(|step| step.narrowed.clone()).map(|Narrowed { source, narrowing }| {
+                Overrides { source: Some(source), narrowing: Some(narrowing), ..Overrides::default() }
+            });
         let started = async {
             let task = self.stored_tasks.get(project, name).await?;
-            self.stored_tasks.run(&task, start, (Overrides::default(), Confidential::default()), Some(key)).await
+            let given = (narrowed.unwrap_or_default(), Confidential::default());
+            self.stored_tasks.run(&task, start, given, Some(key)).await
         };
         match started.await {
             Ok(accepted) => Ok(Some(accepted.run())),
@@ -151,4 +184,8 @@ impl Waves {
 
 fn key(project: &ProjectName, wave: &Wave) -> String {
     keys::wave(project, &digest_of(format!("{}@{}", wave.image, wave.digest).as_bytes()).hex())
+}
+
+fn settled(project: &ProjectName, lineages: Vec<Lineage>) -> impl Iterator<Item = Change> {
+    lineages.into_iter().map(|lineage| Change::Put(keys::lineage(project, &lineage.task), store::encode(&lineage)))
 }
