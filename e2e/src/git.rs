@@ -1,7 +1,8 @@
 //! Git repositories, and `infra/lib/git-server`, which serves them over HTTP.
 
 use crate::{program::Running, source::Source};
-use std::{path::Path, process::Command};
+use serde_json::Value;
+use std::{fs, path::Path, process::Command};
 use tempfile::TempDir;
 
 /// A server with one repository, `repo.git`. It ends when this is dropped.
@@ -67,6 +68,29 @@ impl GitServer {
     /// From now on nobody without this `user:password` is answered.
     pub fn ask_for_login(&self, login: &str) {
         std::fs::write(self.folder.path().join("login"), login).expect("a file can be written");
+    }
+
+    /// The address of the repository under a name with an owner, as hosts have it: `/team/repo.git`.
+    pub fn url_with_owner(&self) -> String {
+        let owner = self.folder.path().join("team");
+        if !owner.exists() {
+            std::os::unix::fs::symlink(".", owner).expect("a link can be made");
+        }
+        format!("http://{}/team/repo.git", self.address)
+    }
+
+    /// From now on answers so whoever tells it of a commit's status.
+    pub fn answers_statuses_with(&self, status: u16) {
+        let (half_done, answer) = (self.folder.path().join("answer.new"), self.folder.path().join("answer"));
+        fs::write(&half_done, status.to_string()).expect("a file can be written");
+        fs::rename(half_done, answer).expect("a file can be moved");
+    }
+
+    /// What it was told of commits, in order: `path`, `authorization`, `body`, and the `status` that it answered.
+    pub fn told(&self) -> Vec<Value> {
+        let lines = fs::read_to_string(self.folder.path().join("told")).unwrap_or_default();
+        // The last line may be half there.
+        lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// The address of the repository, without a reference.

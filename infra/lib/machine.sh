@@ -40,6 +40,8 @@ machine_start() {
 machine_up_for_tests() {
   machine_up "$@"
   state_locked etcd_up
+  # A mail server that tests send to: a program, and no service.
+  command -v aiosmtpd >/dev/null || packages_install python3-aiosmtpd
   # What a step prints is compared; a pull of its image would be part of that.
   docker pull --quiet "$BASE" >/dev/null
 }

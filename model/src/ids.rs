@@ -145,6 +145,15 @@ name! {
 }
 
 name! {
+    /// The name of somebody whom a project notifies.
+    NotificationName, "a notification's name", "1 to 63 of A-Z, a-z, 0-9, _ and -, beginning with a letter or digit", |text| {
+        (1..=63).contains(&text.len())
+            && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    }
+}
+
+name! {
     /// The id of a secret, in its task, its submission or its project.
     SecretId, "a secret id", "1 to 127 of A-Z, a-z, 0-9, _ . and -", |text| {
         (1..=127).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))

@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod ids;
 pub mod joining;
 pub mod log;
+pub mod notification;
 pub mod origin;
 pub mod outcome;
 pub mod plan;

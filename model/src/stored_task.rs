@@ -5,6 +5,7 @@ use crate::{
     platform::Platform,
     submission::{Emulation, NamedText, Narrowing, Source},
     time::Timestamp,
+    trigger::CommitStatus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -185,6 +186,10 @@ pub struct SourceTrigger {
     pub branches: Vec<String>,
     /// Only if one of the changed paths matches one of these patterns, and none that begins with `!`; empty: always.
     pub paths: Vec<String>,
+    /// Whether the host of the source is told what becomes of its commits.
+    pub commit_status: CommitStatus,
+    /// Whether a newer commit of a branch, or of a pull request, ends runs that earlier ones have started.
+    pub cancel_superseded: bool,
 }
 
 /// Which changes of the images that a task builds on start it.

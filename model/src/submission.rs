@@ -48,6 +48,9 @@ pub struct Submission {
     pub idempotency_key: Option<String>,
     /// What it is a run of, and what started it.
     pub origin: Origin,
+    /// Whether it ends earlier runs of its task that [`crate::origin::Start::supersedes`] says it stands for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cancel_superseded: bool,
 }
 
 /// A run that builds some platforms of its images anew, and leaves the others in their indexes as they are.

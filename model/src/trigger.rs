@@ -43,6 +43,104 @@ impl Provider {
     }
 }
 
+/// A kind of host that takes statuses of commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatusHost {
+    /// github.com and GitHub Enterprise Server.
+    Github,
+    /// gitlab.com and GitLab Self-Managed.
+    Gitlab,
+    /// Gitea and Forgejo, codeberg.org among them.
+    Gitea,
+}
+
+impl StatusHost {
+    /// All of them, in the order in which they are listed to people.
+    pub const ALL: [Self; 3] = [Self::Github, Self::Gitlab, Self::Gitea];
+
+    /// The name in task files, addresses and output.
+    pub const fn name(self) -> &'static str {
+        self.provider().name()
+    }
+
+    const fn provider(self) -> Provider {
+        match self {
+            Self::Github => Provider::Github,
+            Self::Gitlab => Provider::Gitlab,
+            Self::Gitea => Provider::Gitea,
+        }
+    }
+
+    fn of(provider: Provider) -> Option<Self> {
+        Self::ALL.into_iter().find(|host| host.provider() == provider)
+    }
+}
+
+/// Whether the host of a task's source is told what becomes of its commits. As text: `auto`, `off`, or the kind of host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum CommitStatus {
+    /// Where the host that told of the commit takes statuses.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Always, as a host of this kind takes them.
+    As(StatusHost),
+}
+
+impl CommitStatus {
+    /// What kind of host is told, of a commit that one of this kind (`None`: none) has told of.
+    pub fn host(self, told_by: Option<Provider>) -> Option<StatusHost> {
+        match self {
+            Self::Auto => told_by.and_then(StatusHost::of),
+            Self::Off => None,
+            Self::As(host) => Some(host),
+        }
+    }
+}
+
+impl fmt::Display for CommitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::As(host) => host.name(),
+        })
+    }
+}
+
+impl FromStr for CommitStatus {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "off" => Ok(Self::Off),
+            name => {
+                let host = StatusHost::ALL.into_iter().find(|host| host.name() == name).map(Self::As);
+                let shown = || format!("`{}` is none of auto, off, github, gitlab, gitea", crate::text::clip(name));
+                host.ok_or_else(shown)
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for CommitStatus {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<CommitStatus> for String {
+    fn from(status: CommitStatus) -> Self {
+        status.to_string()
+    }
+}
+
 /// Who sends a webhook about images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -282,6 +380,25 @@ mod tests {
         }
         let unknown = "svn".parse::<Provider>().unwrap_err().to_string();
         assert_eq!(unknown, "`svn` is not known; what is: github, gitlab, gitea, azure-devops, bitbucket, generic");
+    }
+
+    #[test]
+    fn commit_statuses_go_where_somebody_takes_them() {
+        let table = [
+            ("auto", Some(Provider::Github), Some(StatusHost::Github)),
+            ("auto", Some(Provider::Gitea), Some(StatusHost::Gitea)),
+            ("auto", Some(Provider::Bitbucket), None),
+            ("auto", None, None),
+            ("off", Some(Provider::Github), None),
+            ("gitlab", None, Some(StatusHost::Gitlab)),
+            ("gitea", Some(Provider::Github), Some(StatusHost::Gitea)),
+        ];
+        for (text, told_by, host) in table {
+            let setting: CommitStatus = text.parse().unwrap();
+            assert_eq!((setting.host(told_by), setting.to_string().as_str()), (host, text), "{text} {told_by:?}");
+        }
+        let bad = "bitbucket".parse::<CommitStatus>().unwrap_err();
+        assert_eq!(bad, "`bitbucket` is none of auto, off, github, gitlab, gitea");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct Board {
     fleet: RwLock<BTreeMap<AgentId, AgentView>>,
     /// Counts what clients ask for; an idle farm is one where this stands still.
     asked: watch::Sender<u64>,
+    /// Counts what others may have to be told.
+    tidings: watch::Sender<u64>,
 }
 
 impl Board {
@@ -84,5 +86,15 @@ impl Board {
     /// Changes whenever a client asks for something.
     pub fn asked(&self) -> watch::Receiver<u64> {
         self.asked.subscribe()
+    }
+
+    /// What others may have to be told was stored.
+    pub fn note_tidings(&self) {
+        self.tidings.send_modify(|count| *count += 1);
+    }
+
+    /// Changes whenever what others may have to be told was stored.
+    pub fn tidings(&self) -> watch::Receiver<u64> {
+        self.tidings.subscribe()
     }
 }

@@ -145,6 +145,7 @@ impl Intake {
             source_shown: submission.source_shown.clone(),
             task_shown,
             origin: submission.origin.clone(),
+            cancel_superseded: submission.cancel_superseded,
             pool: submission.pool.clone(),
             emulation: submission.emulation,
             timeout_ms: submission.timeout_ms,

@@ -2,7 +2,8 @@
 //!
 //! `farm` and `placement` decide and are pure; the `driver` owns the state and commits what they decide; `api` speaks
 //! the wire; `store`, `blobs` and `logs` keep things, and `secrets` what is nobody else's business; `ca`, `listen` and
-//! `join` let in who belongs to the farm; `triggers` reads what starts runs without a person. [`run`] puts them
+//! `join` let in who belongs to the farm; `triggers` reads what starts runs without a person; `tell` says what others are
+//! told of runs, and `outbox` sends it. [`run`] puts them
 //! together out of parts given from outside.
 
 pub mod api;
@@ -21,6 +22,7 @@ pub mod intake;
 pub mod join;
 pub mod listen;
 pub mod logs;
+pub mod outbox;
 pub mod parts;
 pub mod placement;
 pub mod polling;
@@ -32,6 +34,7 @@ pub mod serve;
 pub mod store;
 pub mod stored_tasks;
 pub mod sweep;
+pub mod tell;
 pub mod timers;
 pub mod triggers;
 pub mod waves;

@@ -1,10 +1,11 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
-use acre_model::reference::Reference;
+use acre_model::{reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
     ca::Authority,
     listen::{self, Incoming},
+    outbox::{Mailer, SmtpAddress},
     parts::{Clock, Random, SystemClock, SystemRandom},
     secrets::{SecretKey, Vault, VaultConfig},
     store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
@@ -80,6 +81,8 @@ struct Arguments {
     /// File with the token for Vault, of mode 0600; read anew for every run, so that it may be renewed
     #[arg(long, value_name = "FILE", requires = "vault_addr")]
     vault_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    mail: MailArguments,
     /// File descriptor that gets one line `ready` once requests are taken
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
@@ -101,6 +104,25 @@ struct StoreArguments {
     /// Key (PEM) of that certificate
     #[arg(long, value_name = "FILE", requires = "store_cert")]
     store_key: Option<PathBuf>,
+}
+
+/// How e-mail is sent.
+#[derive(clap::Args)]
+struct MailArguments {
+    /// Mail server that notifications go by: smtps://[USER@]HOST[:465], or smtp://[USER@]HOST[:587], which must take
+    /// STARTTLS unless it is this machine
+    #[arg(long, value_name = "URL", requires = "mail_from")]
+    smtp: Option<SmtpAddress>,
+    /// File with the password of the mail server's user, of mode 0600
+    #[arg(long, value_name = "FILE", requires = "smtp")]
+    smtp_password_file: Option<PathBuf>,
+    /// Certificate (PEM) of the authority that the mail server's own must come from [default: those that this machine
+    /// trusts]
+    #[arg(long, value_name = "FILE", requires = "smtp")]
+    smtp_ca: Option<PathBuf>,
+    /// Address that e-mail is from
+    #[arg(long, value_name = "ADDRESS", requires = "smtp")]
+    mail_from: Option<String>,
 }
 
 /// How often registries are asked, in milliseconds; `None`: never.
@@ -216,6 +238,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let objects = LocalFileSystem::new_with_prefix(&data).context("cannot open the blob folder")?;
     let key = SecretKey::load_or_make(&data.join("secret.key"), random.as_ref())?;
     let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
+    let mailer = mailer(&arguments.mail)?;
     let identity = identity(random.as_ref());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let mut places = Places::default();
@@ -244,7 +267,8 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     for (name, image) in &arguments.presets {
         config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
     }
-    let parts = Parts { store, objects: Arc::new(objects), clock, random, key, authority, vault, identity, hooks };
+    let objects = Arc::new(objects);
+    let parts = Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks };
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");
@@ -404,6 +428,28 @@ fn vault(address: Option<String>, token_file: Option<PathBuf>) -> anyhow::Result
         (Some(address), Some(token_file)) => Ok(Some(Vault::new(VaultConfig { address, token_file })?)),
         _ => Ok(None),
     }
+}
+
+fn mailer(wanted: &MailArguments) -> anyhow::Result<Option<Mailer>> {
+    let (Some(server), Some(from)) = (&wanted.smtp, &wanted.mail_from) else { return Ok(None) };
+    // Of several providers that may be compiled in, this one; that it is there already is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let password = wanted.smtp_password_file.as_deref().map(password).transpose()?;
+    let read = |path: &PathBuf| fs::read(path).with_context(|| format!("--smtp-ca {}", path.display()));
+    let authorities = wanted.smtp_ca.as_ref().map(read).transpose()?;
+    Ok(Some(Mailer::new(server, password.as_ref(), from, authorities.as_deref())?))
+}
+
+/// A password in a file that nobody else may read, but for one line break at its end.
+fn password(path: &Path) -> anyhow::Result<SecretValue> {
+    let what = || format!("--smtp-password-file {}", path.display());
+    let mode = fs::metadata(path).with_context(what)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        bail!("{} can be read by others (mode {mode:04o}); run: chmod 600 {}", what(), path.display());
+    }
+    let text = fs::read(path).with_context(what)?;
+    let text = text.strip_suffix(b"\n").unwrap_or(&text);
+    Ok(SecretValue::new(text.strip_suffix(b"\r").unwrap_or(text).to_vec()))
 }
 
 fn identity(random: &dyn Random) -> u64 {

@@ -8,6 +8,7 @@ use crate::{
     parts::Clock,
     store::{self, Change, Order, Store, StoreError, Stored, Transaction, keys},
     sweep::Sweep,
+    tell::StatusTold,
 };
 use acre_model::{ids::RunId, run::RunView, time::Timestamp};
 use serde::Deserialize;
@@ -71,6 +72,11 @@ impl Retention {
         for record in told.into_iter().filter(|record| told_age(record, now).is_none_or(|age| age > KEY_MS)) {
             self.delete(record.key).await?;
         }
+        // Nothing older than a message becomes is told any more.
+        let said = self.store.range(keys::all_statuses_told(), Order::Ascending, usize::MAX).await?;
+        for record in said.into_iter().filter(|record| said_age(record, now).is_none_or(|age| age > KEY_MS)) {
+            self.delete(record.key).await?;
+        }
         Ok(())
     }
 
@@ -123,6 +129,10 @@ fn expired(
 fn told_age(record: &Stored, now: Timestamp) -> Option<u64> {
     let done = store::decode::<Done>(&record.value).ok()?;
     Some(now.millis_since(done.at))
+}
+
+fn said_age(record: &Stored, now: Timestamp) -> Option<u64> {
+    Some(now.millis_since(store::decode::<StatusTold>(&record.value).ok()?.at))
 }
 
 fn key_age(record: &Stored, now: Timestamp) -> Option<u64> {

@@ -13,6 +13,7 @@ use crate::{
     idle,
     intake::Intake,
     logs::Logs,
+    outbox::{Mailer, Outbox},
     parts::Random,
     parts::{Clock, Ids, Tasks},
     polling::Polling,
@@ -54,6 +55,8 @@ pub struct Parts {
     pub authority: Option<Arc<Authority>>,
     /// The Vault that runs may name secrets of.
     pub vault: Option<Vault>,
+    /// The way of e-mail; `None`: none is sent.
+    pub mailer: Option<Mailer>,
     /// A random number that becomes the identity of a new farm; a farm that has one keeps it.
     pub identity: u64,
     /// Where those who host sources and images are listened to; `None`: nowhere.
@@ -132,7 +135,7 @@ async fn serve<I>(
 where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, random, key, authority, vault, identity, hooks: hooks_listener } = parts;
+    let Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks: hooks_listener } = parts;
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -198,6 +201,19 @@ where
         clock: clock.clone(),
     };
     let hooks = Hooks { inbox: inbox.clone(), secrets: secrets.clone(), clock: clock.clone(), random: random.clone() };
+    let outbox = Outbox {
+        store: store.clone(),
+        driver: handle.clone(),
+        stored_tasks: stored_tasks.clone(),
+        secrets: secrets.clone(),
+        board: board.clone(),
+        clock: clock.clone(),
+        random: random.clone(),
+        web: Web::default(),
+        mailer: mailer.map(Arc::new),
+        said: Arc::default(),
+    };
+    tasks.spawn("outbox", outbox.clone().run());
     let services = Services {
         driver: handle.clone(),
         board: board.clone(),
@@ -208,6 +224,7 @@ where
         waves: waves.clone(),
         secrets,
         logs: logs.clone(),
+        outbox,
         authority,
         random,
         clock: clock.clone(),

@@ -61,6 +61,7 @@ impl Farm {
             key: SecretKey::new([7; 32]),
             authority: Some(authority.clone()),
             vault: None,
+            mailer: None,
             identity: 1,
             hooks: None,
         };

@@ -1,7 +1,7 @@
 //! What a stranger would type: the examples at the end of the long help of commands.
 
 /// Words of a command behind `acre`, and lines that show it.
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 25] = [
     (
         "task create",
         "  acre task create -n web -c https://git.example/team/web.git#main -f acb.yaml
@@ -78,6 +78,12 @@ const EXAMPLES: [(&str, &str); 24] = [
     ("task credential remove", "  acre task credential remove -n web --login-server r.example"),
     ("task credential list", "  acre task credential list -n web"),
     ("project delete", "  acre project delete old --yes"),
+    (
+        "project notify add",
+        "  acre project notify add ops --slack-file slack-url
+  acre project notify add hook --webhook https://ops.example/acre --on failure,success
+  acre project notify add me --email me@example.com --task nightly",
+    ),
     ("project show", "  acre project show web\n  acre project show -o json"),
     (
         "graph",

@@ -4,6 +4,7 @@
 pub mod checked;
 mod examples;
 mod look;
+mod notify;
 mod operate;
 mod project;
 mod submit;
@@ -11,6 +12,7 @@ mod task;
 mod task_runs;
 
 pub use look::{AgentsArgs, AgentsCommand, ArtifactsArgs, CancelArgs, Format, ListArgs, LogsArgs, RunRef, ShowArgs};
+pub use notify::{NotifyAddArgs, NotifyCommand, NotifyNamed};
 pub use operate::{CompletionArgs, DoctorArgs, DownArgs, FarmCommand, ManArgs, UpArgs};
 pub use project::{LoginArgs, LogoutArgs, ProjectCommand, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};

@@ -1,6 +1,6 @@
 //! Command lines of the commands about projects, and what they keep: secrets and logins.
 
-use super::Format;
+use super::{Format, NotifyCommand};
 use acre_model::ids::{ProjectName, SecretId};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -33,6 +33,9 @@ pub enum ProjectCommand {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Who is notified of the ends of its tasks' runs
+    #[command(subcommand)]
+    Notify(NotifyCommand),
 }
 
 /// `acre secret`

@@ -7,6 +7,7 @@ use acre_model::{
     platform::Platform,
     stored_task::{BaseImageTrigger, TaskStatus},
     submission::Emulation,
+    trigger::CommitStatus,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -191,6 +192,13 @@ pub struct TaskFlags {
     /// A token for the source, and for the commit's status there; better through the file: --git-access-token @FILE
     #[arg(long, value_name = "@FILE|TOKEN", help_heading = "Triggers")]
     pub git_access_token: Option<String>,
+    /// Whether the source's host is told what becomes of its commits: auto (where its webhook tells of them, and the task
+    /// has a token), off, or the kind of host: github, gitlab, gitea [default: auto]
+    #[arg(long, value_name = "HOST", help_heading = "Triggers")]
+    pub commit_status: Option<CommitStatus>,
+    /// Whether a newer commit of a branch, or of a pull request, ends runs that earlier ones have started [default: false]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
+    pub cancel_superseded: Option<bool>,
     /// Whether a change of a base image starts a run [default: true]
     #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub base_image_trigger_enabled: Option<bool>,

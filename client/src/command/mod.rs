@@ -17,6 +17,7 @@ mod list;
 mod login;
 mod logs;
 mod man;
+mod notify;
 mod project;
 mod run;
 mod secret;

@@ -1,6 +1,6 @@
-//! `acre project`: what is in projects, and removing all of it.
+//! `acre project`: what is in projects, who is notified by them, and removing all of it.
 
-use super::{print, print_as};
+use super::{notify, print, print_as};
 use crate::{
     args::ProjectCommand,
     error::Error,
@@ -11,7 +11,7 @@ use crate::{
 use acre_model::ids::ProjectName;
 use std::io::{self, IsTerminal};
 
-/// Lists, shows or deletes.
+/// Lists, shows, deletes, or sees to who is notified.
 pub(super) async fn project(wish: &Wish, command: ProjectCommand) -> Result<ExitCode, Error> {
     match command {
         ProjectCommand::List { format } => {
@@ -30,6 +30,7 @@ pub(super) async fn project(wish: &Wish, command: ProjectCommand) -> Result<Exit
             }
             print(&render::deleted(&farm.delete_project(&name).await?))?;
         }
+        ProjectCommand::Notify(command) => return notify::notify(wish, command).await,
     }
     Ok(ExitCode::Success)
 }

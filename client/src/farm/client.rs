@@ -2,6 +2,7 @@
 
 mod graph;
 mod joining;
+mod notifications;
 mod projects;
 mod tasks;
 
@@ -30,7 +31,8 @@ use acre_proto::{
     Invalid, MESSAGE_LIMIT,
     v1::{
         self, blobs_client::BlobsClient, fleet_client::FleetClient, logs_client::LogsClient,
-        projects_client::ProjectsClient, runs_client::RunsClient, tasks_client::TasksClient,
+        notifications_client::NotificationsClient, projects_client::ProjectsClient, runs_client::RunsClient,
+        tasks_client::TasksClient,
     },
 };
 use futures::{Stream, StreamExt, future, stream::BoxStream};
@@ -264,6 +266,10 @@ impl FarmClient {
 
     fn projects(&self) -> ProjectsClient<Channel> {
         ProjectsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
+    }
+
+    fn notifications_client(&self) -> NotificationsClient<Channel> {
+        NotificationsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_LIMIT)
     }
 
     fn tasks(&self) -> TasksClient<Channel> {

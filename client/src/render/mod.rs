@@ -7,6 +7,7 @@ pub mod escape;
 pub mod graph;
 pub mod lines;
 pub mod live;
+pub mod notify;
 pub mod plain;
 pub mod project;
 pub mod report;

@@ -41,6 +41,8 @@ pub fn show(task: &StoredTask) -> String {
     line("Branches", names(task.triggers.source.branches.iter().cloned()));
     line("Tags", names(task.triggers.source.tags.iter().cloned()));
     line("Paths", names(task.triggers.source.paths.iter().cloned()));
+    line("Statuses", task.triggers.source.commit_status.to_string());
+    line("Superseded", if task.triggers.source.cancel_superseded { "canceled".to_owned() } else { String::new() });
     line("Created", task.created_at.to_string());
     line("Changed", task.updated_at.to_string());
     if !task.triggers.timers.is_empty() {

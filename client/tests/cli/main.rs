@@ -9,6 +9,7 @@ mod confidential;
 mod help;
 mod local;
 mod logs;
+mod notify;
 mod project;
 mod render;
 mod runs;

@@ -93,6 +93,7 @@ impl Desk {
             random: Arc::new(Foreseen),
             authority: None,
             vault: None,
+            mailer: None,
             identity: 7,
             hooks: None,
         };

@@ -19,16 +19,16 @@ fn lineage(run: &RunView, inputs: &[(&str, char)]) -> (String, bytes::Bytes) {
         image: (*image).to_owned(),
         role: Role::Runtime,
         platform: None,
+        pinned: false,
         digest: Some(digest(*letter)),
     };
-    let outputs =
-        run.output_images.iter().filter_map(|name| Some((acre_scheduler::graph::tagged(name)?, name.digest))).collect();
+    let output = |image: &acre_model::report::ImageName| Some((acre_scheduler::graph::tagged(image)?, image.digest));
     let lineage = Lineage {
         task: task.clone(),
         run: run.id.clone(),
         submitted_at: run.submitted_at,
         commit: None,
-        outputs,
+        outputs: run.output_images.iter().filter_map(output).collect(),
         inputs: inputs.iter().map(input).collect(),
         children: Vec::new(),
     };

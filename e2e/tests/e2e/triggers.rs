@@ -32,7 +32,10 @@ fn ids(runs: &[Value]) -> Vec<&str> {
 
 /// What GitHub tells of a push to `main`, as far as it is looked at.
 fn pushed(server: &GitServer, commit: &str, path: &str) -> String {
-    let address = server.url();
+    pushed_to(&server.url(), commit, path)
+}
+
+fn pushed_to(address: &str, commit: &str, path: &str) -> String {
     format!(
         r#"{{"ref":"refs/heads/main","after":"{commit}","repository":{{"clone_url":"{address}","ssh_url":"git@h.example:r.git"}},"commits":[{{"id":"{commit}","added":["{path}"],"removed":[],"modified":[]}}],"head_commit":{{"id":"{commit}","message":"m"}},"pusher":{{"name":"p"}}}}"#
     )
@@ -80,6 +83,44 @@ fn a_push_starts_one_run_of_exactly_that_commit() {
     assert!(status == 200 && text.contains(first[0]["id"].as_str().unwrap()), "{status} {text}");
     assert_eq!(ids(&runs(&farm, "app", 1)), ids(&first));
     farm.acre(&["task", "list-runs", "-n", "app"]).ended(0).says("Commit").says("Succeeded");
+}
+
+#[test]
+fn a_commit_gets_its_statuses_in_order_whoever_dies_meanwhile() {
+    let farm = Farm::new();
+    let door = Door::of(&farm);
+    let server = GitServer::new();
+    let task = farm.text("steps:\n  - cmd: {base} true\n");
+    let commit = server.commit("main", &[("acb.yaml", &task)]);
+    let (address, context) = (server.url_with_owner(), format!("{}#main", server.url_with_owner()));
+    let words = ["task", "create", "-n", "app", "-c", &context, "-f", "acb.yaml", "--git-access-token", "t0ken"];
+    farm.acre(&words).ended(0);
+    let secret = hooks::secret(&farm, &["-n", "app"]);
+
+    // The host is in trouble: what the run comes to waits.
+    server.answers_statuses_with(503);
+    let push = door.push("app", &secret, &pushed_to(&address, &commit, "src/a"));
+    assert_eq!(push.map(|answer| answer.0), Some(202));
+    let run = runs(&farm, "app", 1);
+    assert_eq!(run[0]["status"], "Succeeded", "{run:?}");
+    wait::until("the host is told", STARTED, || (!server.told().is_empty()).then_some(()));
+    farm.kill(Part::Scheduler);
+    server.answers_statuses_with(201);
+    farm.acre(&["up"]).ended(0);
+
+    let taken = || server.told().into_iter().filter(|told| told["status"] == 201).collect::<Vec<_>>();
+    let taken = wait::until("all statuses are taken", STARTED, || Some(taken()).filter(|taken| taken.len() >= 3));
+    for told in &taken {
+        assert_eq!(told["path"], format!("/api/v3/repos/team/repo/statuses/{commit}"));
+        assert_eq!((&told["authorization"], &told["body"]["context"]), (&"Bearer t0ken".into(), &"acre/app".into()));
+    }
+    let states: Vec<String> = taken
+        .iter()
+        .map(|told| format!("{} {}", told["body"]["state"], told["body"]["description"]).replace('"', ""))
+        .map(|text| text.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(states, ["pending Queued", "pending Running", "success Succeeded"], "{taken:?}");
+    assert!(server.told().iter().all(|told| told["status"] == 201 || told["body"]["state"] == "pending"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 #[test]
 fn generated_code_is_that_of_the_proto_files() {
     let root = &Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
-    let files = ["common", "runs", "logs", "blobs", "agents", "fleet", "projects", "joining", "tasks"];
+    let files = ["common", "runs", "logs", "blobs", "agents", "fleet", "projects", "joining", "tasks", "notifications"];
     let files = files.map(|name| format!("acre/v1/{name}.proto"));
     let descriptors = protox::compile(&files, [root]).expect("the proto files compile");
     let out = tempfile::tempdir().expect("a folder for the generated code");

@@ -80,6 +80,7 @@ pub const DOORS: &[&str] = &[
     // Farms that tests play to a client and to a tree, and an agent that they play to a farm.
     "client/tests/cli/support/farm",
     "scheduler/tests/api/farm",
+    "scheduler/tests/api/notifications",
     "tree/tests/farm/server",
     // Agents and clients that a test plays to a scheduler.
     "scheduler/tests/network",
@@ -102,6 +103,7 @@ pub const PURE_ROOMS: &[Room] = &[
     Room { place: "scheduler/src/farm", ordered: true },
     Room { place: "scheduler/src/graph", ordered: true },
     Room { place: "scheduler/src/placement", ordered: true },
+    Room { place: "scheduler/src/tell", ordered: true },
     Room { place: "scheduler/src/triggers", ordered: false },
 ];
 

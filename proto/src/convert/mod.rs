@@ -4,6 +4,7 @@ mod agents;
 mod common;
 mod fleet;
 mod logs;
+mod notifications;
 mod origin;
 mod plan;
 mod runs;

@@ -8,13 +8,15 @@ impl From<Origin> for v1::Origin {
     fn from(Origin { task, cause }: Origin) -> Self {
         let start = match cause {
             Start::Manual => origin::Start::Manual(origin::Manual {}),
-            Start::Commit { commit, branch, tag } => origin::Start::Commit(origin::Commit {
+            Start::Commit { commit, branch, tag, provider } => origin::Start::Commit(origin::Commit {
                 commit,
                 branch: branch.unwrap_or_default(),
                 tag: tag.unwrap_or_default(),
+                provider: shown(provider.as_ref()),
             }),
-            Start::PullRequest { number, commit, branch } => {
-                origin::Start::PullRequest(origin::PullRequest { number, commit, branch })
+            Start::PullRequest { number, commit, branch, provider } => {
+                let provider = shown(provider.as_ref());
+                origin::Start::PullRequest(origin::PullRequest { number, commit, branch, provider })
             }
             Start::ImageUpdate { image, digest } => {
                 origin::Start::ImageUpdate(origin::ImageUpdate { image, digest: digest.to_string() })
@@ -35,11 +37,13 @@ impl TryFrom<v1::Origin> for Origin {
         let start = wire.start.unwrap_or(origin::Start::Manual(origin::Manual {}));
         let cause = match start {
             origin::Start::Manual(_) => Start::Manual,
-            origin::Start::Commit(origin::Commit { commit, branch, tag }) => {
-                Start::Commit { commit, branch: some(branch), tag: some(tag) }
+            origin::Start::Commit(origin::Commit { commit, branch, tag, provider }) => {
+                let provider = parsed_or_none("origin.provider", &provider)?;
+                Start::Commit { commit, branch: some(branch), tag: some(tag), provider }
             }
-            origin::Start::PullRequest(origin::PullRequest { number, commit, branch }) => {
-                Start::PullRequest { number, commit, branch }
+            origin::Start::PullRequest(origin::PullRequest { number, commit, branch, provider }) => {
+                let provider = parsed_or_none("origin.provider", &provider)?;
+                Start::PullRequest { number, commit, branch, provider }
             }
             origin::Start::ImageUpdate(origin::ImageUpdate { image, digest }) => {
                 Start::ImageUpdate { image, digest: parsed("origin.digest", &digest)? }

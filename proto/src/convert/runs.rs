@@ -37,6 +37,7 @@ impl From<(Submission, Confidential)> for v1::SubmitRequest {
             // What only the farm itself knows, and does.
             narrowing: _,
             origin: _,
+            cancel_superseded: _,
         } = submission;
         let task = match task {
             TaskSource::File(name) => task_source::Kind::File(name.unwrap_or_default()),
@@ -106,6 +107,7 @@ impl TryFrom<v1::SubmitRequest> for (Submission, Confidential) {
             idempotency_key: some(wire.idempotency_key),
             narrowing: None,
             origin: Default::default(),
+            cancel_superseded: false,
         };
         Ok((submission, confidential))
     }
@@ -296,6 +298,7 @@ impl TryFrom<v1::Run> for RunView {
 }
 
 impl From<ImageName> for v1::OutputImage {
+    // Only a dependency is pinned, and this is what was built.
     fn from(ImageName { registry, repository, tag, digest, platform, pinned: _ }: ImageName) -> Self {
         let tag = tag.unwrap_or_default();
         Self { registry, repository, tag, digest: shown(digest.as_ref()), platform: shown(platform.as_ref()) }

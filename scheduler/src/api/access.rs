@@ -37,7 +37,15 @@ fn open_to(path: &str) -> Open {
         ("acre.v1.Blobs", _) => Open::Members,
         // A farm that many use is stopped where it runs.
         ("acre.v1.Fleet", "Stop") => Open::Here,
-        ("acre.v1.Runs" | "acre.v1.Logs" | "acre.v1.Projects" | "acre.v1.Tasks" | "acre.v1.Fleet", _) => Open::People,
+        (
+            "acre.v1.Runs"
+            | "acre.v1.Logs"
+            | "acre.v1.Projects"
+            | "acre.v1.Tasks"
+            | "acre.v1.Notifications"
+            | "acre.v1.Fleet",
+            _,
+        ) => Open::People,
         ("grpc.health.v1.Health" | "grpc.reflection.v1.ServerReflection", _) => Open::Members,
         _ => Open::Here,
     }
@@ -127,6 +135,8 @@ mod tests {
             ("/acre.v1.Runs/Submit", "hp"),
             ("/acre.v1.Logs/Follow", "hp"),
             ("/acre.v1.Projects/SetSecret", "hp"),
+            ("/acre.v1.Notifications/Add", "hp"),
+            ("/acre.v1.Notifications/Test", "hp"),
             ("/acre.v1.Fleet/List", "hp"),
             ("/acre.v1.Fleet/Drain", "hp"),
             ("/acre.v1.Fleet/Stop", "h"),

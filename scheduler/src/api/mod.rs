@@ -7,6 +7,7 @@ mod fleet;
 mod for_agents;
 mod joining;
 mod logs;
+mod notifications;
 mod projects;
 mod runs;
 mod tasks;
@@ -20,6 +21,7 @@ use crate::{
     driver::Handle,
     intake::Intake,
     logs::Logs,
+    outbox::Outbox,
     parts::{Clock, Random, Tasks},
     secrets::Secrets,
     store::Store,
@@ -30,8 +32,8 @@ use acre_proto::{
     MESSAGE_LIMIT,
     v1::{
         self, agents_server::AgentsServer, blobs_server::BlobsServer, fleet_server::FleetServer,
-        joining_server::JoiningServer, logs_server::LogsServer, projects_server::ProjectsServer,
-        runs_server::RunsServer, tasks_server::TasksServer,
+        joining_server::JoiningServer, logs_server::LogsServer, notifications_server::NotificationsServer,
+        projects_server::ProjectsServer, runs_server::RunsServer, tasks_server::TasksServer,
     },
 };
 use std::sync::Arc;
@@ -62,6 +64,8 @@ pub struct Services {
     pub secrets: Arc<Secrets>,
     /// Logs.
     pub logs: Logs,
+    /// What others are told.
+    pub outbox: Outbox,
     /// Who signs certificates, in a farm that is asked over the network.
     pub authority: Option<Arc<Authority>>,
     /// Randomness.
@@ -100,6 +104,7 @@ pub async fn routes(services: Services) -> Result<Routes, tonic_reflection::serv
         .add_service(limited!(AgentsServer))
         .add_service(limited!(ProjectsServer))
         .add_service(limited!(TasksServer))
+        .add_service(limited!(NotificationsServer))
         .add_service(limited!(FleetServer))
         .add_service(JoiningServer::new(services.clone()).max_decoding_message_size(JOINING_LIMIT)))
 }

@@ -11,6 +11,7 @@ use crate::{
     hooks::{Pushed, Told},
     join::{Shown, TokenRecord, TokenRefused},
     store::{self, Change, Transaction, keys},
+    tell::{Moment, Tiding},
 };
 use acre_model::{
     attempt::{Assignment, Fence},
@@ -53,6 +54,13 @@ fn lineage(last: &Final) -> Vec<Change> {
         Change::Put(keys::lineage(project, &lineage.task), store::encode(&lineage)),
         Change::Put(keys::inbox(project, &digest_of(format!("run/{id}").as_bytes()).hex()), store::encode(&built)),
     ]
+}
+
+/// What others are to be told of a run that was taken in, or has begun.
+fn beginnings(view: &RunView, effects: &Effects) -> Vec<Change> {
+    let moments = [(&effects.accepted, Moment::Accepted), (&effects.started, Moment::Started)];
+    let moments = moments.into_iter().filter(|(runs, _)| runs.contains(&view.id));
+    moments.filter_map(|(_, moment)| Tiding::begun(view, moment)).map(|tiding| tiding.put()).collect()
 }
 
 impl From<BlobError> for Refused {
@@ -132,7 +140,7 @@ impl Driver {
             Ok::<_, Refused>(())
         });
         try_join_all(reports).await?;
-        let mut parts = Transaction::split(self.changes(effects));
+        let mut parts = Transaction::split_between(self.changes(effects));
         if parts.is_empty() && effects.to_prove {
             parts.push(Transaction::default());
         }
@@ -147,11 +155,30 @@ impl Driver {
         Ok(())
     }
 
-    fn changes(&self, effects: &Effects) -> Vec<Change> {
-        let mut changes = Vec::new();
+    /// What is stored; what belongs together is a list of its own. What others are to be told of a run is stored with what
+    /// it is about, so that neither is there without the other.
+    fn changes(&self, effects: &Effects) -> Vec<Vec<Change>> {
+        let mut wholes = Vec::new();
         for run in effects.changed.iter().filter_map(|id| self.state.runs.get(id)) {
-            changes.push(Change::Put(keys::live(&run.record.id), store::encode(&run.record)));
+            let id = &run.record.id;
+            let record = Change::Put(keys::live(id), store::encode(&run.record));
+            let begins = effects.accepted.contains(id) || effects.started.contains(id);
+            let view = begins.then(|| self.state.view(id)).flatten();
+            wholes.push([record].into_iter().chain(view.iter().flat_map(|view| beginnings(view, effects))).collect());
         }
+        let over: BTreeSet<String> = effects.ended.keys().map(keys::confidential).collect();
+        wholes.extend(effects.ended.iter().map(|(run, last)| {
+            let mut whole = vec![
+                Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)),
+                Change::Delete(keys::live(run)),
+                Change::Delete(keys::confidential(run)),
+            ];
+            whole.extend(lineage(last));
+            whole.extend(beginnings(&last.view, effects));
+            whole.extend(Tiding::ended(&last.view, &last.report).map(|tiding| tiding.put()));
+            whole
+        }));
+        let mut changes = Vec::new();
         for ((agent, run, unit), assignment) in &effects.assignments {
             let key = keys::assignment(agent, run, *unit);
             changes.push(match assignment {
@@ -160,20 +187,14 @@ impl Driver {
             });
         }
         changes.extend(effects.agents.iter().map(|agent| self.announcement(agent)));
-        let over: BTreeSet<String> = effects.ended.keys().map(keys::confidential).collect();
-        for (run, last) in &effects.ended {
-            changes.push(Change::Put(keys::ended(&last.view.project, run), store::encode(&last.view)));
-            changes.push(Change::Delete(keys::live(run)));
-            changes.push(Change::Delete(keys::confidential(run)));
-            changes.extend(lineage(last));
-        }
         for (key, record) in effects.beside.iter().filter(|(key, _)| !over.contains(*key)) {
             changes.push(match record {
                 Some(record) => Change::Put(key.clone(), record.clone()),
                 None => Change::Delete(key.clone()),
             });
         }
-        changes
+        wholes.extend(changes.into_iter().map(|change| vec![change]));
+        wholes
     }
 
     /// What the other schedulers see of an agent, for as long as this one has its session.

@@ -296,8 +296,12 @@ impl Driver {
                 self.board.show(view);
             }
         }
+        let is_told = self.is_told(&effects);
         for last in effects.ended.into_values() {
             self.board.show_last(last.view);
+        }
+        if is_told {
+            self.board.note_tidings();
         }
         for agent in effects.seen.union(&effects.tell) {
             self.board.show_agent(agent, self.state.agent_view(agent));
@@ -308,6 +312,13 @@ impl Driver {
         for run in effects.compile {
             self.compile(run);
         }
+    }
+
+    /// Whether others may have to be told of what was committed.
+    fn is_told(&self, effects: &Effects) -> bool {
+        let is_of_task = |run: &RunId| self.state.runs.get(run).is_some_and(|run| run.record.origin.task.is_some());
+        let has_ended = effects.ended.values().any(|last| last.view.origin.task.is_some());
+        has_ended || effects.accepted.union(&effects.started).any(is_of_task)
     }
 
     fn tell(&self, agent: &AgentId) {

@@ -49,6 +49,9 @@ pub fn apply(state: &mut State, event: Event, now: Now) -> Effects {
 }
 
 fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
+    if new.cancel_superseded {
+        supersede(state, &new, effects);
+    }
     let record = RunRecord {
         id: new.id.clone(),
         project: new.project,
@@ -71,7 +74,23 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
     let mut run = Run::new(record, new.plan);
     run.due = new.timeout_ms.map(|timeout| now.mono.plus_millis(timeout));
     effects.changed.insert(new.id.clone());
+    effects.accepted.insert(new.id.clone());
     state.runs.insert(new.id, run);
+}
+
+/// Earlier runs of the same task end that say of a branch, or of a pull request, what is out of date now.
+fn supersede(state: &mut State, new: &NewRun, effects: &mut Effects) {
+    let is_superseded = |run: &Run| {
+        let RunRecord { project, origin, .. } = &run.record;
+        *project == new.project
+            && origin.task.is_some()
+            && origin.task == new.origin.task
+            && new.origin.cause.supersedes(&origin.cause)
+    };
+    for run in state.runs.values_mut().filter(|run| !run.record.state.is_ending() && is_superseded(run)) {
+        run.conclude(RunStatus::Canceled, Some(format!("superseded by run {}", new.id)));
+        effects.changed.insert(run.record.id.clone());
+    }
 }
 
 /// The next plan takes the place of what was fetched first, with which it begins.

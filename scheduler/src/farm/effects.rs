@@ -19,6 +19,10 @@ pub struct Effects {
     pub shown: BTreeSet<RunId>,
     /// Runs that ended: their report is to be stored, then their final record.
     pub ended: BTreeMap<RunId, Box<Final>>,
+    /// Runs that were taken in.
+    pub accepted: BTreeSet<RunId>,
+    /// Runs whose first unit was assigned.
+    pub started: BTreeSet<RunId>,
     /// Assignments that are to be stored, or removed (`None`).
     pub assignments: BTreeMap<(AgentId, RunId, UnitId), Option<Assignment>>,
     /// Records beside the farm's own that are to be stored, or removed (`None`), by their place in the store:
@@ -48,20 +52,37 @@ pub struct Final {
 }
 
 impl Effects {
-    /// How many records change: a run that ends is three of them.
+    /// How many records change, at most: a run that ends is five of them, with what others are told of it.
     pub fn changes(&self) -> usize {
-        self.changed.len() + self.assignments.len() + self.beside.len() + self.agents.len() + 3 * self.ended.len()
+        let told = self.accepted.len() + self.started.len();
+        let plain = self.changed.len() + self.assignments.len() + self.beside.len() + self.agents.len();
+        plain + told + 5 * self.ended.len()
     }
 
     /// Adds the effects of a later event.
     pub fn merge(&mut self, later: Self) {
-        let Self { changed, shown, ended, assignments, beside, agents, to_prove, tell, compile, seen } = later;
+        let Self {
+            changed,
+            shown,
+            ended,
+            accepted,
+            started,
+            assignments,
+            beside,
+            agents,
+            to_prove,
+            tell,
+            compile,
+            seen,
+        } = later;
         for run in ended.keys() {
             self.changed.remove(run);
         }
         self.changed.extend(changed);
         self.shown.extend(shown);
         self.ended.extend(ended);
+        self.accepted.extend(accepted);
+        self.started.extend(started);
         self.assignments.extend(assignments);
         self.beside.extend(beside);
         self.agents.extend(agents);

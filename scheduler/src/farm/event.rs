@@ -101,6 +101,8 @@ pub struct NewRun {
     pub task_shown: String,
     /// What it is a run of, and what started it.
     pub origin: Origin,
+    /// Whether it ends earlier runs that it stands for.
+    pub cancel_superseded: bool,
     /// The pool whose agents may take it.
     pub pool: PoolName,
     /// When to emulate.

@@ -245,6 +245,7 @@ fn activate(
     run.hopeless.remove(&group);
     if run.record.state == RunState::Queued {
         run.record.state = RunState::Active { started_at: now.wall };
+        effects.started.insert(run.record.id.clone());
     }
     effects.changed.insert(run.record.id.clone());
     effects.tell.insert(agent.clone());

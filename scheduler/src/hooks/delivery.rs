@@ -4,7 +4,7 @@ use acre_model::{
     digest::Digest,
     ids::{RunId, TaskName},
     time::Timestamp,
-    trigger::SourceEvent,
+    trigger::{Provider, SourceEvent},
 };
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub(crate) enum Told {
     Source {
         /// The task.
         task: TaskName,
+        /// The kind of host that told it; `None`: an older program kept this.
+        #[serde(default)]
+        provider: Option<Provider>,
         /// What happened there, as far as the task wants to know; each is a run.
         events: Vec<SourceEvent>,
     },

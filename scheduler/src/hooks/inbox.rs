@@ -18,7 +18,7 @@ use acre_model::{
     secret::Confidential,
     stored_task::{Overrides, StoredTask},
     submission::Source,
-    trigger::{Change as What, SourceEvent},
+    trigger::{Change as What, Provider, SourceEvent},
 };
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -92,7 +92,9 @@ impl Inbox {
         let project = parts.next().and_then(|project| project.parse::<ProjectName>().ok());
         let (Some(project), Some(digest)) = (project, parts.next()) else { return Ok(()) };
         let runs = match store::decode::<Told>(&value) {
-            Ok(Told::Source { task, events }) => self.start(&project, &task, (&events, digest)).await?,
+            Ok(Told::Source { task, provider, events }) => {
+                self.start(&project, &task, provider, (&events, digest)).await?
+            }
             Ok(Told::Images(images)) => {
                 self.changed(&project, images).await?;
                 Vec::new()
@@ -125,12 +127,13 @@ impl Inbox {
         &self,
         project: &ProjectName,
         name: &TaskName,
+        provider: Option<Provider>,
         (events, digest): (&[SourceEvent], &str),
     ) -> Result<Vec<RunId>, TaskError> {
         let mut runs = Vec::new();
         for (place, event) in events.iter().enumerate() {
             let key = format!("delivery/{name}/{digest}/{place}");
-            match self.start_one(project, name, event, key).await {
+            match self.start_one(project, name, (event, provider), key).await {
                 Ok(run) => runs.push(run),
                 Err(why) if why.may_pass() => return Err(why),
                 Err(why) => tracing::warn!(%project, task = %name, %why, "an event of its source started nothing"),
@@ -143,13 +146,15 @@ impl Inbox {
         &self,
         project: &ProjectName,
         name: &TaskName,
-        event: &SourceEvent,
+        (event, provider): (&SourceEvent, Option<Provider>),
         key: String,
     ) -> Result<RunId, TaskError> {
         let task = self.stored_tasks.get(project, name).await?;
         let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
-        let accepted =
-            self.stored_tasks.run(&task, start(event), (overrides, Confidential::default()), Some(key)).await?;
+        let accepted = self
+            .stored_tasks
+            .run(&task, start(event, provider), (overrides, Confidential::default()), Some(key))
+            .await?;
         Ok(accepted.run())
     }
 }
@@ -160,13 +165,13 @@ fn at_event(task: &StoredTask, event: &SourceEvent) -> Option<Source> {
     source_at(task, &commit.or_else(|| event.reference())?)
 }
 
-fn start(event: &SourceEvent) -> Start {
+fn start(event: &SourceEvent, provider: Option<Provider>) -> Start {
     let commit = event.commit.as_ref().map(ToString::to_string).unwrap_or_default();
     match &event.change {
-        What::Commit { branch } => Start::Commit { commit, branch: Some(branch.clone()), tag: None },
-        What::Tag { tag } => Start::Commit { commit, branch: None, tag: Some(tag.clone()) },
+        What::Commit { branch } => Start::Commit { commit, branch: Some(branch.clone()), tag: None, provider },
+        What::Tag { tag } => Start::Commit { commit, branch: None, tag: Some(tag.clone()), provider },
         What::PullRequest(request) => {
-            Start::PullRequest { number: request.number, commit, branch: request.source.clone() }
+            Start::PullRequest { number: request.number, commit, branch: request.source.clone(), provider }
         }
     }
 }

@@ -113,7 +113,7 @@ async fn source(
         (Some(task), Ok(delivered)) => match wanted(&task, delivered.content) {
             Ok(events) => {
                 let id = identity(provider, &delivered.delivery, &body);
-                let told = Told::Source { task: task.name.clone(), events };
+                let told = Told::Source { task: task.name.clone(), provider: Some(provider), events };
                 let kept = hooks.inbox.keep(&task.project, task.name.as_str(), &id, &told).await;
                 kept.map_or_else(|why| unavailable(&why), |kept| answer(&kept))
             }

@@ -1,9 +1,11 @@
 //! What runs and projects keep secret: stored sealed, resolved once for a run, opened when an attempt is sent to its agent.
 //!
-//! Invariant: no value leaves this module but to an agent that works for the run, and none is stored unsealed.
+//! Invariant: no value leaves this module but to an agent that works for the run, or in a message to the one it is for, and
+//! none is stored unsealed.
 
 mod check;
 mod key;
+mod notification;
 mod open;
 mod project;
 mod resolve;

@@ -1,7 +1,7 @@
 //! Every key of the store.
 
 use acre_model::{
-    ids::{AgentId, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
+    ids::{AgentId, CommitId, NotificationName, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
     joining::Token,
 };
 use std::ops::Range;
@@ -207,6 +207,51 @@ pub fn all_waves_everywhere() -> Range<String> {
     prefix("waves/")
 }
 
+/// What others are to be told of a run, before it is known who they are.
+pub fn tiding(project: &ProjectName, run: &RunId, moment: u8) -> String {
+    format!("tidings/{project}/{run}/{moment}")
+}
+
+/// Everything that others are to be told.
+pub fn all_tidings() -> Range<String> {
+    prefix("tidings/")
+}
+
+/// A message on its way to `lane`, which is in order of runs and their moments.
+pub fn message(project: &ProjectName, lane: &str, run: &RunId, moment: u8) -> String {
+    format!("outbox/{project}/{lane}/{run}/{moment}")
+}
+
+/// All messages on their way.
+pub fn all_messages() -> Range<String> {
+    prefix("outbox/")
+}
+
+/// What a commit's host was told last, of one task.
+pub fn status_told(project: &ProjectName, task: &TaskName, commit: &CommitId) -> String {
+    format!("statuses-told/{project}/{task}/{commit}")
+}
+
+/// What hosts were told last of all commits.
+pub fn all_statuses_told() -> Range<String> {
+    prefix("statuses-told/")
+}
+
+/// How the last run of a task ended that counts.
+pub fn standing(project: &ProjectName, task: &TaskName) -> String {
+    format!("standings/{project}/{task}")
+}
+
+/// Somebody whom a project notifies; sealed.
+pub fn notification(project: &ProjectName, name: &NotificationName) -> String {
+    format!("notifications/{project}/{name}")
+}
+
+/// All whom a project notifies.
+pub fn all_notifications(project: &ProjectName) -> Range<String> {
+    prefix(&format!("notifications/{project}/"))
+}
+
 /// A token for joining the farm; its secret is hashed.
 pub fn token(id: &[u8; Token::ID]) -> String {
     format!("tokens/{}", Token::id_text(id))
@@ -228,11 +273,24 @@ pub fn all_quarantined() -> Range<String> {
 }
 
 /// What makes a project be there, as people see it: records `KIND/PROJECT/…`, or one `KIND/PROJECT`.
-pub const OF_PROJECTS: [&str; 5] = ["ended", "logins", "registry-hooks", "secrets", "tasks"];
+pub const OF_PROJECTS: [&str; 6] = ["ended", "logins", "notifications", "registry-hooks", "secrets", "tasks"];
 
 /// What goes with a project besides, being remembered of it or of what is in it.
-const BESIDE_PROJECTS: [&str; 9] =
-    ["archived", "delivered", "idempotency", "images", "inbox", "lineages", "task-confidential", "timers", "waves"];
+const BESIDE_PROJECTS: [&str; 13] = [
+    "archived",
+    "delivered",
+    "idempotency",
+    "images",
+    "inbox",
+    "lineages",
+    "outbox",
+    "standings",
+    "statuses-told",
+    "task-confidential",
+    "tidings",
+    "timers",
+    "waves",
+];
 
 /// Everything of this kind, of all projects.
 pub fn all_of_kind(kind: &str) -> Range<String> {
@@ -302,6 +360,11 @@ mod tests {
                 delivered(project, "d"),
                 registry_hook(project),
                 wave(project, "w"),
+                tiding(project, &run, 0),
+                message(project, "notify/n", &run, 2),
+                status_told(project, &task, &"a".repeat(40).parse().unwrap()),
+                standing(project, &task),
+                notification(project, &"n".parse().unwrap()),
             ]
         };
         let all = all_of_project(&web);

@@ -65,17 +65,23 @@ impl Transaction {
 
     /// The changes, in their order, as few transactions as their limits allow.
     pub fn split(changes: Vec<Change>) -> Vec<Self> {
+        Self::split_between(changes.into_iter().map(|change| vec![change]).collect())
+    }
+
+    /// The same of changes of which some belong together: such are in one transaction, whatever its limits, which a few
+    /// records do not reach.
+    pub fn split_between(wholes: Vec<Vec<Change>>) -> Vec<Self> {
         let mut parts: Vec<Self> = Vec::new();
         let mut bytes = 0;
-        for change in changes {
-            let more = change.bytes();
+        for whole in wholes.into_iter().filter(|whole| !whole.is_empty()) {
+            let more: usize = whole.iter().map(Change::bytes).sum();
             match parts.last_mut() {
-                Some(part) if part.changes.len() < Self::LIMIT && bytes + more <= Self::BYTES => {
-                    part.changes.push(change);
+                Some(part) if part.changes.len() + whole.len() <= Self::LIMIT && bytes + more <= Self::BYTES => {
+                    part.changes.extend(whole);
                     bytes += more;
                 }
                 _ => {
-                    parts.push(Self::of(vec![change]));
+                    parts.push(Self::of(whole));
                     bytes = more;
                 }
             }
@@ -105,6 +111,17 @@ mod tests {
             assert_eq!(counts, expected, "{} changes", sizes.len());
             let joined: Vec<Change> = parts.into_iter().flat_map(|part| part.changes).collect();
             assert!(joined == changes, "the order is kept");
+        }
+    }
+
+    #[test]
+    fn what_belongs_together_stays_together() {
+        let of = |count: usize| (0..count).map(|index| Change::Delete(format!("{index}"))).collect::<Vec<_>>();
+        let table = [(vec![124, 2, 1], vec![126, 1]), (vec![124, 3], vec![124, 3]), (vec![0, 5, 0], vec![5])];
+        for (wholes, expected) in table {
+            let parts = Transaction::split_between(wholes.iter().map(|count| of(*count)).collect());
+            let counts: Vec<usize> = parts.iter().map(|part| part.changes.len()).collect();
+            assert_eq!(counts, expected, "{wholes:?}");
         }
     }
 }

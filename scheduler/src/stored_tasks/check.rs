@@ -76,7 +76,7 @@ pub(crate) fn schedule(text: &str) -> Result<Schedule, BadSchedule> {
 
 /// Which events of its source start the task; `None`: none.
 pub(crate) fn source_filter(task: &StoredTask) -> Result<Option<Filter>, BadFilter> {
-    let SourceTrigger { commits, pull_requests, tags, branches, paths } = &task.triggers.source;
+    let SourceTrigger { commits, pull_requests, tags, branches, paths, .. } = &task.triggers.source;
     let kinds =
         [(*commits, EventKind::Commit), (*pull_requests, EventKind::PullRequest), (!tags.is_empty(), EventKind::Tag)];
     let kinds: BTreeSet<EventKind> = kinds.into_iter().filter_map(|(wanted, kind)| wanted.then_some(kind)).collect();

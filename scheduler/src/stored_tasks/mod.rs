@@ -236,8 +236,12 @@ impl StoredTasks {
     /// Forgets a task and its secrets; its runs stay.
     pub async fn delete(&self, project: &ProjectName, name: &TaskName) -> Result<(), TaskError> {
         self.get(project, name).await?;
-        let mut all =
-            vec![keys::task(project, name), keys::task_confidential(project, name), keys::lineage(project, name)];
+        let mut all = vec![
+            keys::task(project, name),
+            keys::task_confidential(project, name),
+            keys::lineage(project, name),
+            keys::standing(project, name),
+        ];
         let timers = self.store.range(keys::all_timers(project, name), Order::Ascending, usize::MAX).await?;
         all.extend(timers.into_iter().map(|timer| timer.key));
         self.driver.records(all.into_iter().map(Change::Delete).collect()).await?;

@@ -51,6 +51,7 @@ pub(super) fn of_task(
         leave_images: false,
         narrowing: overrides.narrowing,
         idempotency_key: None,
+        cancel_superseded: task.triggers.source.cancel_superseded,
         origin,
     }
 }

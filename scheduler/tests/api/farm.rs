@@ -46,7 +46,7 @@ pub(crate) type Refusal = (Code, String);
 pub(crate) struct Farm {
     /// Its records.
     pub(crate) store: Arc<dyn Store>,
-    channel: Channel,
+    pub(crate) channel: Channel,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
 }
@@ -64,6 +64,7 @@ impl Farm {
             random,
             authority: None,
             vault: None,
+            mailer: None,
             identity: 7,
             hooks: None,
         };
@@ -264,7 +265,7 @@ fn capability() -> Capability {
     }
 }
 
-fn refusal(status: Status) -> Refusal {
+pub(crate) fn refusal(status: Status) -> Refusal {
     (status.code(), status.message().to_owned())
 }
 

@@ -5,5 +5,6 @@
 
 mod confidential;
 mod farm;
+mod notifications;
 mod projects;
 mod report;

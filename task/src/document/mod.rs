@@ -85,6 +85,8 @@ const TASK: Keys = Keys {
         "branches",
         "path",
         "tagTrigger",
+        "commitStatus",
+        "cancelSuperseded",
         "baseImageTriggerEnabled",
         "baseImageTriggerType",
         "schedule",

@@ -117,7 +117,10 @@ fn settings(fields: &mut Fields<'_, '_>, task: &mut StoredTask) {
 fn triggers(fields: &mut Fields<'_, '_>, task: &mut StoredTask) {
     let is_said = |fields: &mut Fields<'_, '_>, key: &str| fields.get(key).is_some();
     let is_git = is_git(&task.source);
+    let commit_status = parsed(fields, "commitStatus").unwrap_or_default();
     let source = &mut task.triggers.source;
+    source.commit_status = commit_status;
+    source.cancel_superseded = fields.switch("cancelSuperseded");
     let commits = "commitTriggerEnabled";
     source.commits = if is_said(fields, commits) { fields.switch(commits) } else { is_git };
     source.pull_requests = fields.switch("pullRequestTriggerEnabled");

@@ -4,6 +4,7 @@ use super::*;
 use acre_model::{
     stored_task::{BaseImageTrigger, Definition, ImageBuild, SourceTrigger, TaskStatus, Timer, Triggers},
     submission::{Emulation, NamedText, Source},
+    trigger::CommitStatus,
 };
 
 const GIT: &str = "https://git.example/team/web.git#main";
@@ -76,6 +77,8 @@ fn all() -> Vec<StoredTask> {
                     tags: strings(&["v*", "!v0*"]),
                     branches: strings(&["main", "release/*"]),
                     paths: strings(&["src/**", "!docs/**", "*"]),
+                    commit_status: CommitStatus::Off,
+                    cancel_superseded: true,
                 },
                 base_image: BaseImageTrigger::All,
                 timers: vec![

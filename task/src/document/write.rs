@@ -6,6 +6,7 @@ use acre_model::{
     ids::PoolName,
     stored_task::{BaseImageTrigger, Definition, ImageBuild, StoredTask, TaskStatus, Timer, Triggers},
     submission::{Emulation, NamedText, Source},
+    trigger::CommitStatus,
 };
 use std::collections::BTreeSet;
 
@@ -75,6 +76,9 @@ fn triggers(triggers: &Triggers, is_git: bool, say: &mut Say<'_>) {
     say("branches", some_of(&source.branches));
     say("path", some_of(&source.paths));
     say("tagTrigger", some_of(&source.tags));
+    let is_said = source.commit_status != CommitStatus::default();
+    say("commitStatus", is_said.then(|| source.commit_status.to_string().into()));
+    say("cancelSuperseded", source.cancel_superseded.then_some(Value::Flag(true)));
     match base_image {
         BaseImageTrigger::Disabled => say("baseImageTriggerEnabled", Some(Value::Flag(false))),
         BaseImageTrigger::Runtime => {}

@@ -149,6 +149,8 @@ impl TaskFlags {
         let source = &mut task.triggers.source;
         source.commits = self.commit_trigger_enabled.unwrap_or(if is_new { is_git } else { source.commits });
         source.pull_requests = self.pull_request_trigger_enabled.unwrap_or(source.pull_requests);
+        source.commit_status = self.commit_status.unwrap_or(source.commit_status);
+        source.cancel_superseded = self.cancel_superseded.unwrap_or(source.cancel_superseded);
         if !self.path.is_empty() {
             source.paths.clone_from(&self.path);
         }

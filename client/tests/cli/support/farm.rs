@@ -1,17 +1,21 @@
 //! A farm in this process that plays a scenario over a Unix socket.
 
+mod notifications;
 mod projects;
 
 use super::views;
 use acre_model::{
     fleet::AgentView,
     log::Followed,
+    notification::Notification,
     report::Report,
     run::{RunStatus, RunView},
     secret::{Confidential, Login},
     submission::Submission,
 };
-use acre_proto::v1::{self, blobs_server, fleet_server, logs_server, projects_server, runs_server};
+use acre_proto::v1::{
+    self, blobs_server, fleet_server, logs_server, notifications_server, projects_server, runs_server,
+};
 use futures::{StreamExt, stream, stream::BoxStream};
 use std::{
     collections::BTreeMap,
@@ -77,6 +81,8 @@ pub struct Asked {
     pub secrets: BTreeMap<(String, String), Vec<u8>>,
     /// Logins of projects, by project and registry.
     pub logins: BTreeMap<(String, String), Login>,
+    /// Whom projects notify, by project and name.
+    pub notifications: BTreeMap<(String, String), Notification>,
     pub followed: Vec<v1::FollowRequest>,
     pub blobs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub blobs_put: usize,
@@ -113,6 +119,7 @@ impl Farm {
                 .add_service(runs_server::RunsServer::new(service.clone()))
                 .add_service(logs_server::LogsServer::new(service.clone()))
                 .add_service(projects_server::ProjectsServer::new(service.clone()))
+                .add_service(notifications_server::NotificationsServer::new(service.clone()))
                 .add_service(fleet_server::FleetServer::new(service))
                 .add_service(blobs)
                 .serve_with_incoming(listener);

@@ -106,6 +106,7 @@ mod tests {
             "task/src/lib",
             "scheduler/src/graph",
             "scheduler/src/placement",
+            "scheduler/src/tell",
             "scheduler/src/triggers",
         ];
         let mut files = rooms.map(file).to_vec();

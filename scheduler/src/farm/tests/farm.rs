@@ -6,6 +6,7 @@ use acre_model::{
     capability::{Capability, Engine, Mode, Privileges, Served, Way},
     digest::Digest,
     ids::{AgentId, GroupId, PoolName, ProjectName, RunId, UnitId},
+    origin::{Origin, Start},
     outcome::{Cause, Outcome, Skip},
     plan::{
         Action, Build, Cmd, Condition, Context, Fetch, GitAddress, Group, Index, Plan, Push, Reports, ResolvedSource,
@@ -34,6 +35,20 @@ pub(super) struct Farm {
     pub(super) ended: Vec<(String, String)>,
     /// What was asked for.
     said: Vec<String>,
+}
+
+/// `task=NAME`, and `branch=NAME` or `pull=NUMBER`.
+fn origin(options: &[&str]) -> Origin {
+    let of = |name: &str| options.iter().find_map(|option| option.strip_prefix(name));
+    let commit = "a".repeat(40);
+    let cause = match (of("branch="), of("pull=")) {
+        (Some(branch), _) => Start::Commit { commit, branch: Some(branch.to_owned()), tag: None, provider: None },
+        (None, Some(number)) => {
+            Start::PullRequest { number: number.parse().unwrap(), commit, branch: "topic".to_owned(), provider: None }
+        }
+        (None, None) => Start::Manual,
+    };
+    Origin { task: of("task=").map(|task| task.parse().unwrap()), cause }
 }
 
 fn digest() -> Digest {
@@ -166,7 +181,8 @@ impl Farm {
             submission: digest(),
             source_shown: "/src".to_owned(),
             task_shown: "acb.yaml".to_owned(),
-            origin: Default::default(),
+            origin: origin(options),
+            cancel_superseded: options.contains(&"supersedes"),
             pool: PoolName::default(),
             emulation: emulation.map_or_else(Emulation::default, |policy| policy.parse().unwrap()),
             timeout_ms: timeout,
