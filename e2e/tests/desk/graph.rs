@@ -19,7 +19,6 @@ fn lineage(run: &RunView, inputs: &[(&str, char)]) -> (String, bytes::Bytes) {
         image: (*image).to_owned(),
         role: Role::Runtime,
         platform: None,
-        pinned: false,
         digest: Some(digest(*letter)),
     };
     let output = |image: &acre_model::report::ImageName| Some((acre_scheduler::graph::tagged(image)?, image.digest));
