@@ -176,6 +176,7 @@ impl Web {
 }
 
 /// Connections to one host that are used again.
+#[derive(Clone)]
 pub struct Line<'a> {
     web: &'a Web,
     /// Where the host is.

@@ -11,6 +11,7 @@ use crate::{
 };
 use acre_model::{attempt::UnitResult, digest::Digest, outcome::Outcome, plan::Index, platform::Platform};
 use acre_web::Web;
+use futures::future::try_join_all;
 
 /// The images that an index is made of, and the platforms that have none.
 struct Children {
@@ -31,11 +32,9 @@ pub(super) async fn run(job: &Job, index: &Index) -> Done {
     let children = children(job, index)?;
     let (web, logins) = (Web::new(job.works.config.plain_http.clone()), job.logins());
     let mut manifests = Manifests::open(&web, &reference, &logins).await?;
-    let mut verified = Vec::with_capacity(children.pushed.len());
-    for (platform, digest) in children.pushed {
-        let child = verify(&mut manifests, platform, digest).await?;
-        job.notice(&format!("Verified image: {} for {}", reference.at(digest), child.platform))?;
-        verified.push(child);
+    let verified = verify_all(&mut manifests, children.pushed).await?;
+    for child in &verified {
+        job.notice(&format!("Verified image: {} for {}", reference.at(child.digest), child.platform))?;
     }
     let descriptors: Vec<Descriptor> = verified.iter().map(|child| child.descriptor.clone()).collect();
     let index = index::image_index(&descriptors);
@@ -68,6 +67,22 @@ fn children(job: &Job, index: &Index) -> Result<Children, Failure> {
             Ok(children)
         }
     }
+}
+
+/// All children: the first alone, after which it is known what the registry wants to see, the others at one time.
+async fn verify_all(
+    manifests: &mut Manifests<'_>,
+    children: Vec<(Platform, Digest)>,
+) -> Result<Vec<Verified>, EngineError> {
+    let mut children = children.into_iter();
+    let Some((platform, digest)) = children.next() else { return Ok(Vec::new()) };
+    let mut verified = vec![verify(manifests, platform, digest).await?];
+    let others = children.map(|(platform, digest)| {
+        let mut manifests = manifests.clone();
+        async move { verify(&mut manifests, platform, digest).await }
+    });
+    verified.extend(try_join_all(others).await?);
+    Ok(verified)
 }
 
 /// A child as the registry has it, which must be an image for its platform.

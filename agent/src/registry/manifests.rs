@@ -46,6 +46,7 @@ pub(crate) enum Removed {
 }
 
 /// Manifests of one repository.
+#[derive(Clone)]
 pub(crate) struct Manifests<'a> {
     reference: &'a Reference,
     repository: Repository<'a>,

@@ -197,7 +197,7 @@ pub fn all_images(project: &ProjectName) -> Range<String> {
     prefix(&format!("images/{project}/"))
 }
 
-/// A patched image on its way through the tasks of a project; of one image and digest there is one.
+/// A patched image on its way through tasks of a project; of one image, digest and tasks there is one.
 pub fn wave(project: &ProjectName, image_digest: &str) -> String {
     format!("waves/{project}/{image_digest}")
 }

@@ -64,10 +64,17 @@ impl Waves {
     /// An image has a new digest: what builds on it is built anew, as far as its platforms have changed. Hearing of it
     /// twice changes nothing.
     pub async fn changed(&self, project: &ProjectName, image: &str, digest: Digest) -> Result<(), TaskError> {
+        // Where somebody else has heard of the image meanwhile, it is looked at anew.
+        while !self.took(project, image, digest).await? {}
+        Ok(())
+    }
+
+    /// Takes a digest in; whether nobody else has changed what is known of the image meanwhile.
+    async fn took(&self, project: &ProjectName, image: &str, digest: Digest) -> Result<bool, TaskError> {
         let tasks = self.stored_tasks.list(project).await?;
         let graph = Graph::new(&tasks, self.stored_tasks.lineages(project).await?);
         if graph.users(image).next().is_none() {
-            return Ok(());
+            return Ok(true);
         }
         let differences = self.differences(project, &graph, (image, digest)).await?;
         let known = Known::load(self.store.as_ref(), project, image).await?;
@@ -84,13 +91,12 @@ impl Waves {
         let mut changes = vec![known.with(digest, reached)];
         changes.extend(settled(project, graph.settled(image, digest, |input| differences.reaches(input))));
         changes.extend(wave.iter().map(|wave| Change::Put(key(project, wave), store::encode(wave))));
-        if self.driver.record_if(known.guard(), changes).await?
-            && let Some(wave) = wave
-        {
+        let took = self.driver.record_if(known.guard(), changes).await?;
+        if let Some(wave) = wave.filter(|_| took) {
             tracing::info!(%project, image, %digest, tasks = wave.steps.len(), "an image has changed");
             self.follow(project.clone(), wave);
         }
-        Ok(())
+        Ok(took)
     }
 
     /// The waves of a project that go on.
@@ -182,8 +188,10 @@ impl Waves {
     }
 }
 
+/// A second wave of the same image and digest is for other tasks.
 fn key(project: &ProjectName, wave: &Wave) -> String {
-    keys::wave(project, &digest_of(format!("{}@{}", wave.image, wave.digest).as_bytes()).hex())
+    let tasks: Vec<&str> = wave.steps.keys().map(TaskName::as_str).collect();
+    keys::wave(project, &digest_of(format!("{}@{} {}", wave.image, wave.digest, tasks.join(" ")).as_bytes()).hex())
 }
 
 fn settled(project: &ProjectName, lineages: Vec<Lineage>) -> impl Iterator<Item = Change> {

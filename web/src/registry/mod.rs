@@ -20,7 +20,8 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 
-/// One repository of a registry, and what it wants to see before it gives or takes anything.
+/// One repository of a registry, and what it wants to see before it gives or takes anything. Copies use the same connections.
+#[derive(Clone)]
 pub struct Repository<'a> {
     line: Line<'a>,
     web: &'a Web,
