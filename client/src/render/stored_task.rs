@@ -10,7 +10,7 @@ use acre_model::{
     submission::Source,
     text::clip,
     time::Timestamp,
-    trigger::{Provider, RegistryKind},
+    trigger::{CommitStatus, Provider, RegistryKind},
 };
 use acre_task::document::{self, Value};
 
@@ -41,7 +41,8 @@ pub fn show(task: &StoredTask) -> String {
     line("Branches", names(task.triggers.source.branches.iter().cloned()));
     line("Tags", names(task.triggers.source.tags.iter().cloned()));
     line("Paths", names(task.triggers.source.paths.iter().cloned()));
-    line("Statuses", task.triggers.source.commit_status.to_string());
+    let statuses = Some(task.triggers.source.commit_status).filter(|status| *status != CommitStatus::default());
+    line("Statuses", statuses.map(|status| status.to_string()).unwrap_or_default());
     line("Polled", if task.triggers.source.poll { "yes".to_owned() } else { String::new() });
     line("Superseded", if task.triggers.source.cancel_superseded { "canceled".to_owned() } else { String::new() });
     line("Created", task.created_at.to_string());
