@@ -87,6 +87,7 @@ const TASK: Keys = Keys {
         "tagTrigger",
         "commitStatus",
         "cancelSuperseded",
+        "pollSource",
         "baseImageTriggerEnabled",
         "baseImageTriggerType",
         "schedule",
