@@ -190,6 +190,8 @@ pub struct SourceTrigger {
     pub commit_status: CommitStatus,
     /// Whether a newer commit of a branch, or of a pull request, ends runs that earlier ones have started.
     pub cancel_superseded: bool,
+    /// Whether the repository is asked for new commits and tags, where no webhook tells of them.
+    pub poll: bool,
 }
 
 /// Which changes of the images that a task builds on start it.

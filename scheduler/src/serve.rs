@@ -243,7 +243,10 @@ where
     if let Some(interval_ms) = config.poll_ms {
         let (stored_tasks, waves, clock, random) =
             (services.stored_tasks.clone(), waves.clone(), services.clock.clone(), services.random.clone());
-        tasks.spawn("polling", Polling { stored_tasks, waves, registries, clock, random, interval_ms }.run());
+        tasks.spawn(
+            "polling",
+            Polling { stored_tasks, waves, registries, inbox: inbox.clone(), clock, random, interval_ms }.run(),
+        );
     }
     start_triggers(&tasks, (waves, inbox, timers), hooks_listener.map(|listener| (hooks, listener)));
     let driving = tokio::spawn(drive(driver, stopping.clone()));

@@ -199,6 +199,9 @@ pub struct TaskFlags {
     /// Whether a newer commit of a branch, or of a pull request, ends runs that earlier ones have started [default: false]
     #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub cancel_superseded: Option<bool>,
+    /// Whether the repository is asked for new commits and tags, where its webhooks cannot reach the farm [default: false]
+    #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
+    pub poll_source: Option<bool>,
     /// Whether a change of a base image starts a run [default: true]
     #[arg(long, value_name = "BOOL", value_parser = yes_or_no, help_heading = "Triggers")]
     pub base_image_trigger_enabled: Option<bool>,

@@ -42,6 +42,7 @@ pub fn show(task: &StoredTask) -> String {
     line("Tags", names(task.triggers.source.tags.iter().cloned()));
     line("Paths", names(task.triggers.source.paths.iter().cloned()));
     line("Statuses", task.triggers.source.commit_status.to_string());
+    line("Polled", if task.triggers.source.poll { "yes".to_owned() } else { String::new() });
     line("Superseded", if task.triggers.source.cancel_superseded { "canceled".to_owned() } else { String::new() });
     line("Created", task.created_at.to_string());
     line("Changed", task.updated_at.to_string());

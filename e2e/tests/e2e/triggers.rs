@@ -124,6 +124,35 @@ fn a_commit_gets_its_statuses_in_order_whoever_dies_meanwhile() {
 }
 
 #[test]
+fn a_repository_that_is_asked_shows_its_commits_and_each_starts_one_run() {
+    let farm = Farm::new();
+    farm.acre(&["up", "--poll", "1s"]).ended(0);
+    let server = GitServer::new();
+    let task = |word: &str| farm.text(&format!("steps:\n  - cmd: {{base}} echo {word} {{{{.Run.Branch}}}}\n"));
+    server.commit("main", &[("acb.yaml", &task("first"))]);
+    let context = format!("{}#main", server.url());
+    let words = ["task", "create", "-n", "app", "-c", &context, "-f", "acb.yaml", "--poll-source", "true"];
+    farm.acre(&words).ended(0);
+    // What it has when it is first looked at starts nothing; only then is there something to compare with.
+    wait::until("the repository was looked at", STARTED, || {
+        server.commit("main", &[("acb.yaml", &task("second"))]);
+        let output = farm.acre(&["task", "list-runs", "-n", "app", "-o", "json"]);
+        serde_json::from_str::<Vec<Value>>(&output.ended(0).stdout).expect("it is JSON").pop()
+    });
+    let last = server.commit("main", &[("acb.yaml", &task("last"))]);
+    server.commit("other", &[("acb.yaml", &task("other"))]);
+    let of_last = |run: &Value| run["origin"]["cause"]["commit"]["commit"] == last.as_str();
+    let all = wait::until("the last commit has run", STARTED, || {
+        Some(runs(&farm, "app", 1)).filter(|runs| runs.iter().any(of_last))
+    });
+    let newest = all[0]["id"].as_str().expect("an id");
+    assert_eq!(farm.acre(&["logs", newest]).ended(0).printed(), ["last main"]);
+    let commits: std::collections::BTreeSet<_> =
+        all.iter().map(|run| run["origin"]["cause"]["commit"]["commit"].to_string()).collect();
+    assert_eq!(commits.len(), all.len(), "each commit once: {all:?}");
+}
+
+#[test]
 fn a_patched_image_rebuilds_what_is_built_on_it_in_order_and_once() {
     let farm = Farm::new();
     let door = Door::of(&farm);

@@ -119,7 +119,8 @@ impl From<v1::ImageBuild> for ImageBuild {
 
 impl From<Triggers> for v1::Triggers {
     fn from(Triggers { source, base_image, timers }: Triggers) -> Self {
-        let SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded } = source;
+        let SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded, poll } =
+            source;
         let commit_status = commit_status.to_string();
         let base_image = match base_image {
             BaseImageTrigger::Disabled => v1::BaseImageTrigger::Disabled,
@@ -141,6 +142,7 @@ impl From<Triggers> for v1::Triggers {
                 paths,
                 commit_status,
                 cancel_superseded,
+                poll,
             }),
             base_image: base_image.into(),
             timers: timers.collect(),
@@ -157,14 +159,23 @@ impl TryFrom<v1::Triggers> for Triggers {
             v1::BaseImageTrigger::Disabled => BaseImageTrigger::Disabled,
             v1::BaseImageTrigger::All => BaseImageTrigger::All,
         };
-        let v1::SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded } =
+        let v1::SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded, poll } =
             wire.source.unwrap_or_default();
         let commit_status = parsed_or_default("task.triggers.commit_status", &commit_status)?;
         let timer = |v1::Timer { name, schedule, disabled, next }| {
             Ok(Timer { name: parsed("task.timers.name", &name)?, schedule, status: status(disabled), next })
         };
         Ok(Self {
-            source: SourceTrigger { commits, pull_requests, tags, branches, paths, commit_status, cancel_superseded },
+            source: SourceTrigger {
+                commits,
+                pull_requests,
+                tags,
+                branches,
+                paths,
+                commit_status,
+                cancel_superseded,
+                poll,
+            },
             base_image,
             timers: wire.timers.into_iter().map(timer).collect::<Result<_, Invalid>>()?,
         })

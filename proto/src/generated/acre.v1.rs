@@ -6022,6 +6022,9 @@ pub struct SourceTrigger {
     /// Whether a newer commit of a branch or pull request ends runs that earlier ones have started.
     #[prost(bool, tag = "11")]
     pub cancel_superseded: bool,
+    /// Whether the repository is asked for new commits and tags, where no webhook tells of them.
+    #[prost(bool, tag = "12")]
+    pub poll: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Timer {

@@ -45,7 +45,7 @@ pub struct Inbox {
 
 /// What became of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(crate) enum Kept {
     /// It is kept, now or since earlier, and will be acted upon.
     Waiting,
     /// It was acted upon before.
@@ -54,7 +54,7 @@ pub(super) enum Kept {
 
 impl Inbox {
     /// Keeps what was told. Resolves after the commit.
-    pub(super) async fn keep(&self, project: &ProjectName, of: &str, id: &str, told: &Told) -> Result<Kept, TaskError> {
+    pub(crate) async fn keep(&self, project: &ProjectName, of: &str, id: &str, told: &Told) -> Result<Kept, TaskError> {
         let digest = digest_of(format!("{of}/{id}").as_bytes()).hex();
         if let Some(done) = self.store.get(&keys::delivered(project, &digest)).await? {
             let runs = store::decode::<Done>(&done.value).map(|done| done.runs).unwrap_or_default();

@@ -1,10 +1,13 @@
-//! When registries are asked what images stand for. Pure.
+//! When registries are asked what images stand for, and hosts of repositories what their branches and tags do. Pure.
 //!
-//! An image is asked for once in an interval, a registry for one image at a time and not sooner than a moment after the
-//! one before. A registry that fails is left alone, for longer each time, or for as long as it says.
+//! Each is asked for once in an interval, a host for one at a time and not sooner than a moment after the one before. A
+//! host that fails is left alone, for longer each time, or for as long as it says.
 
-use crate::{farm::Mono, registries::host};
-use acre_model::{digest::Digest, ids::ProjectName};
+use crate::{farm::Mono, registries};
+use acre_model::{
+    digest::Digest,
+    ids::{ProjectName, TaskName},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Between two requests to one registry, in milliseconds.
@@ -16,21 +19,46 @@ const LONGEST_REST: u64 = 6 * 3_600_000;
 /// An image is looked at so soon after it is first heard of, in milliseconds; or in an interval, if that is less.
 const FIRST: u64 = 60_000;
 
-/// An image that tasks of a project build on.
+/// What is looked at.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Watched {
-    /// The project, whose logins are shown.
-    pub(super) project: ProjectName,
-    /// `registry/repository:tag`.
-    pub(super) image: String,
+pub(super) enum Watched {
+    /// An image that tasks of a project build on, with their logins.
+    Image {
+        /// The project.
+        project: ProjectName,
+        /// `registry/repository:tag`.
+        image: String,
+    },
+    /// The repository of a task.
+    Source {
+        /// The project.
+        project: ProjectName,
+        /// The task.
+        task: TaskName,
+        /// Its address, as the task has it.
+        address: String,
+    },
 }
 
-/// What was found out of an image.
+impl Watched {
+    /// Who is asked.
+    fn host(&self) -> &str {
+        match self {
+            Self::Image { image, .. } => registries::host(image),
+            Self::Source { address, .. } => {
+                let rest = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
+                rest.split('/').next().unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// What was found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// What its tag stood for.
+    /// What its tag stood for, or of what its branches and tags did.
     pub(super) digest: Option<Digest>,
-    /// What its registry called that.
+    /// What its host called that.
     pub(super) etag: Option<String>,
 }
 
@@ -41,29 +69,29 @@ pub(super) enum Answer {
     Found(Found),
     /// It was answered as before.
     AsBefore,
-    /// Not of this image.
+    /// Not of this one.
     Failed,
-    /// The registry does not answer, or wants to be left alone for so many seconds.
+    /// The host does not answer, or wants to be left alone for so many seconds.
     Away(Option<u64>),
 }
 
-/// When which image is asked for.
+/// When which is asked for.
 #[derive(Debug)]
 pub(super) struct Agenda {
     /// Between two looks at an image, in milliseconds.
     interval: u64,
-    images: BTreeMap<Watched, Image>,
-    registries: BTreeMap<String, Registry>,
+    watched: BTreeMap<Watched, Entry>,
+    hosts: BTreeMap<String, Host>,
 }
 
 #[derive(Debug)]
-struct Image {
+struct Entry {
     at: Mono,
     found: Found,
 }
 
 #[derive(Debug, Default)]
-struct Registry {
+struct Host {
     not_before: Mono,
     failed: u32,
     is_asked: bool,
@@ -72,30 +100,30 @@ struct Registry {
 impl Agenda {
     /// An empty one.
     pub(super) const fn new(interval: u64) -> Self {
-        Self { interval, images: BTreeMap::new(), registries: BTreeMap::new() }
+        Self { interval, watched: BTreeMap::new(), hosts: BTreeMap::new() }
     }
 
     /// Watches these and no others. `random` is any number, and another one for each that is new.
     pub(super) fn watch(&mut self, wanted: BTreeSet<Watched>, now: Mono, mut random: impl FnMut() -> u64) {
-        self.images.retain(|watched, _| wanted.contains(watched));
+        self.watched.retain(|watched, _| wanted.contains(watched));
         let first = FIRST.min(self.interval);
         for watched in wanted {
-            self.images
+            self.watched
                 .entry(watched)
-                .or_insert_with(|| Image { at: now.plus_millis(random() % first.max(1)), found: Found::default() });
+                .or_insert_with(|| Entry { at: now.plus_millis(random() % first.max(1)), found: Found::default() });
         }
-        let hosts: BTreeSet<&str> = self.images.keys().map(|watched| host(&watched.image)).collect();
-        self.registries.retain(|name, registry| registry.is_asked || hosts.contains(name.as_str()));
+        let hosts: BTreeSet<&str> = self.watched.keys().map(|watched| watched.host()).collect();
+        self.hosts.retain(|name, registry| registry.is_asked || hosts.contains(name.as_str()));
     }
 
     /// The images whose turn it is, each of another registry, with what was found of them last. They count as asked for
     /// until [`Agenda::answered`].
     pub(super) fn due(&mut self, now: Mono) -> Vec<(Watched, Found)> {
         let mut due = Vec::new();
-        let mut images: Vec<_> = self.images.iter().filter(|(_, image)| image.at <= now).collect();
+        let mut images: Vec<_> = self.watched.iter().filter(|(_, image)| image.at <= now).collect();
         images.sort_by_key(|(_, image)| image.at);
         for (watched, image) in images {
-            let registry = self.registries.entry(host(&watched.image).to_owned()).or_default();
+            let registry = self.hosts.entry(watched.host().to_owned()).or_default();
             if !registry.is_asked && registry.not_before <= now {
                 registry.is_asked = true;
                 due.push((watched.clone(), image.found.clone()));
@@ -106,17 +134,17 @@ impl Agenda {
 
     /// When the next turn is, if nothing changes meanwhile.
     pub(super) fn next(&self) -> Option<Mono> {
-        let turn = |(watched, image): (&Watched, &Image)| match self.registries.get(host(&watched.image)) {
+        let turn = |(watched, image): (&Watched, &Entry)| match self.hosts.get(watched.host()) {
             Some(registry) if registry.is_asked => None,
             Some(registry) => Some(image.at.max(registry.not_before)),
             None => Some(image.at),
         };
-        self.images.iter().filter_map(turn).min()
+        self.watched.iter().filter_map(turn).min()
     }
 
     /// What became of the question for an image. `random` is any number.
     pub(super) fn answered(&mut self, watched: &Watched, answer: Answer, now: Mono, random: u64) {
-        let registry = self.registries.entry(host(&watched.image).to_owned()).or_default();
+        let registry = self.hosts.entry(watched.host().to_owned()).or_default();
         registry.is_asked = false;
         match answer {
             Answer::Away(asked) => {
@@ -131,7 +159,7 @@ impl Agenda {
                 registry.not_before = now.plus_millis(MOMENT);
             }
         }
-        if let Some(image) = self.images.get_mut(watched) {
+        if let Some(image) = self.watched.get_mut(watched) {
             // A little sooner than in an interval, each time another little: not all at once.
             image.at = now.plus_millis(self.interval - random % (self.interval / 10 + 1));
             if let Answer::Found(found) = answer {
@@ -148,7 +176,7 @@ mod tests {
     const INTERVAL: u64 = 600_000;
 
     fn watched(image: &str) -> Watched {
-        Watched { project: ProjectName::default(), image: image.to_owned() }
+        Watched::Image { project: ProjectName::default(), image: image.to_owned() }
     }
 
     fn agenda(images: &[&str]) -> Agenda {
@@ -158,7 +186,11 @@ mod tests {
     }
 
     fn due(agenda: &mut Agenda, at: u64) -> Vec<String> {
-        agenda.due(Mono(at)).into_iter().map(|(watched, _)| watched.image).collect()
+        let image = |watched| match watched {
+            Watched::Image { image, .. } => image,
+            Watched::Source { address, .. } => address,
+        };
+        agenda.due(Mono(at)).into_iter().map(|(watched, _)| image(watched)).collect()
     }
 
     #[test]

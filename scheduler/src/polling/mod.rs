@@ -1,10 +1,15 @@
-//! Registries that do not tell of new images are asked, for every image that starts a task. What is found goes the way
-//! of what is told.
+//! Registries that do not tell of new images are asked, for every image that starts a task; and repositories, where their
+//! tasks say so. What is found goes the way of what is told.
 
 mod agenda;
+mod heads;
+mod source;
+
+pub(crate) use source::list_of;
 
 use crate::{
     graph::Graph,
+    hooks::Inbox,
     parts::{Clock, Random},
     registries::{Registries, Stands, Unanswered},
     stored_tasks::{StoredTasks, TaskError},
@@ -29,6 +34,8 @@ pub struct Polling {
     pub waves: Waves,
     /// Who is asked.
     pub registries: Registries,
+    /// Where commits are told.
+    pub inbox: Inbox,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -77,26 +84,34 @@ impl Polling {
         }
     }
 
-    /// The images that start tasks.
+    /// The images and repositories that start tasks.
     async fn watched(&self) -> Result<BTreeSet<Watched>, TaskError> {
         let mut projects: BTreeMap<ProjectName, Vec<StoredTask>> = BTreeMap::new();
+        let mut watched = BTreeSet::new();
         for task in self.stored_tasks.all().await? {
+            watched.extend(source::watched(&task));
             projects.entry(task.project.clone()).or_default().push(task);
         }
-        let mut watched = BTreeSet::new();
         for (project, tasks) in projects {
             let graph = Graph::new(&tasks, self.stored_tasks.lineages(&project).await?);
             let of_project =
-                graph.watched().map(|(image, _)| Watched { project: project.clone(), image: image.clone() });
+                graph.watched().map(|(image, _)| Watched::Image { project: project.clone(), image: image.clone() });
             watched.extend(of_project);
         }
         Ok(watched)
     }
 
-    /// Asks what an image stands for, and passes on that it is something else.
     async fn look(&self, watched: Watched, last: Found) -> (Watched, Answer) {
-        let Watched { project, image } = &watched;
-        let answer = match self.ask(project, image, last.etag.as_deref()).await {
+        let answer = match &watched {
+            Watched::Image { project, image } => self.look_at_image(project, image, last).await,
+            Watched::Source { project, task, .. } => self.look_at_source(project, task, &last).await,
+        };
+        (watched, answer)
+    }
+
+    /// Asks what an image stands for, and passes on that it is something else.
+    async fn look_at_image(&self, project: &ProjectName, image: &str, last: Found) -> Answer {
+        match self.ask(project, image, last.etag.as_deref()).await {
             Ok(Stands::AsBefore) => Answer::AsBefore,
             Ok(Stands::For { digest, .. }) if last.digest == Some(digest) => Answer::AsBefore,
             Ok(Stands::For { digest, etag }) => match self.waves.changed(project, image, digest).await {
@@ -110,8 +125,7 @@ impl Polling {
                 tracing::warn!(%project, image, %why, "what an image stands for is not known");
                 if why.is_of_registry { Answer::Away(why.after) } else { Answer::Failed }
             }
-        };
-        (watched, answer)
+        }
     }
 
     async fn ask(&self, project: &ProjectName, image: &str, etag: Option<&str>) -> Result<Stands, Unanswered> {

@@ -182,6 +182,11 @@ pub fn registry_hook(project: &ProjectName) -> String {
     format!("registry-hooks/{project}")
 }
 
+/// What the branches and tags of a task's repository stood for when it was last looked at.
+pub fn heads(project: &ProjectName, task: &TaskName) -> String {
+    format!("heads/{project}/{task}")
+}
+
 /// What is known of an image that tasks of a project build on.
 pub fn image(project: &ProjectName, image_digest: &str) -> String {
     format!("images/{project}/{image_digest}")
@@ -276,9 +281,10 @@ pub fn all_quarantined() -> Range<String> {
 pub const OF_PROJECTS: [&str; 6] = ["ended", "logins", "notifications", "registry-hooks", "secrets", "tasks"];
 
 /// What goes with a project besides, being remembered of it or of what is in it.
-const BESIDE_PROJECTS: [&str; 13] = [
+const BESIDE_PROJECTS: [&str; 14] = [
     "archived",
     "delivered",
+    "heads",
     "idempotency",
     "images",
     "inbox",

@@ -1,6 +1,7 @@
 //! What a task may say. Every fault at once, each with its field and what would be right.
 
 use crate::{
+    polling::list_of,
     secrets::TaskSecrets,
     triggers::{
         filter::{BadFilter, Filter},
@@ -55,6 +56,11 @@ pub(super) fn check(task: &StoredTask) -> Result<(), Vec<String>> {
         faults.extend(schedule(&timer.schedule).err().map(fault));
     }
     faults.extend(source_filter(task).err().map(|why| format!("trigger: {why}")));
+    if task.triggers.source.poll && list_of(&task.source).is_none() {
+        let message =
+            "poll-source: only a git repository with an https address is asked; or let its webhooks tell of it";
+        faults.push(message.to_owned());
+    }
     let size = crate::store::encode(task).len();
     if size > SIZE {
         faults.push(format!("the task has {} KiB; limit {} KiB", size.div_ceil(1024), SIZE >> 10));

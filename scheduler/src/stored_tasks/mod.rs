@@ -194,6 +194,11 @@ impl StoredTasks {
         let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
         let mut changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
         changes.extend(timer_changes(&task, earlier.as_ref()));
+        // Of another repository nothing is known, nor of one that is looked at again later.
+        let looks_at = |task: &StoredTask| task.triggers.source.poll.then(|| task.source.clone());
+        if earlier.as_ref().and_then(looks_at) != looks_at(&task) {
+            changes.push(Change::Delete(keys::heads(&task.project, &task.name)));
+        }
         Ok(Prepared::Different { task, guard: Guard { key, value: before }, changes })
     }
 
@@ -241,6 +246,7 @@ impl StoredTasks {
             keys::task_confidential(project, name),
             keys::lineage(project, name),
             keys::standing(project, name),
+            keys::heads(project, name),
         ];
         let timers = self.store.range(keys::all_timers(project, name), Order::Ascending, usize::MAX).await?;
         all.extend(timers.into_iter().map(|timer| timer.key));

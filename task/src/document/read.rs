@@ -121,6 +121,7 @@ fn triggers(fields: &mut Fields<'_, '_>, task: &mut StoredTask) {
     let source = &mut task.triggers.source;
     source.commit_status = commit_status;
     source.cancel_superseded = fields.switch("cancelSuperseded");
+    source.poll = fields.switch("pollSource");
     let commits = "commitTriggerEnabled";
     source.commits = if is_said(fields, commits) { fields.switch(commits) } else { is_git };
     source.pull_requests = fields.switch("pullRequestTriggerEnabled");

@@ -79,6 +79,7 @@ fn all() -> Vec<StoredTask> {
                     paths: strings(&["src/**", "!docs/**", "*"]),
                     commit_status: CommitStatus::Off,
                     cancel_superseded: true,
+                    poll: true,
                 },
                 base_image: BaseImageTrigger::All,
                 timers: vec![

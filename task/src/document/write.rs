@@ -79,6 +79,7 @@ fn triggers(triggers: &Triggers, is_git: bool, say: &mut Say<'_>) {
     let is_said = source.commit_status != CommitStatus::default();
     say("commitStatus", is_said.then(|| source.commit_status.to_string().into()));
     say("cancelSuperseded", source.cancel_superseded.then_some(Value::Flag(true)));
+    say("pollSource", source.poll.then_some(Value::Flag(true)));
     match base_image {
         BaseImageTrigger::Disabled => say("baseImageTriggerEnabled", Some(Value::Flag(false))),
         BaseImageTrigger::Runtime => {}

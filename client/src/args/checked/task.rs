@@ -151,6 +151,7 @@ impl TaskFlags {
         source.pull_requests = self.pull_request_trigger_enabled.unwrap_or(source.pull_requests);
         source.commit_status = self.commit_status.unwrap_or(source.commit_status);
         source.cancel_superseded = self.cancel_superseded.unwrap_or(source.cancel_superseded);
+        source.poll = self.poll_source.unwrap_or(source.poll);
         if !self.path.is_empty() {
             source.paths.clone_from(&self.path);
         }
