@@ -12,6 +12,8 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// How soon the answer to a request comes, or the end of its connection.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How soon a registry answers once it has been started.
 const READY: Duration = Duration::from_secs(20);
 
@@ -44,6 +46,7 @@ impl Door {
 
     fn post(&self, path: &str, headers: &str, body: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(ANSWER)).ok()?;
         let length = body.len();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n",

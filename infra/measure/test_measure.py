@@ -5,6 +5,7 @@ import tempfile
 import unittest
 import unittest.mock
 
+import deliveries
 import samples
 from rows import ROWS, interleaved
 from sides import Failed, bytes_sent
@@ -32,6 +33,13 @@ class Comparisons(unittest.TestCase):
                 self.assertAlmostEqual(result.comparison, comparison)
                 self.assertEqual(result.kept, kept)
                 self.assertIn("ok" if kept else "MISSED", table([result]))
+
+
+class Deliveries(unittest.TestCase):
+    def test_what_so_many_of_100_took_is_one_of_the_values(self) -> None:
+        took = [number / 1000 for number in range(1, 101)]
+        self.assertEqual([deliveries.of_100(took, percent) for percent in (0, 50, 99, 100)], [1.0, 50.0, 99.0, 100.0])
+        self.assertEqual(deliveries.of_100([0.002], 99), 2.0)
 
 
 class Samples(unittest.TestCase):

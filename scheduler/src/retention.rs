@@ -14,12 +14,15 @@ use acre_model::{ids::RunId, run::RunView, time::Timestamp};
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+/// How long after its start a scheduler removes nothing, in milliseconds: what the one before had begun when it was
+/// killed, a timer's run or a delivery's, is finished first, under keys that may be old by now.
+const FIRST_MS: u64 = 60_000;
 /// Between two rounds, in milliseconds.
 const EVERY_MS: u64 = 6 * 3_600_000;
 /// How long an idempotency key is remembered, in milliseconds (promises S18 keeps deliveries as long).
 const KEY_MS: u64 = 7 * 86_400_000;
 
-/// Removes what is old, now and from time to time.
+/// Removes what is old, soon after the start and from time to time.
 pub struct Retention {
     /// Where records are.
     pub store: Arc<dyn Store>,
@@ -38,6 +41,7 @@ pub struct Retention {
 impl Retention {
     /// Works until it is dropped.
     pub async fn run(self) {
+        tokio::time::sleep(Duration::from_millis(FIRST_MS)).await;
         loop {
             if let Err(error) = self.round().await {
                 tracing::warn!(%error, "old runs were not removed");

@@ -5,6 +5,7 @@ mod bad_home;
 mod bad_registry;
 mod bad_step;
 mod bad_task;
+mod burst;
 mod check;
 mod clean_engine;
 mod conformance;

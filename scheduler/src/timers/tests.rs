@@ -1,5 +1,8 @@
 //! Schedules on a farm whose clock the test moves, and whose scheduler it stops in between.
 
+mod mortal;
+mod two_years;
+
 use super::*;
 use crate::{
     blobs::Blobs,
@@ -48,7 +51,10 @@ struct Working {
 
 impl Working {
     async fn on(folder: &Path, clock: &Arc<Hands>) -> Self {
-        let store: Arc<dyn Store> = Arc::new(Embedded::open(&folder.join("farm.redb")).unwrap());
+        Self::with(Arc::new(Embedded::open(&folder.join("farm.redb")).unwrap()), folder, clock).await
+    }
+
+    async fn with(store: Arc<dyn Store>, folder: &Path, clock: &Arc<Hands>) -> Self {
         let random = Arc::new(SystemRandom::open().unwrap());
         let key = SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap();
         let secrets = Arc::new(Secrets::new(store.clone(), &key, random, None));
@@ -83,7 +89,7 @@ impl Working {
         Self { timers: Timers { store, driver: handle, stored_tasks, clock }, board, tasks, driving }
     }
 
-    /// As a kill does it, but that the folder is free when it is done.
+    /// In good order, but that nobody is told.
     async fn stop(self) {
         let Self { timers, board, tasks, driving } = self;
         tasks.stop().await;
@@ -91,17 +97,36 @@ impl Working {
         drop((timers, board));
     }
 
-    /// The instants that runs were started for, in order; those that nobody took have ended by their time limit.
-    async fn started(&self) -> Vec<Timestamp> {
+    /// Wherever it is, but that the folder is free when it is done.
+    async fn kill(self) {
+        let Self { timers, board, tasks, driving } = self;
+        driving.abort();
+        assert!(driving.await.is_err_and(|why| why.is_cancelled()));
+        tasks.stop().await;
+        drop((timers, board));
+    }
+
+    /// The instants that runs were started for, in the order of the runs, by timer; those that nobody took have ended by
+    /// their time limit.
+    async fn starts(&self) -> BTreeMap<String, Vec<Timestamp>> {
         let ended = self.timers.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await.unwrap();
         let ended = ended.iter().map(|record| store::decode::<RunView>(&record.value).unwrap());
         let live = self.board.runs().into_iter().map(|view| RunView::clone(&view));
-        let at = |run: RunView| match run.origin.cause {
-            Start::Timer { at, .. } => Some((run.id, at)),
-            _ => None,
-        };
-        let started: BTreeMap<RunId, Timestamp> = ended.chain(live).filter_map(at).collect();
-        started.into_values().collect()
+        let runs: BTreeMap<RunId, Start> = ended.chain(live).map(|run| (run.id, run.origin.cause)).collect();
+        let mut starts: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for cause in runs.into_values() {
+            if let Start::Timer { timer, at } = cause {
+                starts.entry(timer.to_string()).or_default().push(at);
+            }
+        }
+        starts
+    }
+
+    /// Those of the only timer.
+    async fn started(&self) -> Vec<Timestamp> {
+        let mut starts = self.starts().await;
+        assert!(starts.len() <= 1, "{starts:?}");
+        starts.pop_first().map(|(_, instants)| instants).unwrap_or_default()
     }
 }
 

@@ -13,6 +13,8 @@
 
 mod fields;
 #[cfg(test)]
+pub(crate) mod oracle;
+#[cfg(test)]
 mod tests;
 
 pub use fields::{BadField, Field};
