@@ -85,7 +85,7 @@ fn life(
 /// Each night is lived through, with some lives before it.
 fn history(seed: u64) -> Vec<Life> {
     let wait = prop_oneof![Just(0), 0..3 * 60_u64, 0..40 * 24 * 60_u64];
-    let any_lives = prop::collection::vec(life(wait.prop_map(Begin::After), 1..6), 0..3);
+    let any_lives = prop::collection::vec(life(wait.prop_map(Begin::After), 1..5), 0..2);
     let nights = NIGHTS.each_ref().map(|_| any_lives.clone());
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -94,7 +94,7 @@ fn history(seed: u64) -> Vec<Life> {
     let mut lives = Vec::new();
     for (night, before) in nights.into_iter().enumerate() {
         let begin = (0..300_u64).prop_map(move |minutes| Begin::Before(night, minutes));
-        let (some, at_night) = (before, life(begin, 4..12)).new_tree(&mut runner).unwrap().current();
+        let (some, at_night) = (before, life(begin, 3..8)).new_tree(&mut runner).unwrap().current();
         lives.extend(some);
         lives.push(at_night);
     }
