@@ -13,7 +13,6 @@ use crate::{
 };
 use acre_model::{
     origin::Start,
-    secret::Confidential,
     stored_task::{Overrides, StoredTask, TaskStatus, Timer},
     time::Timestamp,
 };
@@ -101,8 +100,7 @@ impl Timers {
     async fn start(&self, task: &StoredTask, timer: &Timer, instant: Timestamp) -> Result<(), TaskError> {
         let key = format!("timer/{}/{}/{}", task.name, timer.name, instant.as_millis());
         let start = Start::Timer { timer: timer.name.clone(), at: instant };
-        let nothing = (Overrides::default(), Confidential::default());
-        match self.stored_tasks.run(task, start, nothing, Some(key)).await {
+        match self.stored_tasks.start(task, start, Overrides::default(), key).await {
             Err(why) if why.may_pass() => Err(why),
             Err(why) => {
                 tracing::warn!(project = %task.project, task = %task.name, timer = %timer.name, %why, "not started");

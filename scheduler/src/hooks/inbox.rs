@@ -15,7 +15,6 @@ use crate::{
 use acre_model::{
     ids::{ProjectName, RunId, TaskName},
     origin::Start,
-    secret::Confidential,
     stored_task::{Overrides, StoredTask},
     submission::Source,
     trigger::{Change as What, Provider, SourceEvent},
@@ -151,11 +150,7 @@ impl Inbox {
     ) -> Result<RunId, TaskError> {
         let task = self.stored_tasks.get(project, name).await?;
         let overrides = Overrides { source: at_event(&task, event), ..Overrides::default() };
-        let accepted = self
-            .stored_tasks
-            .run(&task, start(event, provider), (overrides, Confidential::default()), Some(key))
-            .await?;
-        Ok(accepted.run())
+        self.stored_tasks.start(&task, start(event, provider), overrides, key).await
     }
 }
 

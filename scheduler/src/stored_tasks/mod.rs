@@ -16,7 +16,7 @@ use crate::{
     store::{self, Change, Order, Store, StoreError, keys},
 };
 use acre_model::{
-    ids::{ProjectName, TaskName},
+    ids::{ProjectName, RunId, TaskName},
     origin::{Origin, Start},
     secret::{Confidential, SecretValue},
     stored_task::{Overrides, StoredTask, TaskStatus, Timer},
@@ -268,6 +268,21 @@ impl StoredTasks {
     pub async fn lineage(&self, project: &ProjectName, name: &TaskName) -> Result<Option<Lineage>, StoreError> {
         let stored = self.store.get(&keys::lineage(project, name)).await?;
         Ok(stored.and_then(|stored| store::decode(&stored.value).ok()))
+    }
+
+    /// Starts the run of a task that something calls for. What it is called for is its key: a second call gives the run
+    /// that there is, though the task be another one by then.
+    pub async fn start(
+        &self,
+        task: &StoredTask,
+        start: Start,
+        overrides: Overrides,
+        key: String,
+    ) -> Result<RunId, TaskError> {
+        match self.run(task, start, (overrides, Confidential::default()), Some(key)).await {
+            Err(TaskError::Rejected(Rejected::Refused(Refused::KeyReused(run)))) => Ok(run),
+            started => Ok(started?.run()),
+        }
     }
 
     /// Starts a run of a task. A second call with the same key gives the same run.

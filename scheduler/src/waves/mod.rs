@@ -19,7 +19,6 @@ use acre_model::{
     ids::{ProjectName, RunId, TaskName},
     origin::Start,
     run::{RunStatus, RunView},
-    secret::Confidential,
     stored_task::Overrides,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -162,11 +161,10 @@ impl Waves {
             });
         let started = async {
             let task = self.stored_tasks.get(project, name).await?;
-            let given = (narrowed.unwrap_or_default(), Confidential::default());
-            self.stored_tasks.run(&task, start, given, Some(key)).await
+            self.stored_tasks.start(&task, start, narrowed.unwrap_or_default(), key).await
         };
         match started.await {
-            Ok(accepted) => Ok(Some(accepted.run())),
+            Ok(run) => Ok(Some(run)),
             Err(error) if error.may_pass() => Err(error),
             Err(why) => {
                 tracing::warn!(%project, task = %name, %why, "a task was not started");
