@@ -7,6 +7,8 @@
 //! together out of parts given from outside.
 
 pub mod api;
+#[cfg(test)]
+mod bed;
 pub mod blobs;
 pub mod board;
 pub mod ca;

@@ -239,7 +239,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let key = SecretKey::load_or_make(&data.join("secret.key"), random.as_ref())?;
     let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
     let mailer = mailer(&arguments.mail)?;
-    let identity = identity(random.as_ref());
+    let identity = random.number();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let mut places = Places::default();
     sockets.iter().try_for_each(|socket| places.add_socket(Path::new(socket.trim_start_matches("unix:"))))?;
@@ -450,11 +450,6 @@ fn password(path: &Path) -> anyhow::Result<SecretValue> {
     let text = fs::read(path).with_context(what)?;
     let text = text.strip_suffix(b"\n").unwrap_or(&text);
     Ok(SecretValue::new(text.strip_suffix(b"\r").unwrap_or(text).to_vec()))
-}
-
-fn identity(random: &dyn Random) -> u64 {
-    let drawn = random.draw();
-    u64::from_le_bytes(std::array::from_fn(|index| drawn[index]))
 }
 
 /// Cancelled at the first SIGTERM or SIGINT.

@@ -48,6 +48,12 @@ impl Clock for SystemClock {
 pub trait Random: Send + Sync + 'static {
     /// Bytes that nobody can foresee.
     fn draw(&self) -> [u8; 32];
+
+    /// A number that nobody can foresee.
+    fn number(&self) -> u64 {
+        let drawn = self.draw();
+        u64::from_le_bytes(std::array::from_fn(|index| drawn[index]))
+    }
 }
 
 /// The machine's randomness.

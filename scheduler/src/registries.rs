@@ -27,13 +27,19 @@ use std::{sync::Arc, time::Duration};
 
 /// The largest manifest, in bytes (registries take at least so much).
 const LARGEST: u64 = 4 << 20;
-/// How long one of several questions that decide about runs may take; runs do not wait for a registry that is slow.
+/// How long questions that decide about a run may take together; runs do not wait for a registry that is slow.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What says the digest in an answer without a body.
 const DIGEST: &str = "docker-content-digest";
 const KINDS: &str = "application/vnd.oci.image.index.v1+json, \
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
      application/vnd.docker.distribution.manifest.v2+json";
+
+/// What is asked of a registry, if it is answered before a run has waited too long for it.
+pub async fn in_time<T>(asked: impl Future<Output = Result<T, Unanswered>>) -> Result<T, Unanswered> {
+    let late = |_| of_image(format!("its registry does not answer in {} s", PATIENCE.as_secs()));
+    tokio::time::timeout(PATIENCE, asked).await.map_err(late)?
+}
 
 /// Asks registries.
 #[derive(Clone)]
@@ -74,6 +80,12 @@ impl From<Unfetched> for Unanswered {
     fn from(why: Unfetched) -> Self {
         let is_of_registry = matches!(why, Unfetched::Away(_));
         Self { why: why.to_string(), after: None, is_of_registry }
+    }
+}
+
+impl From<SecretsError> for Unanswered {
+    fn from(why: SecretsError) -> Self {
+        of_image(why.to_string())
     }
 }
 
@@ -118,43 +130,27 @@ impl Registries {
         Ok(Stands::For { digest, etag })
     }
 
-    /// What an image's digest names; `None`: that is not to be had in time.
-    pub async fn content(&self, image: &str, digest: Digest, logins: &Logins) -> Option<Content> {
-        let asked = tokio::time::timeout(PATIENCE, async {
-            let reference = reference(image)?;
-            let mut repository = Repository::open(&self.web, &reference, logins, Actions::Pull).await?;
-            let bytes = self.manifest(&mut repository, &format!("manifests/{digest}")).await?;
-            if digest_of(&bytes) != digest {
-                return Err(of_image(format!("{image}: what its registry has as {digest} is something else")));
-            }
-            content(&bytes).map_err(|why| of_image(format!("{image}@{digest}: {why}")))
-        });
-        match asked.await {
-            Ok(Ok(content)) => Some(content),
-            Ok(Err(why)) => {
-                tracing::info!(image, %digest, %why, "all of its platforms count as changed");
-                None
-            }
-            Err(_) => {
-                tracing::info!(image, %digest, "its registry does not answer in time; all of its platforms count as changed");
-                None
-            }
+    /// What an image's digest names.
+    pub async fn content(&self, image: &str, digest: Digest, logins: &Logins) -> Result<Content, Unanswered> {
+        let reference = reference(image)?;
+        let mut repository = Repository::open(&self.web, &reference, logins, Actions::Pull).await?;
+        let bytes = self.manifest(&mut repository, &format!("manifests/{digest}")).await?;
+        if digest_of(&bytes) != digest {
+            return Err(of_image(format!("{image}: what its registry has as {digest} is something else")));
         }
+        content(&bytes).map_err(|why| of_image(format!("{image}@{digest}: {why}")))
     }
 
-    /// Whether a registry has these images; not, if that is not to be had in time.
-    pub async fn has_all(&self, images: &[(String, Digest)], logins: &Logins) -> bool {
-        let asked = async {
-            for (image, digest) in images {
-                let reference = reference(image)?;
-                let mut repository = Repository::open(&self.web, &reference, logins, Actions::Pull).await?;
-                let path = format!("manifests/{digest}");
-                let response = repository.ask(&Request::head(&path, KINDS)).await?;
-                judged(&repository, response.status(), response.headers())?;
-            }
-            Ok::<(), Unanswered>(())
-        };
-        tokio::time::timeout(PATIENCE, asked).await.is_ok_and(|asked| asked.is_ok())
+    /// Whether a registry has these images.
+    pub async fn has_all(&self, images: &[(String, Digest)], logins: &Logins) -> Result<(), Unanswered> {
+        for (image, digest) in images {
+            let reference = reference(image)?;
+            let mut repository = Repository::open(&self.web, &reference, logins, Actions::Pull).await?;
+            let path = format!("manifests/{digest}");
+            let response = repository.ask(&Request::head(&path, KINDS)).await?;
+            judged(&repository, response.status(), response.headers())?;
+        }
+        Ok(())
     }
 
     async fn manifest(&self, repository: &mut Repository<'_>, path: &str) -> Result<Vec<u8>, Unanswered> {

@@ -3,6 +3,7 @@
 
 use crate::{
     blobs::Blobs,
+    graph::Lineage,
     hooks::Done,
     logs::Logs,
     parts::Clock,
@@ -10,9 +11,13 @@ use crate::{
     sweep::Sweep,
     tell::StatusTold,
 };
-use acre_model::{ids::RunId, run::RunView, time::Timestamp};
+use acre_model::{
+    ids::{ProjectName, RunId},
+    run::RunView,
+    time::Timestamp,
+};
 use serde::Deserialize;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 /// How long after its start a scheduler removes nothing, in milliseconds: what the one before had begun when it was
 /// killed, a timer's run or a delivery's, is finished first, under keys that may be old by now.
@@ -67,18 +72,17 @@ impl Retention {
         for record in expired(ended, &kept, now, self.keep_ms, self.keep_runs) {
             self.remove(record).await?;
         }
-        let known = self.store.range(keys::all_idempotency(), Order::Ascending, usize::MAX).await?;
-        for record in known.into_iter().filter(|record| key_age(record, now).is_none_or(|age| age > KEY_MS)) {
-            self.delete(record.key).await?;
-        }
-        // As long as a run is found by its key.
-        let told = self.store.range(keys::all_delivered(), Order::Ascending, usize::MAX).await?;
-        for record in told.into_iter().filter(|record| told_age(record, now).is_none_or(|age| age > KEY_MS)) {
-            self.delete(record.key).await?;
-        }
-        // Nothing older than a message becomes is told any more.
-        let said = self.store.range(keys::all_statuses_told(), Order::Ascending, usize::MAX).await?;
-        for record in said.into_iter().filter(|record| said_age(record, now).is_none_or(|age| age > KEY_MS)) {
+        // All as long as a run is found by its key: nothing older than a message becomes is told any more, either.
+        self.forget(keys::all_idempotency(), |record| is_old(key_at(record), now)).await?;
+        self.forget(keys::all_delivered(), |record| is_old(told_at(record), now)).await?;
+        self.forget(keys::all_statuses_told(), |record| is_old(said_at(record), now)).await?;
+        let lineages = self.store.range(keys::all_lineages_everywhere(), Order::Ascending, usize::MAX).await?;
+        let used: BTreeSet<String> = lineages.iter().flat_map(images).collect();
+        self.forget(keys::all_images_everywhere(), |record| !used.contains(&record.key)).await
+    }
+
+    async fn forget(&self, keys: Range<String>, goes: impl Fn(&Stored) -> bool) -> Result<(), StoreError> {
+        for record in self.store.range(keys, Order::Ascending, usize::MAX).await?.into_iter().filter(goes) {
             self.delete(record.key).await?;
         }
         Ok(())
@@ -130,22 +134,35 @@ fn expired(
     all.filter(|(index, record)| *index < surplus || is_old(record)).map(|(_, record)| record).collect()
 }
 
-fn told_age(record: &Stored, now: Timestamp) -> Option<u64> {
-    let done = store::decode::<Done>(&record.value).ok()?;
-    Some(now.millis_since(done.at))
+/// Whether something is older than keys are remembered; what does not say when it was is.
+fn is_old(at: Option<Timestamp>, now: Timestamp) -> bool {
+    at.is_none_or(|at| now.millis_since(at) > KEY_MS)
 }
 
-fn said_age(record: &Stored, now: Timestamp) -> Option<u64> {
-    Some(now.millis_since(store::decode::<StatusTold>(&record.value).ok()?.at))
+fn told_at(record: &Stored) -> Option<Timestamp> {
+    Some(store::decode::<Done>(&record.value).ok()?.at)
 }
 
-fn key_age(record: &Stored, now: Timestamp) -> Option<u64> {
+fn said_at(record: &Stored) -> Option<Timestamp> {
+    Some(store::decode::<StatusTold>(&record.value).ok()?.at)
+}
+
+fn key_at(record: &Stored) -> Option<Timestamp> {
     #[derive(Deserialize)]
     struct RunOnly {
         run: RunId,
     }
     let run = store::decode::<RunOnly>(&record.value).ok()?.run;
-    Some(now.millis_since(Timestamp::from_millis(run.second() * 1000)))
+    Some(Timestamp::from_millis(run.second() * 1000))
+}
+
+/// The keys under which something is known of the images that a task was built on.
+fn images(lineage: &Stored) -> Vec<String> {
+    let project = lineage.key.split('/').nth(1).and_then(|project| project.parse::<ProjectName>().ok());
+    let (Some(project), Ok(Lineage { inputs, .. })) = (project, store::decode(&lineage.value)) else {
+        return Vec::new();
+    };
+    inputs.iter().map(|input| keys::image(&project, &input.image)).collect()
 }
 
 #[cfg(test)]
@@ -176,7 +193,11 @@ mod tests {
         let now = Timestamp::from_millis(1_800_000_000_000);
         let done = Done { at: Timestamp::from_millis(1_799_999_000_000), runs: Vec::new() };
         let record = |value| Stored { key: "delivered/default/x".to_owned(), revision: Revision(1), value };
-        assert_eq!(told_age(&record(store::encode(&done)), now), Some(1_000_000));
-        assert_eq!(told_age(&record(Default::default()), now), None);
+        let told = told_at(&record(store::encode(&done)));
+        assert_eq!((told, is_old(told, now)), (Some(done.at), false));
+        assert_eq!(
+            (is_old(told, now.plus_millis(KEY_MS)), is_old(told_at(&record(Default::default())), now)),
+            (true, true)
+        );
     }
 }

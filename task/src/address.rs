@@ -9,9 +9,15 @@ use crate::{paths, tokens};
 use acre_model::{
     plan::{Fetch, GitAddress, TarAddress},
     reference::Reference,
+    submission::Source,
     text::clip,
 };
 use std::borrow::Cow;
+
+/// Whether commits are to be had of a source.
+pub fn is_git(source: &Source) -> bool {
+    matches!(source, Source::Address(text) if matches!(parse(text), Ok(Fetch::Git(_))))
+}
 
 /// Why an address is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

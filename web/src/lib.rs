@@ -10,11 +10,12 @@ mod unfetched;
 pub use unfetched::Unfetched;
 
 use acre_model::text::clip;
+use data_encoding::BASE64;
 use futures::StreamExt as _;
 use reach::{Zone, objection};
 use reqwest::{
     Client, Method, Response, StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, LOCATION},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION},
     redirect::Policy,
 };
 use std::{net::SocketAddr, time::Duration};
@@ -218,6 +219,13 @@ pub fn found(response: Response, url: &Url) -> Result<Response, Unfetched> {
         }
         status => Err(Unfetched::Away(format!("{url} answers {status}"))),
     }
+}
+
+/// What a header says that shows a login, `user:password` (RFC 7617); `None`: it cannot stand in one.
+pub fn basic(login: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(login))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// A client for one hop.

@@ -94,10 +94,8 @@ fn taken_apart(address: &str) -> Result<(Url, HeaderMap), Unfetched> {
 
 /// The header of a login, `user:password`.
 pub(super) fn basic(login: &str) -> Result<HeaderValue, Unfetched> {
-    let text = format!("Basic {}", data_encoding::BASE64.encode(login.as_bytes()));
-    let mut value = HeaderValue::from_str(&text).map_err(|why| Unfetched::Refused(why.to_string()))?;
-    value.set_sensitive(true);
-    Ok(value)
+    let shown = acre_web::basic(login.as_bytes());
+    shown.ok_or_else(|| Unfetched::Refused("its login cannot be sent".to_owned()))
 }
 
 fn decoded(text: &str) -> String {

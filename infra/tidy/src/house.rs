@@ -103,6 +103,8 @@ pub const PURE_ROOMS: &[Room] = &[
     Room { place: "scheduler/src/farm", ordered: true },
     Room { place: "scheduler/src/graph", ordered: true },
     Room { place: "scheduler/src/placement", ordered: true },
+    Room { place: "scheduler/src/polling/agenda", ordered: true },
+    Room { place: "scheduler/src/polling/heads", ordered: true },
     Room { place: "scheduler/src/tell", ordered: true },
     Room { place: "scheduler/src/triggers", ordered: false },
 ];

@@ -1,14 +1,21 @@
 //! Graphs and waves as tables.
 
 use super::*;
-use acre_model::ids::RunId;
+use acre_model::{
+    ids::RunId,
+    report::{Image, ImageName, Report},
+    run::RunStatus,
+    stored_task::Triggers,
+    submission::{Narrowing, Source},
+    time::Timestamp,
+};
 
 pub(super) fn digest(letter: char) -> Digest {
     format!("sha256:{}", letter.to_string().repeat(64)).parse().unwrap()
 }
 
 fn task(name: &str, trigger: BaseImageTrigger) -> StoredTask {
-    let triggers = acre_model::stored_task::Triggers { base_image: trigger, ..Default::default() };
+    let triggers = Triggers { base_image: trigger, ..Default::default() };
     StoredTask { triggers, ..StoredTask::new(name.parse().unwrap()) }
 }
 
@@ -36,7 +43,7 @@ pub(super) fn graph(lines: &[&str]) -> Graph {
         lineages.push(Lineage {
             task: name.parse().unwrap(),
             run: RunId::new(1, 0, 0),
-            submitted_at: acre_model::time::Timestamp::from_millis(0),
+            submitted_at: Timestamp::from_millis(0),
             commit: None,
             outputs: BTreeMap::from([(output.to_owned(), None)]),
             inputs: right.split_whitespace().map(input).collect(),
@@ -139,13 +146,13 @@ fn of_platforms(lines: &[&str]) -> Graph {
             platforms.split(',').map(|arch| format!("linux/{arch}").parse().unwrap()).collect();
         let image = |platform: &Platform, of: &str| {
             let reference = of.trim_start_matches(['+', '=']).parse().unwrap();
-            let name = acre_model::report::ImageName::new(&reference, Some(digest('a')), Some(platform.clone()));
-            acre_model::report::ImageName { pinned: of.starts_with('='), ..name }
+            let name = ImageName::new(&reference, Some(digest('a')), Some(platform.clone()));
+            ImageName { pinned: of.starts_with('='), ..name }
         };
         let built = |platform: &Platform| {
             let (later, runtime): (Vec<&str>, Vec<&str>) =
                 right.split(' ').partition(|word| word.starts_with(['+', '=']));
-            acre_model::report::Image {
+            Image {
                 image: image(platform, output),
                 runtime_dependency: runtime.first().map(|word| image(platform, word)),
                 buildtime_dependency: later.iter().map(|word| image(platform, word)).collect(),
@@ -157,18 +164,18 @@ fn of_platforms(lines: &[&str]) -> Graph {
         };
         let children: Vec<_> = platforms.iter().map(built).collect();
         let name: TaskName = name.parse().unwrap();
-        let report = acre_model::report::Report {
+        let report = Report {
             run: RunId::new(1, 0, 0),
             project: Default::default(),
-            status: acre_model::run::RunStatus::Succeeded,
+            status: RunStatus::Succeeded,
             error: None,
-            submitted_at: acre_model::time::Timestamp::from_millis(0),
-            ended_at: acre_model::time::Timestamp::from_millis(0),
+            submitted_at: Timestamp::from_millis(0),
+            ended_at: Timestamp::from_millis(0),
             git: None,
             images: match children.len() {
                 1 => children,
-                _ => vec![acre_model::report::Image {
-                    image: acre_model::report::ImageName::new(&output.parse().unwrap(), Some(digest('a')), None),
+                _ => vec![Image {
+                    image: ImageName::new(&output.parse().unwrap(), Some(digest('a')), None),
                     runtime_dependency: None,
                     buildtime_dependency: Vec::new(),
                     git: None,
@@ -258,7 +265,7 @@ fn what_is_left_as_it_is_counts_as_built_on_the_new_digest() {
     let inputs: Vec<_> =
         lineage.inputs.iter().map(|input| (input.platform.as_ref().unwrap().arch(), input.digest)).collect();
     assert_eq!(inputs, [("amd64", Some(digest('b'))), ("arm64", Some(digest('a')))]);
-    let runtime = |child: &acre_model::report::Image| child.runtime_dependency.as_ref().unwrap().digest;
+    let runtime = |child: &Image| child.runtime_dependency.as_ref().unwrap().digest;
     assert_eq!(lineage.children.iter().map(runtime).collect::<Vec<_>>(), [Some(digest('b')), Some(digest('a'))]);
     assert!(graph.settled("r.example/other:1", digest('b'), |_| false).is_empty());
 }
@@ -269,8 +276,8 @@ fn where_a_part_cannot_be_built_alone_nothing_after_it_is() {
     let difference = Difference::between(Some(index("amd64=1,arm64=2")), Some(index("amd64=1,arm64=3")));
     let differences = Differences([(digest('a'), difference)].into());
     let wave = of_platforms(&lines).wave("r.example/base:1", digest('b'), &differences).unwrap();
-    let narrowing = acre_model::submission::Narrowing { platforms: Default::default(), kept: Vec::new() };
-    let narrowed = Narrowed { source: acre_model::submission::Source::None, narrowing };
+    let narrowing = Narrowing { platforms: Default::default(), kept: Vec::new() };
+    let narrowed = Narrowed { source: Source::None, narrowing };
     for (narrowed, expected) in [(None, "a:all top:all"), (Some(narrowed), "a:arm64 top:arm64")] {
         let mut wave = wave.clone();
         wave.settle(&"a".parse().unwrap(), narrowed);

@@ -130,8 +130,7 @@ impl Outbox {
 
     async fn settle(&self, queue: &mut Queue, message: Message, verdict: Verdict) -> Result<(), TaskError> {
         let now = self.clock.now();
-        let drawn = self.random.draw();
-        let jitter = u64::from_le_bytes(std::array::from_fn(|index| drawn[index]));
+        let jitter = self.random.number();
         let (project, run) = (&message.about.project, &message.about.run);
         let to = message.door();
         match queue.settle(&message, verdict, (now.wall, now.mono), jitter) {

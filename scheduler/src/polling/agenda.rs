@@ -56,7 +56,7 @@ impl Watched {
 /// What was found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// What its tag stood for, or of what its branches and tags did.
+    /// What its tag stood for.
     pub(super) digest: Option<Digest>,
     /// What its host called that.
     pub(super) etag: Option<String>,

@@ -14,7 +14,7 @@ pub(super) type Heads = BTreeMap<String, CommitId>;
 const PEELED: &str = "^{}";
 
 /// The branches and tags in a server's answer to `info/refs?service=git-upload-pack`.
-pub(super) fn heads(answer: &[u8]) -> Result<Heads, &'static str> {
+pub(super) fn heads(answer: &[u8]) -> Result<Heads, String> {
     let mut heads = Heads::new();
     let mut rest = answer;
     let mut is_service = false;
@@ -35,7 +35,7 @@ pub(super) fn heads(answer: &[u8]) -> Result<Heads, &'static str> {
             heads.insert(name.to_owned(), commit);
         }
     }
-    if is_service { Ok(heads) } else { Err("its answer is not that of a git server") }
+    if is_service { Ok(heads) } else { Err("its answer is not that of a git server".to_owned()) }
 }
 
 /// The first packet, `None` for one that only divides, and what comes after it.
@@ -50,29 +50,26 @@ fn packet(bytes: &[u8]) -> Result<(Option<&[u8]>, &[u8]), &'static str> {
     }
 }
 
-/// What has happened between two looks at a repository at `address`: branches and tags that are new or stand for another
-/// commit, each with what makes it one.
-pub(super) fn events(address: &str, then: &Heads, now: &Heads) -> Vec<(String, SourceEvent)> {
-    let moved = now.iter().filter(|(name, commit)| then.get(*name) != Some(*commit));
-    let event = |(name, commit): (&String, &CommitId)| {
-        let change = match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/")) {
-            (Some(branch), _) => Change::Commit { branch: branch.to_owned() },
-            (None, Some(tag)) => Change::Tag { tag: tag.to_owned() },
-            (None, None) => return None,
-        };
-        let before = then.get(name).map(CommitId::as_str).unwrap_or_default();
-        let event = SourceEvent {
-            repository: vec![address.to_owned()],
-            commit: Some(commit.clone()),
-            change,
-            by: None,
-            message: None,
-            // What differs is not known, and so holds nothing back.
-            paths: None,
-        };
-        Some((format!("{name} {before} {commit}"), event))
+/// What has happened where a branch or tag stands for a commit; `None`: the name is of neither. What differs is not known,
+/// and so holds nothing back; the repository is that of the task.
+pub(super) fn event(name: &str, commit: &CommitId) -> Option<SourceEvent> {
+    let change = match (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/")) {
+        (Some(branch), _) => Change::Commit { branch: branch.to_owned() },
+        (None, tag) => Change::Tag { tag: tag?.to_owned() },
     };
-    moved.filter_map(event).collect()
+    let commit = Some(commit.clone());
+    Some(SourceEvent { repository: Vec::new(), commit, change, by: None, message: None, paths: None })
+}
+
+/// What has happened between two looks at a repository: branches and tags that are new or stand for another commit, each
+/// with what makes it one.
+pub(super) fn events(then: &Heads, now: &Heads) -> Vec<(String, SourceEvent)> {
+    let moved = now.iter().filter(|(name, commit)| then.get(*name) != Some(*commit));
+    let identified = |(name, commit): (&String, &CommitId)| {
+        let before = then.get(name).map(CommitId::as_str).unwrap_or_default();
+        Some((format!("{name} {before} {commit}"), event(name, commit)?))
+    };
+    moved.filter_map(identified).collect()
 }
 
 #[cfg(test)]
@@ -92,7 +89,7 @@ mod tests {
         lines.iter().map(packet).collect::<String>().into_bytes()
     }
 
-    fn found(lines: &[String]) -> Result<String, &'static str> {
+    fn found(lines: &[String]) -> Result<String, String> {
         let shown = |(name, commit): (&String, &CommitId)| format!("{name}={}", &commit.as_str()[..1]);
         heads(&answer(lines)).map(|heads| heads.iter().map(shown).collect::<Vec<_>>().join(" "))
     }
@@ -126,7 +123,7 @@ mod tests {
             (vec![], Err("its answer is not that of a git server")),
         ];
         for (lines, expected) in table {
-            assert_eq!(found(&lines), expected.map(str::to_owned), "{lines:?}");
+            assert_eq!(found(&lines), expected.map(str::to_owned).map_err(str::to_owned), "{lines:?}");
         }
         let table: [(&[u8], &str); 4] = [
             (b"<html>", "its answer is not in packets"),
@@ -135,7 +132,7 @@ mod tests {
             (b"\xff\xff\xff\xff", "its answer is not in packets"),
         ];
         for (answer, expected) in table {
-            assert_eq!(heads(answer), Err(expected), "{answer:?}");
+            assert_eq!(heads(answer), Err(expected.to_owned()), "{answer:?}");
         }
     }
 
@@ -147,8 +144,7 @@ mod tests {
         let then = heads(&[("refs/heads/main", 'a'), ("refs/heads/gone", 'a'), ("refs/tags/v1", 'a')]);
         let now =
             heads(&[("refs/heads/main", 'b'), ("refs/heads/new", 'c'), ("refs/tags/v1", 'a'), ("refs/tags/v2", 'b')]);
-        let found: Vec<_> =
-            events("https://h.example/r", &then, &now).into_iter().map(|(id, event)| (id, event.change)).collect();
+        let found: Vec<_> = events(&then, &now).into_iter().map(|(id, event)| (id, event.change)).collect();
         let branch = |name: &str| Change::Commit { branch: name.to_owned() };
         let expected = [
             (format!("refs/heads/main {} {}", commit('a'), commit('b')), branch("main")),
@@ -156,6 +152,6 @@ mod tests {
             (format!("refs/tags/v2  {}", commit('b')), Change::Tag { tag: "v2".to_owned() }),
         ];
         assert_eq!(found, expected);
-        assert!(events("https://h.example/r", &now, &now).is_empty());
+        assert!(events(&now, &now).is_empty());
     }
 }

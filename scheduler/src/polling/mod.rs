@@ -11,11 +11,14 @@ use crate::{
     graph::Graph,
     hooks::Inbox,
     parts::{Clock, Random},
-    registries::{Registries, Stands, Unanswered},
+    registries::{Registries, Stands},
     stored_tasks::{StoredTasks, TaskError},
     waves::Waves,
 };
-use acre_model::{ids::ProjectName, stored_task::StoredTask};
+use acre_model::{
+    ids::{ProjectName, TaskName},
+    stored_task::StoredTask,
+};
 use agenda::{Agenda, Answer, Found, Watched};
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use std::{
@@ -26,7 +29,10 @@ use std::{
 /// How long a store that fails is left alone, in milliseconds.
 const RETRY: u64 = 5_000;
 
-/// Asks registries.
+/// What is looked at, and of images the tasks that build on them, whose logins are shown.
+type Users = BTreeMap<Watched, BTreeSet<TaskName>>;
+
+/// Asks registries and hosts of repositories.
 pub struct Polling {
     /// What tells the images.
     pub stored_tasks: StoredTasks,
@@ -50,11 +56,13 @@ impl Polling {
         let mut agenda = Agenda::new(self.interval_ms);
         let mut changes = self.stored_tasks.changes();
         let mut asked: FuturesUnordered<BoxFuture<'_, (Watched, Answer)>> = FuturesUnordered::new();
+        let mut users = Users::new();
         changes.mark_changed();
         loop {
             let now = self.clock.now().mono;
             for (watched, last) in agenda.due(now) {
-                asked.push(Box::pin(self.look(watched, last)));
+                let users = users.get(&watched).cloned().unwrap_or_default();
+                asked.push(Box::pin(self.look(watched, users, last)));
             }
             let turn = async {
                 match agenda.next() {
@@ -65,14 +73,17 @@ impl Polling {
             tokio::select! {
                 () = turn => {}
                 Some((watched, answer)) = asked.next(), if !asked.is_empty() => {
-                    agenda.answered(&watched, answer, self.clock.now().mono, self.any());
+                    agenda.answered(&watched, answer, self.clock.now().mono, self.random.number());
                 }
                 changed = changes.changed() => {
                     if changed.is_err() {
                         return;
                     }
                     match self.watched().await {
-                        Ok(wanted) => agenda.watch(wanted, now, || self.any()),
+                        Ok(watched) => {
+                            agenda.watch(watched.keys().cloned().collect(), now, || self.random.number());
+                            users = watched;
+                        }
                         Err(why) => {
                             tracing::warn!(%why, "which images are to be looked at is not known yet");
                             self.clock.sleep_until(now.plus_millis(RETRY)).await;
@@ -85,33 +96,44 @@ impl Polling {
     }
 
     /// The images and repositories that start tasks.
-    async fn watched(&self) -> Result<BTreeSet<Watched>, TaskError> {
+    async fn watched(&self) -> Result<Users, TaskError> {
         let mut projects: BTreeMap<ProjectName, Vec<StoredTask>> = BTreeMap::new();
-        let mut watched = BTreeSet::new();
+        let mut watched = Users::new();
         for task in self.stored_tasks.all().await? {
-            watched.extend(source::watched(&task));
+            watched.extend(source::watched(&task).map(|source| (source, BTreeSet::new())));
             projects.entry(task.project.clone()).or_default().push(task);
         }
         for (project, tasks) in projects {
             let graph = Graph::new(&tasks, self.stored_tasks.lineages(&project).await?);
-            let of_project =
-                graph.watched().map(|(image, _)| Watched::Image { project: project.clone(), image: image.clone() });
+            let of_project = graph.watched().map(|(image, _)| {
+                let users = graph.users(image).cloned().collect();
+                (Watched::Image { project: project.clone(), image: image.clone() }, users)
+            });
             watched.extend(of_project);
         }
         Ok(watched)
     }
 
-    async fn look(&self, watched: Watched, last: Found) -> (Watched, Answer) {
+    async fn look(&self, watched: Watched, users: BTreeSet<TaskName>, last: Found) -> (Watched, Answer) {
         let answer = match &watched {
-            Watched::Image { project, image } => self.look_at_image(project, image, last).await,
-            Watched::Source { project, task, .. } => self.look_at_source(project, task, &last).await,
+            Watched::Image { project, image } => self.look_at_image((project, image), &users, last).await,
+            Watched::Source { project, task, .. } => self.look_at_source(project, task).await,
         };
         (watched, answer)
     }
 
     /// Asks what an image stands for, and passes on that it is something else.
-    async fn look_at_image(&self, project: &ProjectName, image: &str, last: Found) -> Answer {
-        match self.ask(project, image, last.etag.as_deref()).await {
+    async fn look_at_image(
+        &self,
+        (project, image): (&ProjectName, &str),
+        users: &BTreeSet<TaskName>,
+        last: Found,
+    ) -> Answer {
+        let asked = async {
+            let logins = self.registries.logins(project, users.iter()).await?;
+            self.registries.look(image, &logins, last.etag.as_deref()).await
+        };
+        match asked.await {
             Ok(Stands::AsBefore) => Answer::AsBefore,
             Ok(Stands::For { digest, .. }) if last.digest == Some(digest) => Answer::AsBefore,
             Ok(Stands::For { digest, etag }) => match self.waves.changed(project, image, digest).await {
@@ -126,20 +148,5 @@ impl Polling {
                 if why.is_of_registry { Answer::Away(why.after) } else { Answer::Failed }
             }
         }
-    }
-
-    async fn ask(&self, project: &ProjectName, image: &str, etag: Option<&str>) -> Result<Stands, Unanswered> {
-        let secret =
-            |why: &dyn std::fmt::Display| Unanswered { why: why.to_string(), after: None, is_of_registry: false };
-        let tasks = self.stored_tasks.list(project).await.map_err(|why| secret(&why))?;
-        let lineages = self.stored_tasks.lineages(project).await.map_err(|why| secret(&why))?;
-        let graph = Graph::new(&tasks, lineages);
-        let logins = self.registries.logins(project, graph.users(image)).await.map_err(|why| secret(&why))?;
-        self.registries.look(image, &logins, etag).await
-    }
-
-    fn any(&self) -> u64 {
-        let bytes = self.random.draw();
-        u64::from_le_bytes(bytes[..8].try_into().unwrap_or_default())
     }
 }

@@ -5,14 +5,14 @@
 
 use super::{
     Polling,
-    agenda::{Answer, Found, Watched},
-    heads::{Heads, events, heads},
+    agenda::{Answer, Watched},
+    heads::{Heads, event, events, heads},
 };
 use crate::{
-    blobs::digest_of,
     hooks::Told,
     store::{self, Change, keys},
-    stored_tasks::{TaskError, source_filter},
+    stored_tasks::{TOKEN_USER, TaskError, source_filter},
+    triggers::filter::Filter,
 };
 use acre_model::{
     ids::{ProjectName, TaskName},
@@ -26,12 +26,13 @@ use acre_web::{
     Unfetched,
     registry::patience::{may_pass, retry_after},
 };
-use data_encoding::BASE64;
-use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderMap, header::AUTHORIZATION};
 use reqwest::Url;
 
 /// The largest list of branches and tags that is read, in bytes.
 const LARGEST: u64 = 32 << 20;
+/// Most branches and tags that start a task; they are one record.
+const MOST: usize = 4_096;
 
 /// The repository of a task that is to be asked.
 pub(super) fn watched(task: &StoredTask) -> Option<Watched> {
@@ -74,9 +75,9 @@ impl From<TaskError> for Unknown {
 
 impl Polling {
     /// Looks at the repository of a task, and tells what has happened there since the last look.
-    pub(super) async fn look_at_source(&self, project: &ProjectName, name: &TaskName, last: &Found) -> Answer {
-        match self.look_for_commits(project, name, last).await {
-            Ok(answer) => answer,
+    pub(super) async fn look_at_source(&self, project: &ProjectName, name: &TaskName) -> Answer {
+        match self.look_for_commits(project, name).await {
+            Ok(()) => Answer::AsBefore,
             Err(Unknown::Refused(why)) => {
                 tracing::warn!(%project, task = %name, why, "its repository is not looked at");
                 Answer::Failed
@@ -88,7 +89,7 @@ impl Polling {
         }
     }
 
-    async fn look_for_commits(&self, project: &ProjectName, name: &TaskName, last: &Found) -> Result<Answer, Unknown> {
+    async fn look_for_commits(&self, project: &ProjectName, name: &TaskName) -> Result<(), Unknown> {
         let task = self.stored_tasks.get(project, name).await?;
         let list = list_of(&task.source).ok_or_else(|| Unknown::Refused("it is not reached by https".to_owned()))?;
         let token = self.registries.secrets.task(project, name).await.map_err(TaskError::from)?.git_token;
@@ -101,41 +102,65 @@ impl Polling {
         }
         let mut answer = Vec::new();
         self.registries.web.save(response, LARGEST, &mut answer, |_| {}).await?;
-        let digest = Some(digest_of(&answer));
-        if digest == last.digest {
-            return Ok(Answer::AsBefore);
-        }
-        let now = heads(&answer).map_err(|why| Unknown::Refused(why.to_owned()))?;
-        self.tell(&task, now).await?;
-        Ok(Answer::Found(Found { digest, etag: None }))
+        let Ok(Some(filter)) = source_filter(&task) else { return Ok(()) };
+        let now = heads(&answer).and_then(|heads| wanted(heads, &filter)).map_err(Unknown::Refused)?;
+        Ok(self.tell(&task, now).await?)
     }
 
     /// Tells what has happened since the last look; at the first there is nothing to compare with.
     async fn tell(&self, task: &StoredTask, now: Heads) -> Result<(), TaskError> {
         let key = keys::heads(&task.project, &task.name);
-        let stored = self.waves.store.get(&key).await?;
+        let stored = self.stored_tasks.store.get(&key).await?;
         let then = stored.and_then(|stored| store::decode::<Heads>(&stored.value).ok());
-        let filter = source_filter(task).ok().flatten();
-        if let (Some(then), Some(filter), Source::Address(address)) = (&then, filter, &task.source) {
-            let wanted = events(address, then, &now).into_iter().filter(|(_, event)| filter.check(event).is_ok());
-            for (id, event) in wanted {
+        if let Some(then) = &then {
+            for (id, event) in events(then, &now) {
                 let told = Told::Source { task: task.name.clone(), provider: None, events: vec![event] };
                 self.inbox.keep(&task.project, task.name.as_str(), &format!("found {id}"), &told).await?;
             }
         }
         if then.as_ref() != Some(&now) {
-            self.waves.driver.record(Change::Put(key, store::encode(&now))).await?;
+            self.stored_tasks.driver.record(Change::Put(key, store::encode(&now))).await?;
         }
         Ok(())
     }
 }
 
-/// What a host is shown that knows the token. Any user does; this is Bitbucket's.
+/// The branches and tags that start the task.
+fn wanted(mut heads: Heads, filter: &Filter) -> Result<Heads, String> {
+    heads.retain(|name, commit| event(name, commit).is_some_and(|event| filter.check(&event).is_ok()));
+    let count = heads.len();
+    let few = "name branches and tags with --branch and --tag-trigger";
+    (count <= MOST).then_some(heads).ok_or_else(|| format!("{count} branches and tags start it; limit {MOST}: {few}"))
+}
+
+/// What a host is shown that knows the token.
 fn shown(token: Option<&SecretValue>) -> HeaderMap {
-    let pair = |token: &SecretValue| BASE64.encode(&[b"x-token-auth:", token.expose()].concat());
-    let header = token.and_then(|token| HeaderValue::from_str(&format!("Basic {}", pair(token))).ok());
-    HeaderMap::from_iter(header.map(|mut header| {
-        header.set_sensitive(true);
-        (AUTHORIZATION, header)
-    }))
+    let login = token.map(|token| [TOKEN_USER.as_bytes(), b":", token.expose()].concat());
+    HeaderMap::from_iter(login.and_then(|login| acre_web::basic(&login)).map(|header| (AUTHORIZATION, header)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use acre_model::trigger::{EventKind, SourceFilter};
+
+    #[test]
+    fn what_starts_the_task_is_remembered_and_too_much_is_refused() {
+        let heads = |count: usize| -> Heads {
+            let tags = (0..count).map(|number| format!("refs/tags/v{number}"));
+            let names = tags.chain(["refs/heads/main".to_owned(), "refs/heads/other".to_owned()]);
+            names.map(|name| (name, "a".repeat(40).parse().unwrap())).collect()
+        };
+        let filter = |tags: &[&str]| {
+            let kinds = [EventKind::Commit, EventKind::Tag].into();
+            let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+            Filter::new(&SourceFilter { kinds, branches: vec!["main".to_owned()], tags, ..SourceFilter::default() })
+                .unwrap()
+        };
+        let count = |count, filter: &Filter| wanted(heads(count), filter).map(|heads| heads.len());
+        assert_eq!((count(0, &filter(&[])), count(9, &filter(&["v1*"]))), (Ok(1), Ok(2)));
+        assert_eq!(count(MOST, &filter(&["x"])), Ok(1));
+        let why = count(MOST, &filter(&["v*"])).unwrap_err();
+        assert!(why.contains("4097 branches and tags start it; limit 4096"), "{why}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Every key of the store.
 
+use crate::blobs::digest_of;
 use acre_model::{
     ids::{AgentId, CommitId, NotificationName, ProjectName, RunId, SecretId, TaskName, TimerName, UnitId},
     joining::Token,
@@ -142,6 +143,11 @@ pub fn lineage(project: &ProjectName, task: &TaskName) -> String {
     format!("lineages/{project}/{task}")
 }
 
+/// What all tasks built last.
+pub fn all_lineages_everywhere() -> Range<String> {
+    prefix("lineages/")
+}
+
 /// What all tasks of a project built last.
 pub fn all_lineages(project: &ProjectName) -> Range<String> {
     prefix(&format!("lineages/{project}/"))
@@ -188,8 +194,13 @@ pub fn heads(project: &ProjectName, task: &TaskName) -> String {
 }
 
 /// What is known of an image that tasks of a project build on.
-pub fn image(project: &ProjectName, image_digest: &str) -> String {
-    format!("images/{project}/{image_digest}")
+pub fn image(project: &ProjectName, image: &str) -> String {
+    format!("images/{project}/{}", digest_of(image.as_bytes()).hex())
+}
+
+/// What is known of all images.
+pub fn all_images_everywhere() -> Range<String> {
+    prefix("images/")
 }
 
 /// What is known of all images that tasks of a project build on.

@@ -5,7 +5,7 @@ mod occurrences;
 mod submission;
 
 pub(crate) use check::{schedule, secret_names, source_filter};
-pub(crate) use submission::source_at;
+pub(crate) use submission::{TOKEN_USER, source_at};
 
 use crate::{
     driver::{Guard, Handle, Refused},
@@ -194,8 +194,9 @@ impl StoredTasks {
         let sealed = self.secrets.keep_task(&task.project, &task.name, &mut secrets)?;
         let mut changes = vec![Change::Put(key.clone(), store::encode(&task)), sealed];
         changes.extend(timer_changes(&task, earlier.as_ref()));
-        // Of another repository nothing is known, nor of one that is looked at again later.
-        let looks_at = |task: &StoredTask| task.triggers.source.poll.then(|| task.source.clone());
+        // Of another repository nothing is known, nor of other branches, nor of what is looked at again later.
+        let looks_at =
+            |task: &StoredTask| task.triggers.source.poll.then(|| (task.source.clone(), task.triggers.source.clone()));
         if earlier.as_ref().and_then(looks_at) != looks_at(&task) {
             changes.push(Change::Delete(keys::heads(&task.project, &task.name)));
         }

@@ -68,12 +68,15 @@ fn is_own(task: &StoredTask, address: &str) -> bool {
     matches!(&task.source, Source::Address(own) if own == address || is_same_repository(address, own))
 }
 
-/// An https address through which its host knows who fetches. Any user does with such a token; this is Bitbucket's.
+/// The user beside a token for a repository. Any does; this is Bitbucket's.
+pub(crate) const TOKEN_USER: &str = "x-token-auth";
+
+/// An https address through which its host knows who fetches.
 fn with_token(address: &str, token: Option<&SecretValue>) -> String {
     let rest =
         address.strip_prefix("https://").filter(|rest| !rest.split('/').next().unwrap_or_default().contains('@'));
     match (rest, token.and_then(|token| std::str::from_utf8(token.expose()).ok())) {
-        (Some(rest), Some(token)) => format!("https://x-token-auth:{token}@{rest}"),
+        (Some(rest), Some(token)) => format!("https://{TOKEN_USER}:{token}@{rest}"),
         _ => address.to_owned(),
     }
 }

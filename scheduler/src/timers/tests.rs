@@ -5,21 +5,12 @@ mod two_years;
 
 use super::*;
 use crate::{
-    blobs::Blobs,
-    board::Board,
-    compile::Compiler,
-    driver::{Around, Driver},
-    farm::Patience,
-    intake::Intake,
-    parts::{Ids, SystemRandom, Tasks},
-    secrets::{SecretKey, Secrets},
+    bed::Bed,
     store::{Embedded, Order},
     stored_tasks::{Expected, Given},
 };
 use acre_model::{ids::RunId, run::RunView, stored_task::Definition};
-use acre_task::Presets;
 use futures::future::BoxFuture;
-use object_store::local::LocalFileSystem;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -44,9 +35,7 @@ impl Clock for Hands {
 /// A scheduler at work on a folder.
 struct Working {
     timers: Timers,
-    board: Arc<Board>,
-    tasks: Tasks,
-    driving: tokio::task::JoinHandle<()>,
+    bed: Bed,
 }
 
 impl Working {
@@ -55,55 +44,22 @@ impl Working {
     }
 
     async fn with(store: Arc<dyn Store>, folder: &Path, clock: &Arc<Hands>) -> Self {
-        let random = Arc::new(SystemRandom::open().unwrap());
-        let key = SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap();
-        let secrets = Arc::new(Secrets::new(store.clone(), &key, random, None));
-        let blobs = Blobs::new(Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()));
-        let compiler = Compiler::new(blobs.clone(), Presets::default());
-        let (board, tasks, clock): (_, _, Arc<dyn Clock>) =
-            (Arc::new(Board::default()), Tasks::default(), clock.clone());
-        let around = Around {
-            news: Arc::default(),
-            store: store.clone(),
-            blobs: blobs.clone(),
-            compiler: compiler.clone(),
-            secrets: secrets.clone(),
-            board: board.clone(),
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-        };
-        let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
-        let driving = tokio::spawn(async move { driver.run().await.unwrap() });
-        let newest = board.runs().iter().map(|run| run.id.second()).max().unwrap_or_default();
-        let ids = Arc::new(Ids::new(1, newest));
-        let (driver, data) = (handle.clone(), folder.to_owned());
-        let intake = Intake { driver, blobs, compiler, secrets: secrets.clone(), ids, clock: clock.clone(), data };
-        let stored_tasks = StoredTasks {
-            store: store.clone(),
-            driver: handle.clone(),
-            secrets,
-            intake,
-            clock: clock.clone(),
-            changed: Default::default(),
-        };
-        Self { timers: Timers { store, driver: handle, stored_tasks, clock }, board, tasks, driving }
+        let bed = Bed::on(store, folder, clock.clone()).await;
+        let (store, driver) = (bed.store.clone(), bed.driver.clone());
+        let (stored_tasks, clock) = (bed.stored_tasks.clone(), bed.clock.clone());
+        Self { timers: Timers { store, driver, stored_tasks, clock }, bed }
     }
 
-    /// In good order, but that nobody is told.
     async fn stop(self) {
-        let Self { timers, board, tasks, driving } = self;
-        tasks.stop().await;
-        driving.await.unwrap();
-        drop((timers, board));
+        let Self { timers, bed } = self;
+        drop(timers);
+        bed.stop().await;
     }
 
-    /// Wherever it is, but that the folder is free when it is done.
     async fn kill(self) {
-        let Self { timers, board, tasks, driving } = self;
-        driving.abort();
-        assert!(driving.await.is_err_and(|why| why.is_cancelled()));
-        tasks.stop().await;
-        drop((timers, board));
+        let Self { timers, bed } = self;
+        drop(timers);
+        bed.kill().await;
     }
 
     /// The instants that runs were started for, in the order of the runs, by timer; those that nobody took have ended by
@@ -111,7 +67,7 @@ impl Working {
     async fn starts(&self) -> BTreeMap<String, Vec<Timestamp>> {
         let ended = self.timers.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await.unwrap();
         let ended = ended.iter().map(|record| store::decode::<RunView>(&record.value).unwrap());
-        let live = self.board.runs().into_iter().map(|view| RunView::clone(&view));
+        let live = self.bed.board.runs().into_iter().map(|view| RunView::clone(&view));
         let runs: BTreeMap<RunId, Start> = ended.chain(live).map(|run| (run.id, run.origin.cause)).collect();
         let mut starts: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for cause in runs.into_values() {

@@ -3,7 +3,6 @@
 
 use super::Waves;
 use crate::{
-    blobs::digest_of,
     driver::Guard,
     store::{self, Change, Order, Store, StoreError, keys},
 };
@@ -46,7 +45,7 @@ pub(super) struct Known {
 
 impl Known {
     pub(super) async fn load(store: &dyn Store, project: &ProjectName, image: &str) -> Result<Self, StoreError> {
-        let key = keys::image(project, &digest_of(image.as_bytes()).hex());
+        let key = keys::image(project, image);
         let value = store.get(&key).await?.map(|stored| stored.value);
         let record = value.as_ref().and_then(|value| store::decode(value).ok());
         Ok(Self { image: image.to_owned(), key, value, record })

@@ -3,6 +3,7 @@
 use super::{Waves, settled};
 use crate::{
     graph::{Content, Difference, Differences, Extent, Graph, Lineage, Narrowed, Wave},
+    registries::in_time,
     stored_tasks::{TaskError, source_at},
 };
 use acre_model::{
@@ -10,6 +11,7 @@ use acre_model::{
     ids::{ProjectName, TaskName},
     platform::Platform,
     report::Image,
+    run::RunView,
     stored_task::StoredTask,
     submission::Narrowing,
 };
@@ -32,12 +34,16 @@ impl Waves {
             return Ok(differences);
         }
         let logins = self.registries.logins(project, graph.users(image)).await?;
-        let Some(now @ Content::Index(_)) = self.registries.content(image, digest, &logins).await else {
-            return Ok(differences);
-        };
-        for digest in earlier.into_iter().take(COMPARED) {
-            let then = self.registries.content(image, digest, &logins).await;
-            differences.0.insert(digest, Difference::between(then, Some(now.clone())));
+        let asked = in_time(async {
+            let now = self.registries.content(image, digest, &logins).await?;
+            for digest in earlier.into_iter().take(COMPARED).filter(|_| matches!(now, Content::Index(_))) {
+                let then = self.registries.content(image, digest, &logins).await.ok();
+                differences.0.insert(digest, Difference::between(then, Some(now.clone())));
+            }
+            Ok(())
+        });
+        if let Err(why) = asked.await {
+            tracing::info!(%project, image, %digest, %why, "what is not known of it counts as changed");
         }
         Ok(differences)
     }
@@ -73,15 +79,20 @@ impl Waves {
             return Ok(None);
         };
         // Whoever ends last moves the tag: what another run builds now would be lost.
-        let is_running =
-            |run: &acre_model::run::RunView| run.project == *project && run.origin.task.as_ref() == Some(name);
+        let is_running = |run: &RunView| run.project == *project && run.origin.task.as_ref() == Some(name);
         if self.board.runs().iter().any(|run| is_running(run)) {
             return Ok(None);
         }
         let Some(narrowed) = narrowed(&task, &lineage, platforms) else { return Ok(None) };
         let logins = self.registries.logins(project, std::iter::once(name)).await?;
-        let has_all = self.registries.has_all(&addresses(&narrowed.narrowing.kept), &logins).await;
-        Ok(has_all.then_some(narrowed))
+        let kept = addresses(&narrowed.narrowing.kept);
+        match in_time(self.registries.has_all(&kept, &logins)).await {
+            Ok(()) => Ok(Some(narrowed)),
+            Err(why) => {
+                tracing::info!(%project, task = %name, %why, "all of its platforms are built");
+                Ok(None)
+            }
+        }
     }
 
     /// After a part of a task was built anew: what builds on its other platforms is as good as it was.

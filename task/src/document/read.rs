@@ -10,7 +10,6 @@ use crate::{
 use acre_model::{
     duration,
     ids::{SecretId, TaskName, TimerName},
-    plan::Fetch,
     platform::Platform,
     stored_task::{BaseImageTrigger, StoredTask, TaskStatus, Timer, replaced},
     submission::{NamedText, Source},
@@ -75,11 +74,6 @@ fn task<'a>(node: &'a Node, faults: &mut Faults<'a>) -> Option<Document> {
     Some(document)
 }
 
-/// Whether commits are to be had of a source.
-pub(super) fn is_git(source: &Source) -> bool {
-    matches!(source, Source::Address(text) if matches!(address::parse(text), Ok(Fetch::Git(_))))
-}
-
 fn source(fields: &mut Fields<'_, '_>, at: At, task: &mut StoredTask) {
     let context = fields.text("context");
     if context.is_none() && fields.get("cmd").is_none() {
@@ -116,7 +110,7 @@ fn settings(fields: &mut Fields<'_, '_>, task: &mut StoredTask) {
 
 fn triggers(fields: &mut Fields<'_, '_>, task: &mut StoredTask) {
     let is_said = |fields: &mut Fields<'_, '_>, key: &str| fields.get(key).is_some();
-    let is_git = is_git(&task.source);
+    let is_git = address::is_git(&task.source);
     let commit_status = parsed(fields, "commitStatus").unwrap_or_default();
     let source = &mut task.triggers.source;
     source.commit_status = commit_status;

@@ -1,6 +1,7 @@
 //! A task → the keys that say it. What is as it is unless said stays unsaid.
 
-use super::{Value, read::is_git};
+use super::Value;
+use crate::address::is_git;
 use acre_model::{
     duration,
     ids::PoolName,

@@ -2,7 +2,6 @@
 //! RFC 7235, RFC 7617).
 
 use super::Login;
-use data_encoding::BASE64;
 use reqwest::{
     Url,
     header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE},
@@ -59,10 +58,7 @@ pub(super) fn bearer(answer: &[u8]) -> Option<HeaderValue> {
 
 /// What a header says that shows this login.
 pub(super) fn basic(login: &Login) -> Option<HeaderValue> {
-    let pair = BASE64.encode(format!("{}:{}", login.username, login.secret).as_bytes());
-    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
-    value.set_sensitive(true);
-    Some(value)
+    crate::basic(format!("{}:{}", login.username, login.secret).as_bytes())
 }
 
 /// Where tokens for these scopes are to be had, by what a registry at `base` said. No login goes to another place.

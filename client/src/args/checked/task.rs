@@ -10,7 +10,6 @@ use crate::{
 };
 use acre_model::{
     ids::TimerName,
-    plan::Fetch,
     secret::{Confidential, SecretValue},
     stored_task::{BaseImageTrigger, Definition, ImageBuild, Overrides, StoredTask, Timer, Triggers, replaced},
     submission::{NamedText, Source},
@@ -145,7 +144,7 @@ impl TaskFlags {
     }
 
     fn change_triggers(&self, task: &mut StoredTask, is_new: bool) {
-        let is_git = matches!(&task.source, Source::Address(text) if matches!(address::parse(text), Ok(Fetch::Git(_))));
+        let is_git = address::is_git(&task.source);
         let source = &mut task.triggers.source;
         source.commits = self.commit_trigger_enabled.unwrap_or(if is_new { is_git } else { source.commits });
         source.pull_requests = self.pull_request_trigger_enabled.unwrap_or(source.pull_requests);

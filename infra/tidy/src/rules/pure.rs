@@ -106,6 +106,8 @@ mod tests {
             "task/src/lib",
             "scheduler/src/graph",
             "scheduler/src/placement",
+            "scheduler/src/polling/agenda",
+            "scheduler/src/polling/heads",
             "scheduler/src/tell",
             "scheduler/src/triggers",
         ];

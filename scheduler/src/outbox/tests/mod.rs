@@ -8,13 +8,8 @@ mod statuses;
 
 use super::*;
 use crate::{
-    blobs::Blobs,
-    compile::Compiler,
-    driver::{Around, Driver},
-    farm::{Mono, Now, Patience},
-    intake::Intake,
-    parts::{Ids, SystemRandom, Tasks},
-    secrets::SecretKey,
+    bed::Bed,
+    farm::{Mono, Now},
     store::{Embedded, StoreError},
     stored_tasks::{Expected, Given},
     tell::{
@@ -29,9 +24,7 @@ use acre_model::{
     submission::Source,
     time::Timestamp,
 };
-use acre_task::Presets;
 use futures::future::BoxFuture;
-use object_store::local::LocalFileSystem;
 use std::{path::Path, time::Duration};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -89,8 +82,7 @@ impl Clock for Hands {
 /// A scheduler at work on a folder.
 pub(super) struct Working {
     outbox: Outbox,
-    tasks: Tasks,
-    driving: tokio::task::JoinHandle<()>,
+    bed: Bed,
 }
 
 impl Working {
@@ -99,60 +91,28 @@ impl Working {
     }
 
     async fn with(folder: &Path, clock: &Arc<Hands>, mailer: Option<Mailer>) -> Self {
-        let store: Arc<dyn Store> = Arc::new(opened(&folder.join("farm.redb")).await);
-        let random: Arc<dyn Random> = Arc::new(SystemRandom::open().unwrap());
-        let key = SecretKey::load_or_make(&folder.join("secret.key"), random.as_ref()).unwrap();
-        let secrets = Arc::new(Secrets::new(store.clone(), &key, random.clone(), None));
-        let blobs = Blobs::new(Arc::new(LocalFileSystem::new_with_prefix(folder).unwrap()));
-        let compiler = Compiler::new(blobs.clone(), Presets::default());
-        let (board, tasks, clock): (_, _, Arc<dyn Clock>) =
-            (Arc::new(Board::default()), Tasks::default(), clock.clone());
-        let around = Around {
-            store: store.clone(),
-            blobs: blobs.clone(),
-            compiler: compiler.clone(),
-            secrets: secrets.clone(),
-            board: board.clone(),
-            clock: clock.clone(),
-            tasks: tasks.clone(),
-            news: Arc::default(),
-        };
-        let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
-        let driving = tokio::spawn(async move { driver.run().await.unwrap() });
-        let newest = board.runs().iter().map(|run| run.id.second()).max().unwrap_or_default();
-        let (driver, data) = (handle.clone(), folder.to_owned());
-        let ids = Arc::new(Ids::new(1, newest));
-        let intake = Intake { driver, blobs, compiler, secrets: secrets.clone(), ids, clock: clock.clone(), data };
-        let stored_tasks = StoredTasks {
-            store: store.clone(),
-            driver: handle.clone(),
-            secrets: secrets.clone(),
-            intake,
-            clock: clock.clone(),
-            changed: Default::default(),
-        };
+        let bed = Bed::on(Arc::new(opened(&folder.join("farm.redb")).await), folder, clock.clone()).await;
         let outbox = Outbox {
-            store,
-            driver: handle,
-            stored_tasks,
-            secrets,
-            board,
-            clock,
-            random,
+            store: bed.store.clone(),
+            driver: bed.driver.clone(),
+            stored_tasks: bed.stored_tasks.clone(),
+            secrets: bed.secrets.clone(),
+            board: bed.board.clone(),
+            clock: bed.clock.clone(),
+            random: bed.random.clone(),
             web: Web::impatient(Duration::from_secs(5)),
             mailer: mailer.map(Arc::new),
             said: Arc::default(),
         };
-        tasks.spawn("outbox", outbox.clone().run());
-        Self { outbox, tasks, driving }
+        bed.tasks.spawn("outbox", outbox.clone().run());
+        Self { outbox, bed }
     }
 
     /// As a kill does it, but that the folder is free when it is done.
     async fn stop(self) {
-        let Self { outbox, tasks, driving } = self;
-        tasks.stop().await;
-        driving.await.unwrap();
+        let Self { outbox, bed } = self;
         drop(outbox);
+        bed.stop().await;
     }
 
     /// Stores a task whose source is at this address, with this token.
