@@ -15,6 +15,7 @@ pub mod origin;
 pub mod outcome;
 pub mod plan;
 pub mod platform;
+pub mod poll;
 pub mod reference;
 pub mod report;
 pub mod run;

@@ -1,6 +1,7 @@
 //! How a scheduler is set up.
 
 use crate::farm::Patience;
+use acre_model::poll::PollInterval;
 use acre_task::Presets;
 use std::path::PathBuf;
 
@@ -17,16 +18,13 @@ pub struct Config {
     pub keep_ms: u64,
     /// How many ended runs are kept.
     pub keep_runs: usize,
-    /// Between two looks at an image that starts tasks, in milliseconds; `None`: registries are not asked.
-    pub poll_ms: Option<u64>,
+    /// How often registries and hosts of repositories are asked for what starts tasks.
+    pub poll: PollInterval,
     /// The images of tools that presets of the task language stand for.
     pub presets: Presets,
 }
 
 impl Config {
-    /// Between two looks at an image unless said, in milliseconds.
-    pub const POLL_MS: u64 = 600_000;
-
     /// A scheduler that keeps its data there and is as patient as a farm of many machines.
     pub fn new(data: PathBuf) -> Self {
         Self {
@@ -35,7 +33,7 @@ impl Config {
             idle_stop_ms: None,
             keep_ms: 30 * 86_400_000,
             keep_runs: 10_000,
-            poll_ms: Some(Self::POLL_MS),
+            poll: PollInterval::default(),
             presets: Presets::default(),
         }
     }

@@ -1,6 +1,6 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
-use acre_model::{reference::Reference, secret::SecretValue};
+use acre_model::{poll::PollInterval, reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
     ca::Authority,
@@ -57,8 +57,8 @@ struct Arguments {
     #[arg(long, value_name = "HOST:PORT")]
     hooks: Option<String>,
     /// How often registries are asked for images that start tasks, for example 10m, or `never`
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = poll)]
-    poll: Poll,
+    #[arg(long, value_name = "DURATION", default_value_t)]
+    poll: PollInterval,
     /// Stop after this long without a run or a request, for example 30m
     #[arg(long, value_name = "DURATION", value_parser = acre_model::duration::parse)]
     idle_stop: Option<u64>,
@@ -123,21 +123,6 @@ struct MailArguments {
     /// Address that e-mail is from
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     mail_from: Option<String>,
-}
-
-/// How often registries are asked, in milliseconds; `None`: never.
-#[derive(Clone, Copy, Debug)]
-struct Poll(Option<u64>);
-
-/// The shortest time between two looks at an image, in milliseconds; registries limit how often they are asked.
-const SHORTEST_POLL: u64 = 1_000;
-
-fn poll(text: &str) -> Result<Poll, String> {
-    if text == "never" {
-        return Ok(Poll(None));
-    }
-    let interval = acre_model::duration::parse(text).map_err(|why| why.to_string())?;
-    if interval < SHORTEST_POLL { Err("at least 1s".to_owned()) } else { Ok(Poll(Some(interval))) }
 }
 
 /// Reads `NAME=IMAGE` of a preset that there is.
@@ -261,7 +246,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
-    config.poll_ms = arguments.poll.0;
+    config.poll = arguments.poll;
     config.keep_ms = arguments.keep;
     config.keep_runs = arguments.keep_runs;
     for (name, image) in &arguments.presets {

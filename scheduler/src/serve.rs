@@ -240,7 +240,7 @@ where
         tasks.spawn("idle stop", idle.stop_when_idle(idle_ms, farm_stops.clone()));
     }
     let stopping = tasks.stopping().clone();
-    if let Some(interval_ms) = config.poll_ms {
+    if let Some(interval_ms) = config.poll.millis() {
         let (stored_tasks, waves, clock, random) =
             (services.stored_tasks.clone(), waves.clone(), services.clock.clone(), services.random.clone());
         tasks.spawn(

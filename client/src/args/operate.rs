@@ -1,7 +1,7 @@
 //! Command lines of the commands about the farm itself and about `acre`.
 
 use super::Format;
-use acre_model::ids::PersonName;
+use acre_model::{ids::PersonName, poll::PollInterval};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub struct UpArgs {
     pub hooks: Option<String>,
     /// How often registries are asked for images that start tasks, for example 10m, or `never` [default: 10m]
     #[arg(long, value_name = "DURATION")]
-    pub poll: Option<String>,
+    pub poll: Option<PollInterval>,
 }
 
 /// `acre down`

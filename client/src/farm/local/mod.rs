@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     farm::{Address, FarmClient},
 };
-use acre_model::ids::ProjectName;
+use acre_model::{ids::ProjectName, poll::PollInterval};
 use machine::make_folder;
 use parts::{Start, started_line};
 use paths::Home;
@@ -55,7 +55,7 @@ pub struct Wanted {
     /// Where it listens for webhooks; `None`: nowhere.
     pub hooks: Option<String>,
     /// How often it asks registries; `None`: as often as it does by itself.
-    pub poll: Option<String>,
+    pub poll: Option<PollInterval>,
 }
 
 impl Default for Wanted {

@@ -1,6 +1,7 @@
 //! What the farm of one machine consists of, and how each part is started.
 
 use crate::farm::Address;
+use acre_model::poll::PollInterval;
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
@@ -64,7 +65,7 @@ pub(super) struct Start {
     pub(super) hooks: Option<String>,
     /// How often it asks registries; `None`: as often as it does by itself.
     #[serde(default)]
-    pub(super) poll: Option<String>,
+    pub(super) poll: Option<PollInterval>,
 }
 
 impl Start {
@@ -83,7 +84,7 @@ impl Start {
                     arguments.extend(["--hooks".into(), hooks.into()]);
                 }
                 if let Some(poll) = &self.poll {
-                    arguments.extend(["--poll".into(), poll.into()]);
+                    arguments.extend(["--poll".into(), poll.to_string().into()]);
                 }
             }
             Part::Agent => {
@@ -118,7 +119,7 @@ mod tests {
         let never =
             Start { socket: "/run/x.sock".into(), idle_stop: IdleStop::Never, engine: None, hooks: None, poll: None };
         let engine = Some("unix:///run/engine.sock".to_owned());
-        let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), poll: Some("1m".to_owned()), ..never.clone() };
+        let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), poll: "1m".parse().ok(), ..never.clone() };
         let idle = Start { idle_stop: IdleStop::WhenIdle, engine, ..never.clone() };
         let table = [
             (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s"),
