@@ -216,7 +216,7 @@ pub type Saying = mpsc::Sender<Said>;
 
 /// Runs containers. All names given to it are made by acre; what users wrote arrives only as data of a call.
 pub trait Runtime: Send + Sync + 'static {
-    /// What the engine is. An error means it does not answer.
+    /// What the engine is, as it told since it last was gone. An error means it does not answer.
     fn info(&self) -> Asked<'_, EngineInfo>;
 
     /// Resolves when the engine has stopped answering; the error says how.

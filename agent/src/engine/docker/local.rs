@@ -49,7 +49,7 @@ macro_rules! on_docker {
 
 impl Runtime for LocalEngine {
     fn info(&self) -> Asked<'_, EngineInfo> {
-        on_docker!(self.info())
+        async move { self.docker().await?.told().await.cloned() }.boxed()
     }
 
     fn gone(&self) -> BoxFuture<'_, EngineError> {
@@ -167,7 +167,7 @@ impl Builder for LocalEngine {
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
         async move {
             let docker = self.docker().await?;
-            if docker.info().await?.buildkit {
+            if docker.told().await?.buildkit {
                 BuildKit::new(docker).build(request, say).await
             } else {
                 Classic::new(docker).build(request, say).await

@@ -61,8 +61,8 @@ pub struct Docker {
     layout: Layout,
     /// Held while something is made that must not be made twice.
     making: Arc<tokio::sync::Mutex<()>>,
-    /// Whether its BuildKit can push what its store does not have.
-    exports: Arc<tokio::sync::OnceCell<bool>>,
+    /// What it told of itself when it was first asked over this connection.
+    told: Arc<tokio::sync::OnceCell<EngineInfo>>,
 }
 
 impl Docker {
@@ -94,7 +94,7 @@ impl Docker {
             native,
             layout,
             making: Arc::default(),
-            exports: Arc::default(),
+            told: Arc::default(),
         })
     }
 
@@ -103,10 +103,15 @@ impl Docker {
         if info.buildkit { Arc::new(BuildKit::new(self.clone())) } else { Arc::new(Classic::new(self.clone())) }
     }
 
-    /// Whether its BuildKit has the exporter `image`: it comes with containerd's image store, which an engine has for life.
+    /// What the engine is. It is asked once: the answer is good for the engine's life, and dear (20.10 starts two programs
+    /// for it).
+    async fn told(&self) -> Result<&EngineInfo, EngineError> {
+        self.told.get_or_try_init(|| self.info()).await
+    }
+
+    /// Whether its BuildKit has the exporter `image`, which comes with containerd's image store.
     async fn exports_images(&self) -> Result<bool, EngineError> {
-        let ask = || async { self.info().await.map(|info| info.buildkit && info.containerd_store) };
-        self.exports.get_or_try_init(ask).await.copied()
+        self.told().await.map(|info| info.buildkit && info.containerd_store)
     }
 
     fn is_windows(&self) -> bool {

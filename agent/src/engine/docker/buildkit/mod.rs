@@ -24,7 +24,7 @@ pub(super) use context::choose;
 pub(super) use used::is_of;
 
 use super::{Docker, blame::Dockerfile};
-use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Output, Runtime as _, Said, Saying};
+use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Output, Said, Saying};
 use acre_model::{digest::Digest, log::Stream};
 use bollard_buildkit_proto::moby::buildkit::v1::{
     SolveRequest, SolveResponse, StatusRequest, StatusResponse, control_client::ControlClient,
@@ -68,7 +68,7 @@ impl BuildKit {
         if !caches.depends_on_store() {
             return Ok(caches);
         }
-        let store = if self.docker.info().await?.containerd_store { Store::Containerd } else { Store::Docker };
+        let store = if self.docker.told().await?.containerd_store { Store::Containerd } else { Store::Docker };
         let (caches, line) = caches.on(store);
         if let Some(line) = line {
             say.send(Said::Output(Stream::Stdout, format!("{line}\n").into())).await.ok();
