@@ -106,6 +106,9 @@ pub struct CancelArgs {
     /// Wait until the run is over
     #[arg(long)]
     pub wait: bool,
+    /// How to print what became of it
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
     /// The run's id, or `last` for the project's newest
     #[arg(value_name = "RUN")]
     pub run: RunRef,

@@ -32,7 +32,7 @@ pub struct Shared {
 /// How a run that was handed in is followed.
 #[derive(Clone, Debug, Args)]
 pub struct Follow {
-    /// Print the run's id and do not wait for its end
+    /// Print the run's id, or with json or yaml the run, and do not wait for its end
     #[arg(long, help_heading = "Following")]
     pub no_wait: bool,
     /// Wait for the end without printing the log

@@ -26,7 +26,7 @@ pub enum TaskCommand {
     /// Show a task
     Show(TaskShowArgs),
     /// Forget a task; its runs stay
-    Delete(TaskNamed),
+    Delete(TaskShowArgs),
     /// Start a run of a task, and follow it
     Run(Box<TaskRunArgs>),
     /// List runs, newest first
@@ -268,7 +268,7 @@ pub struct TaskListArgs {
     pub format: Format,
 }
 
-/// `acre task show`
+/// `acre task show` and `acre task delete`
 #[derive(Clone, Debug, Args)]
 pub struct TaskShowArgs {
     /// Which
@@ -326,6 +326,9 @@ pub struct WebhookArgs {
     /// Draw another secret; the old one is good no more
     #[arg(long)]
     pub rotate: bool,
+    /// How to print them
+    #[arg(short = 'o', long, alias = "output", value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
 }
 
 /// `acre graph`

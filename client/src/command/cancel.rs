@@ -1,6 +1,6 @@
 //! `acre cancel`: asks for the end of a run.
 
-use super::{print, resolve};
+use super::{print_as, resolve};
 use crate::{
     args::CancelArgs,
     error::Error,
@@ -20,9 +20,13 @@ pub(super) async fn cancel(wish: &Wish, args: CancelArgs) -> Result<ExitCode, Er
     if args.wait && !run.status.is_final() {
         run = ended(farm, run).await?;
     }
-    let line = if run.status.is_final() { verdict(&run) } else { format!("Run ID: {id} is being canceled") };
-    print(&format!("{line}\n"))?;
+    print_as(args.format, &run, || said(&run))?;
     Ok(ExitCode::Success)
+}
+
+fn said(run: &RunView) -> String {
+    let line = if run.status.is_final() { verdict(run) } else { format!("Run ID: {} is being canceled", run.id) };
+    format!("{line}\n")
 }
 
 /// The run once it is over.

@@ -3,7 +3,7 @@
 use super::{
     attend::{Attended, attend},
     gather::gather,
-    print,
+    print, print_as,
     takers::{of_plan, takers},
 };
 use crate::{
@@ -124,7 +124,7 @@ pub(super) async fn follow(
 ) -> Result<ExitCode, Error> {
     if wish.no_wait {
         view.finish()?;
-        print(&format!("{}\n", run.id))?;
+        print_as(wish.format, &run, || format!("{}\n", run.id))?;
         return Ok(ExitCode::Success);
     }
     view.line(&plain::stamped(now(), plain::WAITING))?;

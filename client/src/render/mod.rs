@@ -16,6 +16,7 @@ pub mod stored_task;
 pub mod table;
 pub mod text;
 pub mod view;
+pub mod webhook;
 
 use serde::Serialize;
 

@@ -3,14 +3,13 @@
 use super::{run::elapsed, table::table, yaml};
 use acre_model::{
     duration,
-    ids::TaskName,
     platform::Platform,
     run::RunView,
     stored_task::{BaseImageTrigger, Definition, ImageBuild, StoredTask, TaskStatus, Timer},
     submission::Source,
     text::clip,
     time::Timestamp,
-    trigger::{CommitStatus, Provider, RegistryKind},
+    trigger::CommitStatus,
 };
 use acre_task::document::{self, Value};
 
@@ -116,19 +115,6 @@ fn timer_rows(timer: &Timer) -> Vec<[String; 4]> {
 /// The table of `acre task credential list`.
 pub fn logins(logins: &[String]) -> String {
     table(["LOGIN SERVER"], logins.iter().map(|registry| [clip(registry)]))
-}
-
-/// `acre task webhook`: what is put in on the other side.
-pub fn webhook(project: &str, task: Option<&TaskName>, secret: &str) -> String {
-    let path = match task {
-        Some(task) => format!("/hooks/{project}/{task}/PROVIDER"),
-        None => format!("/registries/{project}/KIND"),
-    };
-    let words = match task {
-        Some(_) => format!("PROVIDER  {}\n", names(Provider::ALL.iter().map(ToString::to_string))),
-        None => format!("KIND      {}\n", names(RegistryKind::ALL.iter().map(ToString::to_string))),
-    };
-    format!("Path      {path}, below the address of `acre-scheduler --hooks`\n{words}Secret    {secret}\n")
 }
 
 /// A task as a file has it: what `acre task apply` takes back.

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 mod applied;
+mod complete;
 mod desk;
 mod graph;
 mod projects;

@@ -39,9 +39,19 @@ fn tasks_are_changed_and_forgotten() {
             "task update -n api --image r.example/api:2 --no-push",
             "task show -n api",
             "task delete -n web",
+            "task delete -n api -o json",
+            "task delete -n web",
             "task list",
         ])
     );
+}
+
+#[test]
+fn what_is_created_is_told_to_programs() {
+    let desk = desk();
+    let web = format!("{} -o json", CREATED[0]);
+    let text = CREATED[3].replace(" < ", " -o yaml < ");
+    assert_snapshot!("created", desk.types(&[&web, &text]));
 }
 
 #[test]
@@ -56,7 +66,10 @@ fn timers_say_when_they_are_next() {
             "task timer add -n nightly --timer-name noon --schedule '30 12 1 JAN *'",
             "task timer update -n nightly --timer-name night --status Disabled",
             "task timer update -n nightly --timer-name t2 --schedule '*/20 * * * *'",
-            "task timer remove -n nightly --timer-name noon -o json",
+            "task timer add -n nightly --timer-name leap --schedule '0 0 29 2 *' -o json",
+            "task timer update -n nightly --timer-name leap --schedule '0 0 1 3 *' -o json",
+            "task timer remove -n nightly --timer-name noon",
+            "task timer remove -n nightly --timer-name leap -o json",
             "task timer list -n web",
         ])
     );
@@ -73,10 +86,13 @@ fn credentials_and_webhooks() {
             "task credential add -n web --login-server r.example -u robot --password-stdin < password",
             "task credential add -n web --login-server s.example -u robot --password-stdin -o json < password",
             "task credential update -n web --login-server r.example -u other --password-stdin < password",
+            "task credential update -n web --login-server r.example -u other --password-stdin -o json < password",
             "task credential remove -n web --login-server r.example",
+            "task credential remove -n web --login-server s.example -o json",
             "task credential list -n web",
             "task credential list -n web -o json",
             "task webhook -n web",
+            "task webhook -n web -o json",
             "task webhook --registries --rotate",
         ])
     );

@@ -14,7 +14,7 @@ use crate::{
     exit_code::ExitCode,
     farm::{self, Expected, FarmClient, RunsWanted, TaskSecrets, Wish},
     now,
-    render::{plain, stored_task as render, view::View},
+    render::{plain, stored_task as render, view::View, webhook::Webhook},
 };
 use acre_model::{ids::RunId, stored_task::StoredTask, text::clip};
 
@@ -37,15 +37,18 @@ pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, 
             print_task(args.format, &task, || render::show(&task))
         }
         TaskCommand::Delete(args) => {
-            farm::connect(wish).await?.delete_task(&args.name).await?;
-            print(&format!("task {} is deleted from project {}\n", args.name, wish.project))?;
-            Ok(ExitCode::Success)
+            let farm = farm::connect(wish).await?;
+            let task = farm.task(&args.task.name).await?;
+            farm.delete_task(&task.name).await?;
+            print_task(args.format, &task, || format!("task {} is deleted from project {}\n", task.name, wish.project))
         }
         TaskCommand::Run(args) => run(wish, *args).await,
         TaskCommand::ListRuns(args) => list_runs(wish, args).await,
         TaskCommand::ShowRun(args) => show::show(wish, ShowArgs { format: args.format, run: args.run_id }).await,
         TaskCommand::UpdateRun(args) => update_run(wish, args).await,
-        TaskCommand::CancelRun(args) => cancel::cancel(wish, CancelArgs { wait: false, run: args.run_id }).await,
+        TaskCommand::CancelRun(args) => {
+            cancel::cancel(wish, CancelArgs { wait: false, format: args.format, run: args.run_id }).await
+        }
         TaskCommand::Logs(args) => task_logs(wish, args).await,
         TaskCommand::Webhook(args) => webhook(wish, args).await,
         TaskCommand::Timer(command) => timer::timer(wish, command).await,
@@ -99,7 +102,8 @@ async fn run(wish: &Wish, args: TaskRunArgs) -> Result<ExitCode, Error> {
 async fn webhook(wish: &Wish, args: WebhookArgs) -> Result<ExitCode, Error> {
     let secret = farm::connect(wish).await?.hook(args.name.as_ref(), args.rotate).await?;
     let secret = String::from_utf8_lossy(secret.expose()).into_owned();
-    print(&render::webhook(wish.project.as_str(), args.name.as_ref(), &secret))?;
+    let hook = Webhook::new(&wish.project, args.name.as_ref(), secret);
+    print_as(args.format, &hook, || hook.table())?;
     Ok(ExitCode::Success)
 }
 
