@@ -3,6 +3,7 @@
 mod place;
 
 use acre_agent::{Clock, Config, Ending, Parts, SystemClock, engine::docker::LocalEngine};
+use acre_daemon::{LogArguments, Starter};
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
@@ -13,14 +14,10 @@ use place::{Place, Wish, place};
 use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
-    os::{
-        fd::FromRawFd,
-        unix::fs::{OpenOptionsExt, PermissionsExt},
-    },
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -76,6 +73,8 @@ struct Arguments {
     /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
+    #[command(flatten)]
+    logs: LogArguments,
     /// File descriptor that gets one line `ready` once the farm has welcomed the agent
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
@@ -92,11 +91,7 @@ enum Given {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ACRE_LOG").unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    arguments.logs.begin();
     let starter = Starter::new(arguments.ready_fd);
     match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -104,25 +99,6 @@ fn main() -> ExitCode {
             tracing::error!("{error:#}");
             starter.tell(&format!("error: {error:#}"));
             ExitCode::FAILURE
-        }
-    }
-}
-
-/// Who started this program and waits to hear, in one line, that it is ready or why it is not.
-#[derive(Clone)]
-struct Starter(Arc<Mutex<Option<File>>>);
-
-impl Starter {
-    #[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
-    fn new(ready_fd: Option<i32>) -> Self {
-        Self(Arc::new(Mutex::new(ready_fd.map(|fd| unsafe { File::from_raw_fd(fd) }))))
-    }
-
-    /// Says one line, once. A starter that has gone does not matter.
-    fn tell(&self, line: &str) {
-        let pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut pipe) = pipe {
-            drop(writeln!(pipe, "{line}"));
         }
     }
 }

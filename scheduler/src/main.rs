@@ -1,5 +1,6 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
+use acre_daemon::{LogArguments, Starter};
 use acre_model::{poll::PollInterval, reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
@@ -21,12 +22,11 @@ use rustix::{
 use rustls::ServerConfig;
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
     net::IpAddr,
-    os::{fd::FromRawFd, unix::fs::OpenOptionsExt, unix::fs::PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 use tokio::{
     net::{TcpListener, UnixListener},
@@ -83,6 +83,8 @@ struct Arguments {
     vault_token_file: Option<PathBuf>,
     #[command(flatten)]
     mail: MailArguments,
+    #[command(flatten)]
+    logs: LogArguments,
     /// File descriptor that gets one line `ready` once requests are taken
     #[arg(long, value_name = "N", hide = true)]
     ready_fd: Option<i32>,
@@ -145,11 +147,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("ACRE_LOG").unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    arguments.logs.begin();
     let starter = Starter::new(arguments.ready_fd);
     let done = match arguments.command {
         Some(Command::Init { data }) => init(&data),
@@ -181,25 +179,6 @@ fn init(data: &Path) -> anyhow::Result<()> {
 fn make_data(data: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
     Ok(fs::set_permissions(data, fs::Permissions::from_mode(0o700))?)
-}
-
-/// Who started this program and waits to hear, in one line, that it is ready or why it is not.
-#[derive(Clone)]
-struct Starter(Arc<Mutex<Option<File>>>);
-
-impl Starter {
-    #[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
-    fn new(ready_fd: Option<i32>) -> Self {
-        Self(Arc::new(Mutex::new(ready_fd.map(|fd| unsafe { File::from_raw_fd(fd) }))))
-    }
-
-    /// Says one line, once. A starter that has gone does not matter.
-    fn tell(&self, line: &str) {
-        let pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut pipe) = pipe {
-            drop(writeln!(pipe, "{line}"));
-        }
-    }
 }
 
 /// Bytes of a thread's stack: the deepest task file that is allowed needs about 2 MiB to compile.

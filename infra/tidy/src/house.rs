@@ -19,9 +19,10 @@ pub const EDGES: &[(&str, May)] = &[
     ("acre-tree", May::Use(&["acre-model", "acre-proto"])),
     ("acre-link", May::Use(&["acre-model", "acre-proto"])),
     ("acre-web", May::Use(&["acre-model"])),
+    ("acre-daemon", May::Use(&[])),
     // Its tests join it over the network.
-    ("acre-scheduler", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-link", "acre-web"])),
-    ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-web", "acre-link"])),
+    ("acre-scheduler", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-link", "acre-web", "acre-daemon"])),
+    ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-web", "acre-link", "acre-daemon"])),
     ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree", "acre-link"])),
     ("acre-e2e", May::UseAll),
     ("acre-protogen", May::Use(&[])),

@@ -3,6 +3,7 @@
 
 mod commit;
 mod load;
+mod note;
 mod request;
 
 pub use load::LoadError;
@@ -144,6 +145,7 @@ impl Driver {
         }
         match self.commit(&mut effects).await {
             Ok(()) => {
+                note::note(&effects);
                 self.perform(effects);
                 answers.into_iter().for_each(|answer| self.answer(answer));
                 self.answer_stop();

@@ -4,7 +4,7 @@ use crate::tell::{Verdict, status::Request};
 use acre_model::{text::clip, time::Timestamp};
 use acre_web::{Unfetched, Web};
 use futures::StreamExt;
-use http::header::RETRY_AFTER;
+use http::{HeaderMap, header::RETRY_AFTER};
 use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::{Method, Response, StatusCode};
 
@@ -42,7 +42,7 @@ pub(super) async fn post(web: &Web, request: Request, secrets: &[&[u8]], now: Ti
     };
     let line = web.line(&url).await.map_err(failed)?;
     let response = line.send(Method::POST, &url, headers, body).await.map_err(failed)?;
-    let (status, after_ms) = (response.status(), retry_after(&response, now));
+    let (status, after_ms) = (response.status(), wait(response.headers(), now));
     let text = clip(&without(secrets, &beginning(response).await));
     Ok(Answer { status, after_ms, text })
 }
@@ -66,12 +66,18 @@ fn without(secrets: &[&[u8]], text: &str) -> String {
     known.fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN))
 }
 
-/// `Retry-After`, in seconds or as a date (RFC 9110 §10.2.3).
-fn retry_after(response: &Response, now: Timestamp) -> Option<u64> {
-    let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    after(text, now)
+/// How long the answer asks to be left alone, in milliseconds.
+fn wait(headers: &HeaderMap, now: Timestamp) -> Option<u64> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    // GitHub's limit for an hour ("Rate limits for the REST API"): none left, and the second in which there are more.
+    let reset = || {
+        let seconds = text("x-ratelimit-reset").filter(|_| text("x-ratelimit-remaining") == Some("0"))?;
+        Some(seconds.trim().parse::<u64>().ok()?.saturating_mul(1000).saturating_sub(now.as_millis()))
+    };
+    text(RETRY_AFTER.as_str()).and_then(|text| after(text, now)).or_else(reset)
 }
 
+/// `Retry-After`: seconds, or a date (RFC 9110 §10.2.3).
 fn after(text: &str, now: Timestamp) -> Option<u64> {
     if let Ok(seconds) = text.trim().parse::<u64>() {
         return Some(seconds.saturating_mul(1000));
@@ -165,6 +171,23 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(after(text, now), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn answers_say_how_long_to_wait() {
+        let now = Timestamp::from_millis(784_111_747_000);
+        let table: [(&[(&str, &str)], _); 6] = [
+            (&[], None),
+            (&[("retry-after", "7")], Some(7_000)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "784111807")], Some(60_000)),
+            (&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")], Some(0)),
+            (&[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "784111807")], None),
+            (&[("retry-after", "7"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "784111807")], Some(7_000)),
+        ];
+        for (headers, expected) in table {
+            let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            assert_eq!(wait(&HeaderMap::from_iter(pairs), now), expected, "{headers:?}");
         }
     }
 

@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 132 pairs of 12 members, of which 22 are planned and 9 are free to the end-to-end tests.
-        assert_eq!(found.len(), 132 - 22 - 9);
+        // 156 pairs of 13 members, of which 24 are planned and 10 are free to the end-to-end tests.
+        assert_eq!(found.len(), 156 - 24 - 10);
     }
 
     #[test]

@@ -1,0 +1,9 @@
+//! What the programs of a farm that keep running have in common: their own logs, and whoever started them.
+//!
+//! *Invariant: nothing of a farm is known here.*
+
+mod logs;
+mod starter;
+
+pub use logs::{LogArguments, LogFormat};
+pub use starter::Starter;

@@ -1,0 +1,145 @@
+//! A daemon's own log: lines on standard error, for people or for programs.
+
+use clap::{Args, ValueEnum};
+use std::str::FromStr;
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// How a daemon logs.
+#[derive(Clone, Debug, Args)]
+pub struct LogArguments {
+    /// What is logged: error, warn, info, debug or trace, and the same by target, as info,acre_scheduler::store=debug
+    #[arg(long, value_name = "LEVELS", env = "ACRE_LOG", default_value = "info", help_heading = "Logging")]
+    log: Levels,
+    /// How a line of the log is written
+    #[arg(long, value_name = "FORMAT", value_enum, env = "ACRE_LOG_FORMAT", default_value_t, help_heading = "Logging")]
+    log_format: LogFormat,
+}
+
+/// How a line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object for each line: timestamp, level, target, and the fields of what happened
+    Json,
+}
+
+/// Which lines are written: a text that has been read once without a fault.
+#[derive(Clone, Debug)]
+struct Levels(String);
+
+impl FromStr for Levels {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match EnvFilter::builder().parse(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(why) => Err(format!(
+                "{why}; write a level (error, warn, info, debug, trace), or TARGET=LEVEL, several by comma"
+            )),
+        }
+    }
+}
+
+impl LogArguments {
+    /// Begins to log to standard error. To be called once in a program's life.
+    pub fn begin(&self) {
+        let subscriber = self.subscriber(std::io::stderr);
+        // Only a second call could be refused, and the first one is as good.
+        drop(tracing::subscriber::set_global_default(subscriber));
+    }
+
+    fn subscriber<W>(&self, writer: W) -> Box<dyn Subscriber + Send + Sync>
+    where
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        let lines =
+            tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.log.0)).with_writer(writer).with_ansi(false);
+        match self.log_format {
+            LogFormat::Text => Box::new(lines.finish()),
+            LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        logs: LogArguments,
+    }
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that a program of these arguments logs.
+    fn logged(arguments: &[&str]) -> Vec<String> {
+        let logs = Program::try_parse_from(["program"].iter().chain(arguments)).unwrap().logs;
+        let page = Page::default();
+        let writer = page.clone();
+        tracing::subscriber::with_default(logs.subscriber(move || writer.clone()), || {
+            tracing::debug!(target: "acre_store", revision = 7, "committed");
+            tracing::info!(target: "acre_farm", run = "r1", why = "a\nb", "placed");
+            tracing::warn!(target: "acre_store", "slow");
+        });
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn levels_are_chosen_for_all_and_by_target() {
+        let table: [(&[&str], &[&str]); 4] = [
+            (&[], &["placed", "slow"]),
+            (&["--log", "warn"], &["slow"]),
+            (&["--log", "warn,acre_store=debug"], &["committed", "slow"]),
+            (&["--log", "off"], &[]),
+        ];
+        for (arguments, expected) in table {
+            let lines = logged(arguments);
+            let said: Vec<bool> = lines.iter().zip(expected).map(|(line, word)| line.contains(word)).collect();
+            assert_eq!((said, lines.len()), (vec![true; expected.len()], expected.len()), "{arguments:?}: {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn programs_read_an_object_for_each_line() {
+        let lines = logged(&["--log-format", "json", "--log", "debug"]);
+        let objects: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(objects.len(), 3);
+        assert_eq!((&objects[0]["level"], &objects[0]["revision"]), (&"DEBUG".into(), &7.into()));
+        assert_eq!((&objects[1]["target"], &objects[1]["message"]), (&"acre_farm".into(), &"placed".into()));
+        assert_eq!((&objects[1]["run"], &objects[1]["why"]), (&"r1".into(), &"a\nb".into()));
+        assert!(objects[2]["timestamp"].as_str().is_some_and(|at| at.ends_with('Z')), "{}", objects[2]);
+    }
+
+    #[test]
+    fn levels_that_are_none_are_refused_with_what_would_be_right() {
+        for wrong in ["acre_store=loud", "info,=,=", "[{"] {
+            let why = Program::try_parse_from(["program", "--log", wrong]).err().map(|why| why.to_string());
+            assert!(
+                why.as_ref().is_some_and(|why| why.contains("error, warn, info, debug, trace")),
+                "{wrong}: {why:?}"
+            );
+        }
+    }
+}
