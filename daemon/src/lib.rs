@@ -5,5 +5,5 @@
 mod logs;
 mod starter;
 
-pub use logs::{LogArguments, LogFormat};
+pub use logs::LogArguments;
 pub use starter::Starter;

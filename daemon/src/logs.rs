@@ -18,7 +18,7 @@ pub struct LogArguments {
 
 /// How a line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+enum LogFormat {
     /// For people
     #[default]
     Text,

@@ -4,8 +4,8 @@
 
 Started by infra/deliveries, which provides the directories. A scheduler of its own, with its records in a file, without an
 agent and an engine: each delivery is stored before it is answered, and its run waits. A delivery is a connection of its
-own, timed from before it is made to after the answer. Prints one line of JSON. Exit codes: 0; 1 if 99 of 100 took longer than they
-may; 2 if something failed.
+own, timed from before it is made to after the answer. Prints one line of JSON. Exit codes: 0; 1 if 99 of 100 took longer
+than they may; 2 if something failed.
 """
 
 import argparse

@@ -18,7 +18,7 @@ pub use project::{LoginArgs, LogoutArgs, ProjectCommand, SecretCommand};
 pub use submit::{BuildArgs, CheckArgs, Follow, RunArgs, Shared, Task};
 pub use task::{
     ApplyArgs, CreateArgs, CredentialArgs, CredentialCommand, CredentialNamed, GraphArgs, TaskCommand, TaskFlags,
-    TaskRunArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs, WebhookArgs,
+    TaskRunArgs, TaskShowArgs, TimerArgs, TimerCommand, TimerNamed, UpdateArgs, WebhookArgs,
 };
 pub use task_runs::{ListRunsArgs, TaskLogsArgs, TaskRunRef, UpdateRunArgs};
 

@@ -8,7 +8,7 @@ use super::{cancel, hand_in, logs, print, print_as, resolve, show};
 use crate::{
     args::{
         CancelArgs, CreateArgs, Format, ListRunsArgs, LogsArgs, RunRef, ShowArgs, TaskCommand, TaskLogsArgs,
-        TaskRunArgs, UpdateArgs, UpdateRunArgs, WebhookArgs,
+        TaskRunArgs, TaskShowArgs, UpdateArgs, UpdateRunArgs, WebhookArgs,
     },
     error::Error,
     exit_code::ExitCode,
@@ -36,12 +36,7 @@ pub(super) async fn task(wish: &Wish, command: TaskCommand) -> Result<ExitCode, 
             let task = farm::connect(wish).await?.task(&args.task.name).await?;
             print_task(args.format, &task, || render::show(&task))
         }
-        TaskCommand::Delete(args) => {
-            let farm = farm::connect(wish).await?;
-            let task = farm.task(&args.task.name).await?;
-            farm.delete_task(&task.name).await?;
-            print_task(args.format, &task, || format!("task {} is deleted from project {}\n", task.name, wish.project))
-        }
+        TaskCommand::Delete(args) => delete(wish, args).await,
         TaskCommand::Run(args) => run(wish, *args).await,
         TaskCommand::ListRuns(args) => list_runs(wish, args).await,
         TaskCommand::ShowRun(args) => show::show(wish, ShowArgs { format: args.format, run: args.run_id }).await,
@@ -69,6 +64,21 @@ async fn update(wish: &Wish, args: UpdateArgs) -> Result<ExitCode, Error> {
     let (task, secrets) = args.flags.changed(before)?;
     let task = put(&farm, task, secrets).await?;
     print_task(args.format, &task, || render::list(std::slice::from_ref(&task)))
+}
+
+/// People are told that it is gone, programs what it was. For people it is not read: one that is damaged goes, too.
+async fn delete(wish: &Wish, args: TaskShowArgs) -> Result<ExitCode, Error> {
+    let (farm, name) = (farm::connect(wish).await?, args.task.name);
+    let before = match args.format {
+        Format::Table => None,
+        Format::Json | Format::Yaml => Some(farm.task(&name).await?),
+    };
+    farm.delete_task(&name).await?;
+    let line = || format!("task {name} is deleted from project {}\n", wish.project);
+    match before {
+        Some(before) => print_task(args.format, &before, line),
+        None => print(&line()).map(|()| ExitCode::Success),
+    }
 }
 
 /// Prints a task; as YAML, what `apply` takes back.
