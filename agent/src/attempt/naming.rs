@@ -19,17 +19,18 @@ pub(super) struct Naming {
 }
 
 impl Naming {
-    /// What the image of this build is called here.
+    /// What the image of this build is called here. Whatever else it is called, it has a name of the group's own: its
+    /// others may go to another run's image at any time, and an image without any name could be taken for rubbish, and be
+    /// swept away before it is used.
     pub(super) async fn of(job: &Job, build: &Build) -> Result<Self, EngineError> {
-        if !build.one_of_several {
-            return Ok(Self { exported: build.tags.clone(), given: Vec::new() });
-        }
-        // An image without any name could be taken for rubbish, and be swept away before it is used.
-        let own: Vec<Reference> = sandbox::of_built(&job.attempt.id).into_iter().collect();
+        let own = sandbox::of_built(&job.attempt.id).filter(|_| build.one_of_several || !build.tags.is_empty());
         own.iter().try_for_each(|name| job.attempt.sandbox.note_name(name))?;
+        if !build.one_of_several {
+            return Ok(Self { exported: build.tags.iter().cloned().chain(own).collect(), given: Vec::new() });
+        }
         let is_native = job.works.parts.runtime.info().await?.native == job.attempt.unit.platform;
         let given = build.tags.iter().filter(|_| is_native).map(|tag| tag.clone().with_default_tag());
-        Ok(Self { exported: own, given: given.collect() })
+        Ok(Self { exported: own.into_iter().collect(), given: given.collect() })
     }
 
     /// Gives the image the names that it gets afterwards.

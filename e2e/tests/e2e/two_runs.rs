@@ -1,6 +1,7 @@
 //! Two runs at one time on one engine, with the same names for everything, do not meet.
 
 use acre_e2e::{
+    engine::{containers, docker},
     farm::{Farm, SOON},
     program::{Output, Running},
     source::Source,
@@ -65,4 +66,29 @@ fn of_one_farm() {
 fn of_two_farms() {
     let (one, two) = (Farm::new(), Farm::new());
     do_not_meet(&one, &two);
+}
+
+/// What another farm's end can do: the image is known under a further name, its own goes to another image, and the
+/// further one is taken with force while no container of it runs.
+#[test]
+fn an_image_that_has_lost_its_name_is_used_all_the_same() {
+    let farm = Farm::new();
+    let (same, other) = (farm.image("same:1"), farm.image("other:1"));
+    let task = "
+steps:
+  - build: -t {same} .
+  - cmd: {base} sh -c 'echo waiting; until [ -e go ]; do sleep 0.05; done'
+  - cmd: {same} cat /who
+";
+    let dockerfile = farm.text("FROM {base}\nCOPY who /who\n");
+    let task = farm.text(&task.replace("{same}", &same));
+    let source = Source::new(&[("acb.yaml", &task), ("Dockerfile", &dockerfile), ("who", &format!("{same}\n"))]);
+    let mut client = farm.start(&["run", source.arg()]);
+    let run = farm.comes_to(&mut client, "waiting\n");
+    docker(&["tag", &same, &other]).ended(0);
+    docker(&["tag", &farm.text("{base}"), &same]).ended(0);
+    docker(&["image", "rm", "--force", &other]).ended(0);
+    let waits = containers(&run);
+    docker(&["exec", &waits[0], "touch", "/workspace/go"]).ended(0);
+    client.end_within(SOON).ended(0).says(&format!("{same}\n"));
 }

@@ -28,6 +28,9 @@ pub(super) struct Progress {
 /// What QEMU's user mode prints when it crashes, rather than the program it runs.
 const EMULATOR_CRASHED: &[u8] = b"qemu: uncaught target signal";
 
+/// What is told of names that are acre's own affair.
+const NAMING: &str = "naming to acre.local/";
+
 /// Steps that may fail without the build's failing: a cache that is not there yet.
 const OPTIONAL: &str = "importing cache manifest from ";
 
@@ -162,7 +165,7 @@ impl Progress {
     /// Transfers and exports, told once when they are complete, unless the end of their step has been told before.
     fn detail(&mut self, status: &VertexStatus, lines: &mut Vec<u8>) {
         let runs = self.steps.get(&status.vertex).is_some_and(|step| step.phase != Phase::Over);
-        if status.completed.is_none() || !runs {
+        if status.completed.is_none() || !runs || status.id.starts_with(NAMING) {
             return;
         }
         if !self.told.insert((status.vertex.clone(), status.id.clone())) {
@@ -411,7 +414,8 @@ mod tests {
             completed: at(300),
             ..VertexStatus::default()
         };
-        let event = StatusResponse { statuses: vec![status; 2], ..StatusResponse::default() };
+        let own = VertexStatus { id: "naming to acre.local/built:r-1-1".to_owned(), ..status.clone() };
+        let event = StatusResponse { statuses: vec![status.clone(), own, status], ..StatusResponse::default() };
         let (output, _) = shown(vec![vertices(vec![vertex("a", "A", Some(0), None)]), event]);
         assert_eq!(output, "#1 A\n#1 transferring context: 10.27MB 0.3s done\n");
     }
