@@ -73,6 +73,9 @@ struct Arguments {
     /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
+    /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9465: plain HTTP, for whoever can reach it
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_AGENT_METRICS")]
+    metrics: Option<String>,
     #[command(flatten)]
     logs: LogArguments,
     /// File descriptor that gets one line `ready` once the farm has welcomed the agent
@@ -125,13 +128,17 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
+    let metrics = match &arguments.metrics {
+        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
+        None => None,
+    };
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {
         tracing::info!("ready");
         starter.tell("ready");
     };
-    let work = acre_agent::run(config, parts, ready, ending);
+    let work = acre_agent::run(config, parts, metrics, ready, ending);
     match membership {
         None => work.await?,
         Some(membership) => tokio::select! {

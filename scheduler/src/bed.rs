@@ -48,6 +48,7 @@ impl Bed {
             clock: clock.clone(),
             tasks: tasks.clone(),
             news: Arc::default(),
+            metrics: Default::default(),
         };
         let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
         let driving = tokio::spawn(async move { driver.run().await.unwrap() });

@@ -56,6 +56,9 @@ struct Arguments {
     /// Where to listen for webhooks, as 127.0.0.1:8070: plain HTTP on this machine's own address, behind a proxy with TLS
     #[arg(long, value_name = "HOST:PORT")]
     hooks: Option<String>,
+    /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9464: plain HTTP, for whoever can reach it
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_SCHEDULER_METRICS")]
+    metrics: Option<String>,
     /// How often registries are asked for images that start tasks, for example 10m, or `never`
     #[arg(long, value_name = "DURATION", default_value_t)]
     poll: PollInterval,
@@ -222,6 +225,10 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Some(address) => Some(hooks(address).await?),
         None => None,
     };
+    let metrics = match &arguments.metrics {
+        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
+        None => None,
+    };
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
@@ -232,7 +239,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
     }
     let objects = Arc::new(objects);
-    let parts = Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks };
+    let parts = Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks, metrics };
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");

@@ -5,11 +5,13 @@
 
 pub mod docker;
 mod error;
+mod observed;
 pub mod program;
 mod snapshot;
 
 pub use acre_web::registry::{Login, Logins};
 pub use error::EngineError;
+pub use observed::{Observed, Watch};
 pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
 
 use acre_model::{

@@ -228,6 +228,12 @@ impl Spool {
         inner.acked = inner.acked.max(offset);
     }
 
+    /// Bytes that the farm has not stored, as far as it has told.
+    pub(crate) fn unsent(&self) -> u64 {
+        let inner = self.lock();
+        inner.end.saturating_sub(inner.acked)
+    }
+
     /// Nothing more will be written.
     pub(crate) fn close(&self) {
         self.lock().closed = true;

@@ -96,6 +96,7 @@ impl Desk {
             mailer: None,
             identity: 7,
             hooks: None,
+            metrics: None,
         };
         let listener = acre_scheduler::listen::here(UnixListener::bind(folder.join("farm.sock")).unwrap());
         let (tell, ready) = oneshot::channel();

@@ -14,6 +14,7 @@ use crate::{
     board::Board,
     compile::{self, Compiler},
     farm::{self, Effects, Event, SessionId, State},
+    metrics::FarmMetrics,
     parts::{Clock, Tasks},
     secrets::Secrets,
     store::{Change, Store, Transaction, keys},
@@ -53,6 +54,7 @@ pub struct Driver {
     clock: Arc<dyn Clock>,
     tasks: Tasks,
     news: Arc<Notify>,
+    metrics: FarmMetrics,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
     sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Option<Desired>>)>,
@@ -80,12 +82,14 @@ pub struct Around {
     pub tasks: Tasks,
     /// Wakes who acts upon what the inbox holds.
     pub news: Arc<Notify>,
+    /// What is counted of what happens.
+    pub metrics: FarmMetrics,
 }
 
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, compiler, secrets, board, clock, tasks, news } = around;
+        let Around { store, blobs, compiler, secrets, board, clock, tasks, news, metrics } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -98,6 +102,7 @@ impl Driver {
             clock,
             tasks,
             news,
+            metrics,
             requests,
             handle: handle.clone(),
             sessions: BTreeMap::new(),
@@ -146,6 +151,7 @@ impl Driver {
         match self.commit(&mut effects).await {
             Ok(()) => {
                 note::note(&effects);
+                self.metrics.note(&effects);
                 self.perform(effects);
                 answers.into_iter().for_each(|answer| self.answer(answer));
                 self.answer_stop();
@@ -235,6 +241,7 @@ impl Driver {
                 answers.push(Answer::Run { run, reply });
             }
             Request::Explain { run, reply } => answers.push(Answer::Explain { run, reply }),
+            Request::Census { reply } => drop(reply.send(self.state.census())),
             Request::Permit { agent, attempt, fence, reply } => {
                 answers.push(Answer::Permit { agent, attempt, fence, reply });
             }

@@ -1,5 +1,6 @@
 //! What is to be done after an event, as values: first what is stored, then what is sent.
 
+use super::Fact;
 use acre_model::{
     attempt::Assignment,
     digest::Digest,
@@ -38,6 +39,8 @@ pub struct Effects {
     pub compile: BTreeSet<RunId>,
     /// Agents that look different to people, or are gone, besides those that are told something.
     pub seen: BTreeSet<AgentId>,
+    /// What has happened, for those who watch.
+    pub facts: Vec<Fact>,
 }
 
 /// A run that ended.
@@ -74,6 +77,7 @@ impl Effects {
             tell,
             compile,
             seen,
+            facts,
         } = later;
         for run in ended.keys() {
             self.changed.remove(run);
@@ -90,5 +94,6 @@ impl Effects {
         self.tell.extend(tell);
         self.compile.extend(compile);
         self.seen.extend(seen);
+        self.facts.extend(facts);
     }
 }

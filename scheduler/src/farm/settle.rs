@@ -1,7 +1,7 @@
 //! What follows from a change: units become ready, groups are placed and closed, runs end.
 
 use super::{
-    Effects, GroupState, Now, Run, RunState, State, UnitState,
+    Effects, Fact, GroupState, Now, Run, RunState, State, UnitState,
     partial::is_partial,
     report,
     run::{Hopeless, Rest, UnitRecord},
@@ -210,6 +210,10 @@ fn assign(state: &mut State, now: Now, effects: &mut Effects) {
         let Some(run) = state.runs.get_mut(&id) else { continue };
         if way.is_some() {
             run.record.groups[group.index()].way = way;
+        }
+        if run.record.groups[group.index()].agent().is_none() {
+            let waited_ms = run.waits.get(&group).map_or(0, |since| now.mono.0.saturating_sub(since.0));
+            effects.facts.push(Fact::Placed { way, waited_ms });
         }
         activate(run, group, &agent, state.agents.get(&agent).map(|agent| &agent.capability), now, effects);
         runs.insert(id);

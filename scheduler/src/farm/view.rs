@@ -77,7 +77,7 @@ impl State {
     }
 }
 
-fn status(run: &Run) -> RunStatus {
+pub(super) fn status(run: &Run) -> RunStatus {
     let has_begun = |state: &UnitState| {
         matches!(state, UnitState::Active { started_at: Some(_), .. } | UnitState::Ended { started_at: Some(_), .. })
     };

@@ -67,6 +67,7 @@ impl Farm {
             mailer: None,
             identity: 7,
             hooks: None,
+            metrics: None,
         };
         let socket = folder.join("socket");
         drop(fs::remove_file(&socket));
