@@ -94,7 +94,6 @@ enum Given {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    arguments.logs.begin();
     let starter = Starter::new(arguments.ready_fd);
     match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -108,6 +107,15 @@ fn main() -> ExitCode {
 
 #[tokio::main(worker_threads = 2)]
 async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+    let exporter = arguments.logs.begin_traced("acre-agent", env!("CARGO_PKG_VERSION"))?;
+    let done = work(arguments, starter).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    done
+}
+
+async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let data = &arguments.data;
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
     fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;

@@ -6,6 +6,7 @@
 //! | [`fleet`] | a farm of several agents |
 //! | [`shown`] | a run as it is shown: who served it how, and why it waits |
 //! | [`etcd`] | a farm whose records are in etcd |
+//! | [`collector`] | a collector of spans |
 //! | [`program`] | `acre` at work, and what it said in the end |
 //! | [`source`] | folders of files to build from |
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
@@ -20,6 +21,7 @@
 //!
 //! Everything here panics where a test cannot go on, with what was expected and what was there instead.
 
+pub mod collector;
 mod ending;
 pub mod engine;
 pub mod etcd;

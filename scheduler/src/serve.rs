@@ -27,6 +27,7 @@ use crate::{
     waves::Waves,
 };
 use acre_model::ids::RunId;
+use acre_trace::Recorder;
 use acre_web::Web;
 use futures::Stream;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
@@ -64,6 +65,8 @@ pub struct Parts {
     pub hooks: Option<TcpListener>,
     /// Where metrics are asked for; `None`: nowhere.
     pub metrics: Option<TcpListener>,
+    /// Where spans go; `None`: nowhere.
+    pub spans: Option<Recorder>,
 }
 
 /// Why a scheduler stopped working.
@@ -140,6 +143,7 @@ where
 {
     let Parts { store, objects, clock, random, key, authority, vault, mailer, identity, .. } = parts;
     let (hooks_listener, metrics_listener) = (parts.hooks, parts.metrics);
+    let spans = parts.spans;
     let metrics = Metrics::default();
     let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.store.clone()));
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
@@ -158,6 +162,7 @@ where
         tasks: tasks.clone(),
         news: news.clone(),
         metrics: metrics.farm.clone(),
+        spans: spans.clone(),
     };
     // Before runs are loaded: those without their plans would be put aside.
     if let (true, Some(known)) = (store.is_shared(), known_identity(store.as_ref()).await?) {
@@ -173,6 +178,7 @@ where
         secrets: secrets.clone(),
         ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),
+        traced: spans.map(|_| random.clone()),
         data: config.data.clone(),
     };
     let stored_tasks = StoredTasks {

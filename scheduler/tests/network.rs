@@ -65,6 +65,7 @@ impl Farm {
             identity: 1,
             hooks: None,
             metrics: None,
+            spans: None,
         };
         let shutdown = CancellationToken::new();
         let config = Config::new(folder.path().to_owned());

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{io, sync::Arc, time::Duration};
 use tokio::time::Instant;
-use tracing::{Instrument as _, field::Empty};
+use tracing::{Instrument as _, Span, field::Empty};
 
 /// Who is told of calls that are over.
 pub trait Watch: Send + Sync + 'static {
@@ -34,7 +34,7 @@ impl<E: ?Sized> Observed<E> {
         call: &'static str,
         calling: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, EngineError> {
-        let span = tracing::info_span!("engine", otel.name = call, otel.kind = "client", error.type = Empty);
+        let span = span(call);
         let began = Instant::now();
         let answer = calling.instrument(span.clone()).await;
         let error = answer.as_ref().err();
@@ -44,6 +44,14 @@ impl<E: ?Sized> Observed<E> {
         self.watch.called(call, began.elapsed(), error);
         answer
     }
+}
+
+/// The span of a call that is part of something.
+fn span(call: &'static str) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    tracing::info_span!("engine", otel.name = format!("engine {call}"), otel.kind = "client", error.type = Empty)
 }
 
 /// Each call goes to the engine.

@@ -15,7 +15,7 @@ use super::{
     Address, both, deepest,
     local::{LocalFarm, Wanted},
 };
-use crate::error::Error;
+use crate::{error::Error, trace};
 use acre_model::{
     digest::Digest,
     fleet::AgentView,
@@ -43,6 +43,7 @@ use tonic::{
     Code, Request, Response, Status, Streaming,
     transport::{Channel, Endpoint, Uri},
 };
+use tracing::Instrument as _;
 
 /// The state of a run, now and after every change.
 pub type RunStream = BoxStream<'static, Result<RunView, Error>>;
@@ -138,7 +139,10 @@ impl FarmClient {
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
     pub async fn submit(&self, submission: Submission, confidential: Confidential) -> Result<RunView, Error> {
-        let answer = self.ask(self.runs().submit(limited((submission, confidential).into(), ANSWER))).await;
+        let span = trace::of_call("acre.v1.Runs", "Submit");
+        let mut request = limited((submission, confidential).into(), ANSWER);
+        trace::tell(&mut request, &span);
+        let answer = self.ask(self.runs().submit(request)).instrument(span).await;
         let answer = answer.map_err(|error| match error {
             Error::Refused(diagnostics) if diagnostics.contains('\n') => Error::Task(diagnostics),
             error => error,

@@ -26,5 +26,6 @@ mod routing;
 mod secrets;
 mod sources;
 mod steps;
+mod traces;
 mod triggers;
 mod two_runs;

@@ -5,6 +5,7 @@ mod commit;
 mod load;
 mod note;
 mod request;
+mod spans;
 
 pub use load::LoadError;
 pub use request::{Asked, Guard, Handed, Handle, IdempotencyKey, Refused, Request, Stop};
@@ -23,6 +24,7 @@ use acre_model::{
     ids::{AgentId, RunId},
     session::Desired,
 };
+use acre_trace::Recorder;
 use request::Answer;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{Notify, mpsc, watch};
@@ -55,6 +57,7 @@ pub struct Driver {
     tasks: Tasks,
     news: Arc<Notify>,
     metrics: FarmMetrics,
+    spans: Option<Recorder>,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
     sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Option<Desired>>)>,
@@ -84,12 +87,14 @@ pub struct Around {
     pub news: Arc<Notify>,
     /// What is counted of what happens.
     pub metrics: FarmMetrics,
+    /// Where spans of what has ended are recorded; `None`: nowhere.
+    pub spans: Option<Recorder>,
 }
 
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, compiler, secrets, board, clock, tasks, news, metrics } = around;
+        let Around { store, blobs, compiler, secrets, board, clock, tasks, news, metrics, spans } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -103,6 +108,7 @@ impl Driver {
             tasks,
             news,
             metrics,
+            spans,
             requests,
             handle: handle.clone(),
             sessions: BTreeMap::new(),
@@ -152,6 +158,9 @@ impl Driver {
             Ok(()) => {
                 note::note(&effects);
                 self.metrics.note(&effects);
+                if let Some(recorder) = &self.spans {
+                    spans::record(&effects, recorder);
+                }
                 self.perform(effects);
                 answers.into_iter().for_each(|answer| self.answer(answer));
                 self.answer_stop();

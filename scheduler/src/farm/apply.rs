@@ -64,6 +64,7 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
         timeout_ms: new.timeout_ms,
         submitted_at: now.wall,
         nonce: new.nonce,
+        trace: new.trace,
         resolved: new.resolved,
         aliases: AliasFiles { addresses: new.aliases, tree: None },
         plan: new.plan_digest,

@@ -7,6 +7,7 @@ use acre_model::{
     ids::{AgentId, RunId, UnitId},
     report::Report,
     run::RunView,
+    trace::RunTrace,
 };
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,8 @@ pub struct Final {
     pub view: RunView,
     /// Its report.
     pub report: Report,
+    /// The trace it was part of.
+    pub trace: Option<RunTrace>,
     /// Blobs that nobody needs any more.
     pub submission: Digest,
 }

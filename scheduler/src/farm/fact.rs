@@ -8,6 +8,7 @@ use acre_model::{
     outcome::Outcome,
     platform::Platform,
     time::Timestamp,
+    trace::RunTrace,
 };
 
 /// Something that has happened.
@@ -34,6 +35,8 @@ pub enum Fact {
 pub struct Over {
     /// Which.
     pub attempt: AttemptId,
+    /// The trace of its run.
+    pub trace: Option<RunTrace>,
     /// Its unit's name.
     pub name: String,
     /// What its unit does, in one word.
@@ -61,6 +64,7 @@ impl Fact {
         let UnitState::Active { agent, assigned_at, started_at } = &record.state else { return None };
         Some(Self::Over(Box::new(Over {
             attempt: AttemptId { run: run.record.id.clone(), unit, number: record.attempts },
+            trace: run.record.trace,
             name: planned.name.clone(),
             kind: planned.action.kind(),
             platform: planned.platform.clone(),

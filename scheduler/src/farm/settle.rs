@@ -335,7 +335,7 @@ fn finish(state: &mut State, now: Now, effects: &mut Effects) {
         let report = report::report(&run, now.wall);
         let output_images = report.images.iter().map(|built| built.image.clone()).collect();
         let view = RunView { output_images, ..view::ended(&run, now.wall) };
-        let last = super::effects::Final { view, report, submission: run.record.submission };
+        let last = super::effects::Final { view, report, trace: run.record.trace, submission: run.record.submission };
         effects.ended.insert(id, Box::new(last));
     }
 }

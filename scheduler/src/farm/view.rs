@@ -117,6 +117,7 @@ fn view(run: &Run, status: RunStatus, ended_at: Option<Timestamp>) -> RunView {
         ended_at,
         report: None,
         output_images: Vec::new(),
+        trace: record.trace.map(|trace| trace.id),
         is_archive_enabled: false,
         tree: record.resolved.as_ref().and_then(|source| source.tree),
         warnings: run.plan.warnings.clone(),

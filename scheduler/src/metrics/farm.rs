@@ -5,7 +5,7 @@ use acre_daemon::metrics::{Histograms, long, short};
 use acre_model::{
     capability::Way,
     fleet::Readiness,
-    outcome::{Cause, Outcome, Skip},
+    outcome::{Cause, Outcome},
     run::RunStatus,
 };
 use prometheus_client::{
@@ -235,18 +235,16 @@ const fn of_state(state: Readiness) -> &'static str {
     }
 }
 
-/// How it ended, and whose fault it was where that was the farm's.
+/// How it ended, and whose fault it was where it was somebody's.
 const fn of_outcome(outcome: Option<&Outcome>) -> (&'static str, &'static str) {
-    match outcome {
-        None => ("given-up", ""),
-        Some(Outcome::Succeeded) => ("succeeded", ""),
-        Some(Outcome::Failed { .. }) => ("failed", "step"),
-        Some(Outcome::Infrastructure { cause, .. }) => ("infrastructure", of_cause(*cause)),
-        Some(Outcome::Canceled) => ("canceled", ""),
-        Some(Outcome::TimedOut { .. }) => ("timed-out", "step"),
-        Some(Outcome::Lost) => ("lost", "agent-lost"),
-        Some(Outcome::Skipped(Skip::RunEnded | Skip::Predecessor(_) | Skip::Condition)) => ("skipped", ""),
-    }
+    let Some(outcome) = outcome else { return ("given-up", "") };
+    let cause = match outcome {
+        Outcome::Failed { .. } | Outcome::TimedOut { .. } => "step",
+        Outcome::Infrastructure { cause, .. } => of_cause(*cause),
+        Outcome::Lost => of_cause(Cause::AgentLost),
+        Outcome::Succeeded | Outcome::Canceled | Outcome::Skipped(_) => "",
+    };
+    (outcome.kind(), cause)
 }
 
 const fn of_cause(cause: Cause) -> &'static str {

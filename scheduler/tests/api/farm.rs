@@ -68,6 +68,7 @@ impl Farm {
             identity: 7,
             hooks: None,
             metrics: None,
+            spans: None,
         };
         let socket = folder.join("socket");
         drop(fs::remove_file(&socket));
