@@ -17,6 +17,7 @@
 //! | [`hooks`] | those who tell a farm what happens: a host of sources, a registry |
 //! | [`network`] | farms on the network: agents and people that join |
 //! | [`files`] | files over HTTP |
+//! | [`prometheus`] | Prometheus, and pages for it |
 //! | [`wait`] | waiting, the one way it is done here |
 //!
 //! Everything here panics where a test cannot go on, with what was expected and what was there instead.
@@ -32,6 +33,7 @@ pub mod git;
 pub mod hooks;
 pub mod network;
 pub mod program;
+pub mod prometheus;
 mod proxy;
 pub mod registry;
 pub mod shown;

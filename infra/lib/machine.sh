@@ -15,6 +15,7 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/etcd.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/prometheus.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/space.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
@@ -81,4 +82,5 @@ machine_environment() {
   printf 'export ACRE_TEST_REGISTRY_PROGRAM=%q\n' "$(registry_program)"
   printf 'export ACRE_TEST_ETCD=%q\n' "$(etcd_address 3.4)"
   printf 'export ACRE_TEST_ETCD_PROGRAM=%q\n' "$(etcd_program 3.4)"
+  printf 'export ACRE_TEST_PROMETHEUS_PROGRAMS=%q\n' "$(prometheus_programs)"
 }

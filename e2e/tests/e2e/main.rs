@@ -17,6 +17,7 @@ mod git_source;
 mod hand_over;
 mod language;
 mod log_resume;
+mod metrics;
 mod network;
 mod on_etcd;
 mod platforms;
