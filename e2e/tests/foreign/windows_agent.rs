@@ -2,6 +2,7 @@
 
 use super::{shown, text};
 use acre_e2e::{
+    engine,
     foreign::{engine_over_tcp, windows, windows_path},
     network::NetworkFarm,
     program::Running,
@@ -28,17 +29,19 @@ fn agent(farm: &NetworkFarm, data: &Path, engine: &str, words: &[&str]) -> Runni
 fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
     let (farm, engine) = (NetworkFarm::new(), engine_over_tcp());
     let data = farm.home().join("wine-agent");
-    let token = farm.token(&["agents", "token", "--pool", "wine"]);
+    let token = farm.token(&["agents", "token"]);
     let mut working = agent(&farm, &data, &engine, &["--id", "under-wine", "--token-file", &windows_path(&token)]);
     working.wait_for("tried all platforms");
 
     let dockerfile = format!("FROM {}\nCOPY acb.yaml /\nRUN echo built\n", registry::base());
+    let image = format!("acre-windows-agent-{}:1", std::process::id());
     let task =
-        "steps:\n  - build: -t {{.Run.ID}}:1 --no-cache .\n  - cmd: {{.Run.ID}}:1 sh -c 'echo hello; ls /acb.yaml'\n";
-    let source = Source::new(&[("Dockerfile", &dockerfile), ("acb.yaml", task)]);
+        format!("steps:\n  - build: -t {image} --no-cache .\n  - cmd: {image} sh -c 'echo hello; ls /acb.yaml'\n");
+    let source = Source::new(&[("Dockerfile", &dockerfile), ("acb.yaml", &task)]);
     let run = farm.owner(&["run", source.arg()]);
     run.ended(0).says_all(&["RUN echo built", "hello\n/acb.yaml\n"]);
     assert_eq!(shown(&farm, &run.run_id()).served("acb_step_1"), "under-wine native");
+    engine::remove_images(&image);
     let base = registry::base();
     farm.owner(&["run", "--cmd", &format!("{base} sh -c 'exit 5'"), "/dev/null"]).ended(1).says("exit code 5");
 
@@ -51,11 +54,11 @@ fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
     assert_eq!(run.end().ended(0).printed(), ["begun", "over"]);
     let said = working.end_within(SOON);
     said.ended(0).says_not("was not deleted");
-    let is_empty = || data.join("attempts").read_dir().is_ok_and(|mut left| left.next().is_none()).then_some(());
-    wait::until("the logs of what is over are gone", SOON, is_empty);
 
     // It is known by its certificate now.
     let again = agent(&farm, &data, &engine, &[]);
+    let is_empty = || data.join("attempts").read_dir().is_ok_and(|mut left| left.next().is_none()).then_some(());
+    wait::until("the logs of what is over are gone", SOON, is_empty);
     again.signal(Signal::INT);
     again.end_within(SOON).ended(0);
 }
