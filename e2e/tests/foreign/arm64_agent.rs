@@ -11,7 +11,6 @@ const NAME: &str = "arm64-under-qemu";
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn an_agent_of_arm64_is_taken_as_native_and_builds_and_runs_an_image() {
     let (farm, stand_in) = (NetworkFarm::new(), StandIn::for_arm64_machine());
     let token = farm.token(&["agents", "token"]);

@@ -25,7 +25,6 @@ fn agent(farm: &NetworkFarm, data: &Path, engine: &str, words: &[&str]) -> Runni
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
     let (farm, engine) = (NetworkFarm::new(), engine_over_tcp());
     let data = farm.home().join("wine-agent");
@@ -64,7 +63,6 @@ fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn acre_agent_exe_reaches_no_farm_at_a_socket() {
     let farm = NetworkFarm::new();
     let mut command = windows("acre-agent");

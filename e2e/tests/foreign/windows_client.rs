@@ -63,7 +63,6 @@ fn context() -> Source {
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn acre_exe_checks_builds_and_follows_on_a_farm_of_linux() {
     let joined = Joined::new();
     let (context, outside) = (context(), Source::new(&[("bad.yaml", "steps:\r\n  - cmd: a\r\n    timeout: soon\r\n")]));
@@ -93,7 +92,6 @@ fn acre_exe_checks_builds_and_follows_on_a_farm_of_linux() {
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn acre_exe_refuses_what_cannot_be_had_on_windows() {
     let table: [(&[&str], i32, &str); 4] = [
         (&["up"], 6, "acre starts one of its own on Linux only; join one with `acre farm add"),
@@ -107,7 +105,6 @@ fn acre_exe_refuses_what_cannot_be_had_on_windows() {
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn acre_exe_writes_artifacts_under_names_that_windows_allows() {
     let joined = Joined::new();
     let script = "mkdir out && echo 1 >out/plain && echo 2 >out/a:b";
@@ -126,7 +123,6 @@ fn acre_exe_writes_artifacts_under_names_that_windows_allows() {
 }
 
 #[test]
-#[ignore = "needs programs for other systems; infra/test --foreign builds them"]
 fn a_token_is_read_with_the_line_ends_of_windows() {
     let (farm, agent) = farm_with_agent();
     let token = farm.token(&["farm", "token", "--name", "ann"]);
