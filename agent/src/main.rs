@@ -1,9 +1,11 @@
 //! `acre-agent`: carries out on one engine what a scheduler assigns.
 
 mod place;
+mod system;
 
 use acre_agent::{Clock, Config, Ending, Parts, SystemClock, engine::docker::LocalEngine};
 use acre_daemon::{LogArguments, Starter};
+use acre_link::close_folder;
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
@@ -11,15 +13,13 @@ use acre_model::{
 use anyhow::{Context, bail};
 use clap::Parser;
 use place::{Place, Wish, place};
-use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use system::{ENGINE, Stops};
 
 /// The agent of an acre farm
 #[derive(Parser)]
@@ -40,8 +40,8 @@ struct Arguments {
     /// Pool it belongs to; on the network the token says it [default: default]
     #[arg(long, value_name = "POOL")]
     pool: Option<PoolName>,
-    /// The engine's socket: unix:///PATH
-    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT, or npipe:////./pipe/NAME on Windows
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = ENGINE)]
     engine: String,
     /// Groups that may work at one time [default: cores of the engine's machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -61,7 +61,7 @@ struct Arguments {
     /// Stop what runs after this long without a word from the farm
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = acre_model::duration::parse)]
     stop_after: u64,
-    /// How long what runs may take after the first SIGTERM; nothing new is taken then, and a second one stops at once
+    /// How long what runs may take after the first SIGTERM or Ctrl-C; nothing new is taken then, and a second one stops at once
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = acre_model::duration::parse)]
     drain_timeout: u64,
     /// Most that a step may have changed of a workspace that goes to other platforms, in MiB
@@ -118,7 +118,7 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
 async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let data = &arguments.data;
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
-    fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
+    close_folder(data).with_context(|| format!("cannot close {} to others", data.display()))?;
     let _lock = lock(data)?;
     let ending = ending()?;
     let wish = Wish { farm: arguments.farm, token_file: arguments.token_file, id: arguments.id, pool: arguments.pool };
@@ -163,12 +163,12 @@ const LOCK: std::time::Duration = std::time::Duration::from_secs(2);
 /// One agent per data folder. The lock goes with the process, however it ends.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     // One that was just killed may not be gone yet.
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        if flock(&file, FlockOperation::LockExclusive).is_ok() {
+        if file.lock().is_ok() {
             drop(tell.send(file));
         }
     });
@@ -180,17 +180,14 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// The first SIGTERM or SIGINT asks the agent to finish, the second tells it to stop.
+/// The first SIGTERM or Ctrl-C asks the agent to finish, the second tells it to stop.
 fn ending() -> anyhow::Result<Ending> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut stops = Stops::listen().context("cannot listen for signals")?;
     let ending = Ending::default();
     let told = ending.clone();
     tokio::spawn(async move {
         for next in [told.drain, told.at_once] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            stops.next().await;
             next.cancel();
         }
     });

@@ -16,6 +16,7 @@
 //! | [`git`] | repositories and a server for them |
 //! | [`hooks`] | those who tell a farm what happens: a host of sources, a registry |
 //! | [`network`] | farms on the network: agents and people that join |
+//! | [`foreign`] | programs for other systems, and what runs them here |
 //! | [`files`] | files over HTTP |
 //! | [`prometheus`] | Prometheus, and pages for it |
 //! | [`wait`] | waiting, the one way it is done here |
@@ -29,6 +30,7 @@ pub mod etcd;
 pub mod farm;
 pub mod files;
 pub mod fleet;
+pub mod foreign;
 pub mod git;
 pub mod hooks;
 pub mod network;

@@ -20,6 +20,7 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/wine.sh"
 
 # machine_up [ENGINE]...: the machine's own engine, and these besides (engines.sh).
 machine_up() {
@@ -67,6 +68,7 @@ machine_down() {
 }
 
 machine_stop() {
+  wine_down
   engines_down
   etcd_down
   registry_down

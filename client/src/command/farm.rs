@@ -7,6 +7,7 @@ use crate::{
     exit_code::ExitCode,
     farm::{self, Address, Config, Edit, LOCAL, NewToken, Wish, check_name},
     render::table::table,
+    system::USER,
     tell,
 };
 use acre_link::read_token;
@@ -104,9 +105,10 @@ async fn add(name: &str, address: &str, token_file: Option<&Path>, person: Optio
 
 /// The name that this user is logged in by.
 fn user() -> Result<PersonName, Error> {
-    let named = ["USER", "LOGNAME"].iter().find_map(|variable| env::var(variable).ok()?.parse().ok());
+    let named = USER.iter().find_map(|variable| env::var(variable).ok()?.parse().ok());
     named.ok_or_else(|| {
-        Error::Usage("neither USER nor LOGNAME is a name for the farm; say who you are with --as".to_owned())
+        let variables = USER.join(" and ");
+        Error::Usage(format!("no name for the farm is in {variables}; say who you are with --as"))
     })
 }
 

@@ -24,9 +24,9 @@ use acre_model::{
     submission::{Source, Submission},
 };
 use acre_tree::{Packed, upload::Progress};
+use ring::rand::{SecureRandom, SystemRandom};
 use std::{
-    fs::File,
-    io::Read,
+    io,
     time::{Duration, Instant},
 };
 use tracing::Instrument as _;
@@ -113,8 +113,8 @@ async fn submit(
 /// A key that no other submission has: 128 random bits in hexadecimal digits.
 pub(super) fn key() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
-    read.map_err(Error::file("cannot read random numbers"))?;
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::file("cannot have random numbers")(io::ErrorKind::Other.into()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -15,7 +15,7 @@ use super::{
     Address, both, deepest,
     local::{LocalFarm, Wanted},
 };
-use crate::{error::Error, trace};
+use crate::{error::Error, system, trace};
 use acre_model::{
     digest::Digest,
     fleet::AgentView,
@@ -38,7 +38,6 @@ use acre_proto::{
 use futures::{Stream, StreamExt, future, stream::BoxStream};
 use hyper_util::rt::TokioIo;
 use std::{path::Path, time::Duration};
-use tokio::net::UnixStream;
 use tonic::{
     Code, Request, Response, Status, Streaming,
     transport::{Channel, Endpoint, Uri},
@@ -105,7 +104,7 @@ impl FarmClient {
         let (address, socket) = (Address::Unix(socket.to_owned()), socket.to_owned());
         let connector = tower::service_fn(move |_: Uri| {
             let socket = socket.clone();
-            async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+            async move { system::connect(&socket).await.map(TokioIo::new) }
         });
         // The URI is never resolved; HTTP/2 wants one for its `:authority`.
         let endpoint = Endpoint::from_static("http://farm.invalid")
