@@ -52,8 +52,8 @@ struct Arguments {
     /// Memory that steps may ask for altogether, for example 12g [default: memory of the engine's machine]
     #[arg(long, value_name = "SIZE", value_parser = acre_model::size::parse)]
     memory: Option<u64>,
-    /// Something that people should know of this agent; may be given several times
-    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = acre_agent::label::parse)]
+    /// Something that people should know of this agent; may be given several times, in the environment one a line
+    #[arg(long = "label", value_name = "KEY=VALUE", value_delimiter = '\n', value_parser = acre_agent::label::parse)]
     labels: Vec<(String, String)>,
     /// Stop when the farm stops
     #[arg(long)]
@@ -93,7 +93,7 @@ enum Given {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = acre_daemon::arguments("ACRE_AGENT");
     let starter = Starter::new(arguments.ready_fd);
     match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,7 +144,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {
         tracing::info!("ready");
-        starter.tell("ready");
+        starter.ready();
     };
     let work = acre_agent::run(config, parts, metrics, ready, ending);
     match membership {

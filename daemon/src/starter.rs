@@ -25,6 +25,13 @@ impl Starter {
         Self(Arc::new(Mutex::new(ready_fd.and_then(system::line))))
     }
 
+    /// Says that the program is ready, by the line `ready`; to a service manager in its own way.
+    pub fn ready(&self) {
+        self.tell("ready");
+        #[cfg(target_os = "linux")]
+        crate::service::ready();
+    }
+
     /// Says one line, once. A starter that has gone does not matter.
     pub fn tell(&self, line: &str) {
         let pipe = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -45,12 +45,12 @@ struct Arguments {
     /// Folder for records, blobs, logs and the farm's CA; made if it is missing
     #[arg(long, value_name = "DIR", required = true)]
     data: Option<PathBuf>,
-    /// Where to listen, several times if wanted: unix:PATH (mode 0600), or HOST:PORT (needs the CA that `init` makes)
-    #[arg(long, value_name = "ADDRESS", required = true)]
+    /// Where to listen, several by comma if wanted: unix:PATH (mode 0600), or HOST:PORT (needs the CA that `init` makes)
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', required = true)]
     listen: Vec<String>,
-    /// Name or IP address by which agents and people reach this scheduler, several times if wanted; its certificate is
+    /// Name or IP address by which agents and people reach this scheduler, several by comma if wanted; its certificate is
     /// for these [default: the HOST of --listen]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     name: Vec<String>,
     #[command(flatten)]
     store: StoreArguments,
@@ -75,9 +75,9 @@ struct Arguments {
     /// How many ended runs are kept
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     keep_runs: usize,
-    /// Image that a preset of the task language (acr, az, bash, cssc, curl) stands for here, several times if wanted
+    /// Image that a preset of the task language (acr, az, bash, cssc, curl) stands for here, several by comma if wanted
     /// [default: ACR's public images]
-    #[arg(long = "preset", value_name = "NAME=IMAGE", value_parser = preset)]
+    #[arg(long = "preset", value_name = "NAME=IMAGE", value_delimiter = ',', value_parser = preset)]
     presets: Vec<(String, Reference)>,
     /// Vault that runs may name secrets of (`from: vault:PATH#FIELD`; KV engine, version 2); needs --vault-token-file
     #[arg(long, value_name = "URL", requires = "vault_token_file")]
@@ -150,7 +150,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments: Arguments = acre_daemon::arguments("ACRE_SCHEDULER");
     let starter = Starter::new(arguments.ready_fd);
     let done = match arguments.command {
         Some(Command::Init { data }) => {
@@ -254,7 +254,7 @@ async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");
-        starter.tell("ready");
+        starter.ready();
     };
     let served = acre_scheduler::run(config, parts, listen::all(places.incoming), ready, shutdown).await;
     places.sockets.iter().for_each(|socket| drop(fs::remove_file(socket)));
