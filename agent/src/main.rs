@@ -7,6 +7,7 @@ use acre_daemon::{LogArguments, Starter};
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
+    windows::Isolation,
 };
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -70,6 +71,9 @@ struct Arguments {
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
+    /// How a Windows engine's machine can keep containers apart: process, hyperv, or both [default: as the engine does]
+    #[arg(long, value_name = "MODE", value_delimiter = ',')]
+    isolation: Vec<Isolation>,
     /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
@@ -125,6 +129,7 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
+    config.windows_isolation = arguments.isolation;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {

@@ -28,3 +28,4 @@ pub mod text;
 pub mod time;
 pub mod tree;
 pub mod trigger;
+pub mod windows;

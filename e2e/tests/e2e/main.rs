@@ -28,3 +28,4 @@ mod sources;
 mod steps;
 mod triggers;
 mod two_runs;
+mod windows;
