@@ -17,7 +17,9 @@ pub struct OsVersion {
 
 /// Why a text is not a version of Windows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a version of Windows; write major.minor.build or major.minor.build.revision, for example 10.0.20348.2227")]
+#[error(
+    "`{0}` is not a version of Windows; write major.minor.build or major.minor.build.revision, for example 10.0.20348.2227"
+)]
 pub struct BadOsVersion(String);
 
 /// How a Windows container is kept apart from its machine.
@@ -154,8 +156,10 @@ impl FromStr for OsVersion {
     fn from_str(text: &str) -> Result<Self, BadOsVersion> {
         let bad = || BadOsVersion(clip(text));
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let numbers: Result<Vec<u32>, BadOsVersion> =
-            text.split('.').map(|part| if is_number(part) { part.parse().map_err(|_| bad()) } else { Err(bad()) }).collect();
+        let numbers: Result<Vec<u32>, BadOsVersion> = text
+            .split('.')
+            .map(|part| if is_number(part) { part.parse().map_err(|_| bad()) } else { Err(bad()) })
+            .collect();
         match numbers?[..] {
             [major, minor, build] => Ok(Self { major, minor, build, revision: None }),
             [major, minor, build, revision] => Ok(Self { major, minor, build, revision: Some(revision) }),
@@ -287,7 +291,10 @@ mod tests {
         for image in ["10.0.17763.5329", "10.0.26100.32"] {
             let why = isolation(version("10.0.20348.2227"), &machine(&[Process]), version(image), None).unwrap_err();
             let why = why.to_string();
-            assert!(why.contains(image) && why.contains("10.0.20348.2227") && why.contains("use a base image for"), "{why}");
+            assert!(
+                why.contains(image) && why.contains("10.0.20348.2227") && why.contains("use a base image for"),
+                "{why}"
+            );
         }
     }
 

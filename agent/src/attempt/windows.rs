@@ -102,7 +102,8 @@ async fn not_pulled(job: &Job, reference: &Reference, machine: &Machine, error: 
         return error.into();
     }
     let (web, logins) = (Web::new(job.works.config.plain_http.clone()), job.logins());
-    let name = reference.digest().map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
+    let name =
+        reference.digest().map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
     let text = match Manifests::read(&web, reference, &logins).await {
         Ok(mut manifests) => manifests.tagged(&name).await.unwrap_or_default(),
         Err(_) => Vec::new(),

@@ -78,7 +78,9 @@ fn a_base_of_an_older_windows_is_built_with_hyperv() {
     let mut fleet = Fleet::new();
     fleet.join_on_windows(&engine, "win-1", "process,hyperv");
     let output = build(&fleet, &source("ltsc2019"), "windows/amd64");
-    output.ended(0).says("Isolation: hyperv, since the image is for Windows 10.0.17763.5329, and the machine has 10.0.20348.2227");
+    output
+        .ended(0)
+        .says("Isolation: hyperv, since the image is for Windows 10.0.17763.5329, and the machine has 10.0.20348.2227");
     output.says("a real BuildKit builds for windows/amd64, isolation hyperv");
 }
 
@@ -87,7 +89,8 @@ fn a_base_that_does_not_run_is_refused_with_both_versions() {
     let engine = SimulatedWindows::with_isolation("process");
     let mut fleet = Fleet::new();
     fleet.join_on_windows(&engine, "win-1", "process");
-    let table = [("ltsc2019", "10.0.17763.5329", "no Hyper-V isolation"), ("ltsc2025", "10.0.26100.2033", "newer than itself")];
+    let table =
+        [("ltsc2019", "10.0.17763.5329", "no Hyper-V isolation"), ("ltsc2025", "10.0.26100.2033", "newer than itself")];
     for (release, version, why) in table {
         let output = build(&fleet, &source(release), "windows/amd64");
         output.ended(4);
@@ -106,4 +109,88 @@ fn what_one_agent_cannot_run_another_builds() {
     let output = build(&fleet, &source("ltsc2019"), "windows/amd64");
     output.ended(0);
     assert!(new.last_words().contains("POST /build: 200"), "{}", new.last_words());
+}
+
+/// A task on the base of a release, with its words after `acre run`.
+fn run(fleet: &Fleet, yaml: &str, release: &str, words: &[&str]) -> Output {
+    let yaml = yaml.replace("{windows}", &windows::base(release));
+    fleet.start_task(&yaml, &[&["--platform", "windows/amd64", "-r", "{registry}"], words].concat()).end()
+}
+
+#[test]
+fn a_command_is_created_started_and_ended_on_a_windows_engine() {
+    let engine = SimulatedWindows::with_isolation("process,hyperv");
+    let mut fleet = Fleet::new();
+    fleet.join_on_windows(&engine, "win-1", "process,hyperv");
+    let yaml = "version: v1.1.0\nsteps:\n- id: first\n  cmd: '{windows} cmd /c dir'\n  workingDirectory: sub\n\
+                - id: second\n  cmd: '{windows} cmd /c ver'\n  isolation: hyperv\n  when: [first]\n";
+    let output = run(&fleet, yaml, "ltsc2022", &[]);
+    output.ended(0).says("no Windows here: nothing was run by a Windows kernel (isolation process): cmd /c dir");
+    output.says("nothing was run by a Windows kernel (isolation hyperv): cmd /c ver");
+    let old = run(&fleet, "version: v1.1.0\nsteps:\n- cmd: '{windows} cmd /c ver'\n", "ltsc2019", &[]);
+    old.ended(0)
+        .says("Isolation: hyperv, since the image is for Windows 10.0.17763.5329")
+        .says("(isolation hyperv): cmd /c ver");
+    let asked = "version: v1.1.0\nsteps:\n- cmd: '{windows} cmd /c ver'\n  isolation: process\n";
+    run(&fleet, asked, "ltsc2019", &[])
+        .ended(4)
+        .says("isolation `process` needs an image for the machine's own Windows");
+}
+
+#[test]
+fn what_windows_does_not_have_is_refused_by_name() {
+    let engine = SimulatedWindows::with_isolation("process");
+    let mut fleet = Fleet::new();
+    fleet.join_on_windows(&engine, "win-1", "process");
+    let table = [
+        ("cmd: '--tmpfs /t --ulimit nofile=1 {windows} x'", "Windows has no `--tmpfs`, no `--ulimit`; leave it out"),
+        ("cmd: '{windows} x'\n  registryAuth: true", "Windows has no volumes in memory, which `registryAuth`"),
+    ];
+    for (step, why) in table {
+        let yaml = format!("version: v1.1.0\nsteps:\n- {step}\n");
+        run(&fleet, &yaml, "ltsc2022", &[]).ended(1).says(why);
+    }
+}
+
+/// The files that a step on Linux has made become an image for Windows on the Windows engine.
+#[test]
+fn files_made_on_linux_are_built_into_an_image_on_windows() {
+    let engine = SimulatedWindows::with_isolation("process");
+    let mut fleet = Fleet::new();
+    fleet.join("linux-1", 4);
+    fleet.join_on_windows(&engine, "win-1", "process");
+    let yaml = r#"version: v1.1.0
+steps:
+- id: make
+  cmd: "{base} sh -c 'mkdir out; echo made >out/made.txt'"
+  platforms: [linux/amd64]
+- id: image
+  build: -t {repo}/app:1 .
+  platforms: [windows/amd64]
+  when: [make]
+- id: push
+  push: ["{repo}/app:1"]
+  platforms: [windows/amd64]
+  when: [image]
+"#;
+    let dockerfile = format!("FROM {}\nCOPY out /out/\n", windows::base("ltsc2022"));
+    let source = Source::new(&[("Dockerfile", &dockerfile), ("acb.yaml", &fleet.text(yaml))]);
+    fleet.acre(&["run", "-r", "{registry}", source.arg()]).ended(0);
+    let repository = format!("{}/app", fleet.repository());
+    let manifest = json(&repository, "manifests/1");
+    let configuration = manifest["config"]["digest"].as_str().expect("an image has a configuration");
+    assert_eq!(json(&repository, &format!("blobs/{configuration}"))["os.version"], VERSION);
+    // A layer of Windows has the disk's content in a folder of its own.
+    let layer = manifest["layers"][1]["digest"].as_str().expect("it has a second layer");
+    let packed = registry::content(&repository, &format!("blobs/{layer}"));
+    let listed = listed(&packed);
+    assert!(listed.contains("Files/out/made.txt"), "{listed}");
+}
+
+/// Names in a tar that is compressed by gzip, as the program `tar` lists them.
+fn listed(packed: &[u8]) -> String {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    std::fs::write(file.path(), packed).expect("it can be written");
+    let output = std::process::Command::new("tar").arg("-tzf").arg(file.path()).output().expect("tar runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }

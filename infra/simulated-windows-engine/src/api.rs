@@ -28,7 +28,8 @@ pub(crate) async fn answer(engine: Arc<Engine>, request: Request<Incoming>) -> A
 
 /// The path without the version of the API.
 fn unversioned(path: &str) -> &str {
-    let is_version = |name: &str| name.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_version =
+        |name: &str| name.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     match path[1..].split_once('/') {
         Some((version, _)) if is_version(version) => &path[version.len() + 1..],
         _ => path,
@@ -51,7 +52,9 @@ async fn call(engine: Arc<Engine>, mut request: Request<Incoming>) -> Asked<Answ
             let context = body(request).await?;
             build::build(engine, build::Request { query, logins, context })
         }
-        (_, ["images", rest @ ..]) => of_images(engine, &method, rest, &query, &filters, header(&headers, "x-registry-auth")),
+        (_, ["images", rest @ ..]) => {
+            of_images(engine, &method, rest, &query, &filters, header(&headers, "x-registry-auth"))
+        }
         (&Method::POST, ["containers", id, "attach"]) => attach(&engine, id, &mut request),
         (_, ["containers", rest @ ..]) => of_containers(&engine, &method, rest, &query, &filters, request).await,
         (_, ["networks", rest @ ..]) => of_networks(&engine, &method, rest, &filters, request).await,
@@ -175,7 +178,10 @@ async fn json_of(request: Request<Incoming>) -> Asked<Value> {
 /// `a=b&c=d`, decoded.
 fn query(text: &str) -> Query {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(key, value)| (key.to_owned(), decoded(&value.replace('+', " ")))).collect()
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(key, value)| (key.to_owned(), decoded(&value.replace('+', " "))))
+        .collect()
 }
 
 /// `%41` is `A` (RFC 3986, "Percent-Encoding").

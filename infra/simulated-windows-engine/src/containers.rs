@@ -8,7 +8,10 @@ use crate::{
     host_config,
     images::Query,
 };
-use acre_model::{capability::Windows, windows::{self, Isolation}};
+use acre_model::{
+    capability::Windows,
+    windows::{self, Isolation},
+};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use http::StatusCode;
@@ -132,10 +135,14 @@ impl Engine {
     fn may_run(&self, id: &str, container: &Container) -> Asked<()> {
         let modes = &self.arguments.isolation;
         let fails = |what: &str| {
-            Err(broken(format!("container {id} encountered an error during hcs::System::Create: failure in a Windows system call: {what}")))
+            Err(broken(format!(
+                "container {id} encountered an error during hcs::System::Create: failure in a Windows system call: {what}"
+            )))
         };
         if !modes.contains(&container.isolation) {
-            return fails("The virtual machine could not be started because a required feature is not installed. (0xc0351000)");
+            return fails(
+                "The virtual machine could not be started because a required feature is not installed. (0xc0351000)",
+            );
         }
         let Some(version) = self.store.find(&container.image)?.version() else { return Ok(()) };
         let machine = Windows {
@@ -145,7 +152,9 @@ impl Engine {
         };
         match windows::isolation(self.arguments.os_version, &machine, version, Some(container.isolation)) {
             Ok(_) => Ok(()),
-            Err(_) => fails("The operating system of the container does not match the operating system of the host. (0xc0370101)"),
+            Err(_) => fails(
+                "The operating system of the container does not match the operating system of the host. (0xc0370101)",
+            ),
         }
     }
 }
@@ -158,7 +167,9 @@ impl Containers {
     fn find(&self, key: &str) -> Asked<(String, Container)> {
         let containers = self.lock();
         let found = containers.iter().find(|(id, container)| *id == key || container.name == key);
-        found.map(|(id, container)| (id.clone(), container.clone())).ok_or_else(|| not_found(format!("No such container: {key}")))
+        found
+            .map(|(id, container)| (id.clone(), container.clone()))
+            .ok_or_else(|| not_found(format!("No such container: {key}")))
     }
 
     /// `GET /containers/json`

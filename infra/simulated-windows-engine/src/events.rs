@@ -67,7 +67,9 @@ impl Events {
 
 fn matches(event: &Value, filters: &Filters) -> bool {
     let is = |filter: &str, found: &Value| {
-        filters.get(filter).is_none_or(|wanted| found.as_str().is_some_and(|found| wanted.iter().any(|one| one == found)))
+        filters
+            .get(filter)
+            .is_none_or(|wanted| found.as_str().is_some_and(|found| wanted.iter().any(|one| one == found)))
     };
     is("type", &event["Type"]) && is("event", &event["Action"]) && is("container", &event["Actor"]["ID"])
 }

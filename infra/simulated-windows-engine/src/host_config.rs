@@ -41,7 +41,8 @@ pub(crate) fn check(host: &Value) -> Asked<()> {
         return Err(bad(format!("invalid option: Windows does not support {limit}")));
     }
     if !["", "default", "process", "hyperv"].contains(&host["Isolation"].as_str().unwrap_or_default()) {
-        let text = format!("invalid isolation {}: Windows supports 'default', 'process', or 'hyperv'", host["Isolation"]);
+        let text =
+            format!("invalid isolation {}: Windows supports 'default', 'process', or 'hyperv'", host["Isolation"]);
         return Err(bad(text));
     }
     host["Mounts"].as_array().into_iter().flatten().try_for_each(mount)

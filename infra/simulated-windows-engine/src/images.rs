@@ -21,7 +21,8 @@ pub(crate) fn create(engine: Arc<Engine>, query: &Query, login: Option<String>) 
         return Err(bad(format!("{}: images are not imported on Windows", crate::SIMULATED)));
     }
     let joint = if of("tag").contains(':') { "@" } else { ":" };
-    let reference: Reference = format!("{}{joint}{}", of("fromImage"), of("tag")).parse().map_err(|why| bad(format!("{why}")))?;
+    let reference: Reference =
+        format!("{}{joint}{}", of("fromImage"), of("tag")).parse().map_err(|why| bad(format!("{why}")))?;
     if !["", "windows/amd64"].contains(&of("platform")) {
         return Err(bad(format!("operating system is not supported: {}", of("platform"))));
     }
@@ -41,7 +42,9 @@ impl Engine {
     /// Pulls the image of a reference that is for Windows, and gives it that name.
     pub(crate) async fn pull(&self, reference: &Reference, login: Option<&str>) -> Result<Image, String> {
         let repository = Repository::of(reference, login)?;
-        let key = reference.digest().map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
+        let key = reference
+            .digest()
+            .map_or_else(|| reference.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
         let (media_type, text) = repository.manifest(&key).await?;
         let told = self.store.keep(&text).map_err(shown)?;
         let manifest: Digest = match media_type.contains("index") || media_type.contains("manifest.list") {
@@ -51,7 +54,8 @@ impl Engine {
         if manifest != told {
             self.store.keep(&repository.manifest(&manifest.to_string()).await?.1).map_err(shown)?;
         }
-        let parts: Value = self.store.read(manifest).and_then(|text| Ok(serde_json::from_slice(&text)?)).map_err(shown)?;
+        let parts: Value =
+            self.store.read(manifest).and_then(|text| Ok(serde_json::from_slice(&text)?)).map_err(shown)?;
         for part in [&parts["config"]].into_iter().chain(parts["layers"].as_array().into_iter().flatten()) {
             let digest = part["digest"].as_str().unwrap_or_default();
             if !digest.parse().is_ok_and(|digest| self.store.has(digest)) {
@@ -75,7 +79,8 @@ impl Engine {
         let mut fit: Vec<(bool, Digest)> = children
             .filter(|child| child["platform"]["os"] == "windows" && child["platform"]["architecture"] == "amd64")
             .filter_map(|child| {
-                let version: Option<OsVersion> = child["platform"]["os.version"].as_str().and_then(|text| text.parse().ok());
+                let version: Option<OsVersion> =
+                    child["platform"]["os.version"].as_str().and_then(|text| text.parse().ok());
                 let is_other = version.as_ref().is_some_and(|version| build(version) != host);
                 let is_newer = version.as_ref().is_some_and(|version| build(version) > host);
                 let digest = child["digest"].as_str()?.parse().ok()?;
@@ -92,7 +97,9 @@ impl Engine {
     fn fits(&self, image: &Image) -> Result<(), String> {
         let os = image.configuration["os"].as_str().unwrap_or_default();
         if os != "windows" {
-            return Err(format!("image operating system \"{os}\" cannot be used on this platform: operating system is not supported"));
+            return Err(format!(
+                "image operating system \"{os}\" cannot be used on this platform: operating system is not supported"
+            ));
         }
         match image.version() {
             Some(version) if build(&version) > build(&self.arguments.os_version) => Err(format!(
@@ -130,7 +137,9 @@ pub(crate) fn push(engine: Arc<Engine>, name: &str, query: &Query, login: Option
     let (say, answer) = lines();
     tokio::spawn(async move {
         let Ok(image) = found else {
-            drop(say.send(failed(&format!("An image does not exist locally with the tag: {}", reference.name()))).await);
+            drop(
+                say.send(failed(&format!("An image does not exist locally with the tag: {}", reference.name()))).await,
+            );
             return;
         };
         if let Err(why) = engine.send(&image, &reference, login.as_deref(), &say).await {

@@ -77,8 +77,7 @@ async fn main() -> anyhow::Result<()> {
     if arguments.isolation.is_empty() {
         bail!("--isolation: write process, hyperv or both");
     }
-    std::fs::create_dir_all(&arguments.data)
-        .with_context(|| format!("cannot make {}", arguments.data.display()))?;
+    std::fs::create_dir_all(&arguments.data).with_context(|| format!("cannot make {}", arguments.data.display()))?;
     let data = arguments.data.canonicalize()?;
     let engine = Arc::new(Engine {
         store: store::Store::open(data.join("images"))?,

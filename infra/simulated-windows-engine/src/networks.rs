@@ -27,7 +27,8 @@ impl Networks {
 
     /// `POST /networks/create`
     pub(crate) fn create(&self, body: &Value) -> Asked<Value> {
-        let name = body["Name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| bad("a network needs a name"))?;
+        let name =
+            body["Name"].as_str().filter(|name| !name.is_empty()).ok_or_else(|| bad("a network needs a name"))?;
         let driver = body["Driver"].as_str().filter(|driver| !driver.is_empty()).unwrap_or("nat");
         if !DRIVERS.contains(&driver) {
             return Err(not_found(format!("could not find plugin {driver} in v1 plugin registry: plugin not found")));

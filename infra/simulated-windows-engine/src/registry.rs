@@ -38,7 +38,10 @@ impl Repository {
     pub(crate) fn of(reference: &Reference, login: Option<&str>) -> Said<Self> {
         let host = reference.registry_or_hub().to_owned();
         if !["127.0.0.1", "localhost"].contains(&host.split(':').next().unwrap_or_default()) {
-            return Err(format!("Get \"https://{host}/v2/\": {}: only registries on this machine are asked", crate::SIMULATED));
+            return Err(format!(
+                "Get \"https://{host}/v2/\": {}: only registries on this machine are asked",
+                crate::SIMULATED
+            ));
         }
         Ok(Self { host, name: reference.full_repository(), login: login.and_then(basic) })
     }
@@ -49,7 +52,10 @@ impl Repository {
         let answer = self.ask(Method::GET, &self.path(&format!("manifests/{key}")), &kinds, Bytes::new()).await?;
         match answer.status {
             StatusCode::OK => Ok((answer.media_type, answer.body)),
-            StatusCode::NOT_FOUND => Err(format!("manifest for {}/{}:{key} not found: manifest unknown: manifest unknown", self.host, self.name)),
+            StatusCode::NOT_FOUND => Err(format!(
+                "manifest for {}/{}:{key} not found: manifest unknown: manifest unknown",
+                self.host, self.name
+            )),
             _ => Err(self.refused(&answer)),
         }
     }
@@ -73,7 +79,10 @@ impl Repository {
         if begun.status != StatusCode::ACCEPTED {
             return Err(self.refused(&begun));
         }
-        let at = begun.location.split_once("://").map_or(begun.location.as_str(), |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
+        let at = begun
+            .location
+            .split_once("://")
+            .map_or(begun.location.as_str(), |(_, rest)| &rest[rest.find('/').unwrap_or(0)..]);
         let joint = if at.contains('?') { '&' } else { '?' };
         let kind = [(CONTENT_TYPE.as_str(), "application/octet-stream")];
         let put = self.ask(Method::PUT, &format!("{at}{joint}digest={digest}"), &kind, content.into()).await?;
@@ -109,7 +118,9 @@ impl Repository {
         tokio::spawn(connection);
         let mut request = Request::builder().method(&method).uri(path).header(HOST, &self.host);
         request = request.header(CONTENT_LENGTH, body.len());
-        for (name, value) in self.login.iter().map(|login| (AUTHORIZATION.as_str(), login.as_str())).chain(headers.iter().copied()) {
+        for (name, value) in
+            self.login.iter().map(|login| (AUTHORIZATION.as_str(), login.as_str())).chain(headers.iter().copied())
+        {
             request = request.header(name, value);
         }
         let request = request.body(Full::new(body)).map_err(|why| failed(&why))?;

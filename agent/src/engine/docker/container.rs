@@ -190,12 +190,7 @@ fn socket_mount(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<Mo
     }
     let (kind, target) =
         if layout.is_windows() { (MountType::NPIPE, PIPE) } else { (MountType::BIND, "/var/run/docker.sock") };
-    Ok(Mount {
-        typ: Some(kind),
-        source: Some(socket.to_owned()),
-        target: Some(target.to_owned()),
-        ..Mount::default()
-    })
+    Ok(Mount { typ: Some(kind), source: Some(socket.to_owned()), target: Some(target.to_owned()), ..Mount::default() })
 }
 
 /// How a container is kept apart: Windows knows two ways, Linux has but one.
@@ -477,6 +472,47 @@ mod tests {
         let seen: Vec<_> = mounts.iter().filter(in_memory).collect();
         let seen: Vec<_> = seen.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref())).collect();
         assert_eq!(seen, [(Some("box-volume-keys"), Some("/k")), (Some("box-auth"), Some("/home/me/.docker"))]);
+    }
+
+    #[test]
+    fn a_container_on_windows_is_like_one_of_windows() {
+        let windows = |cmd: Cmd| request(&spec(cmd, false), Layout::of("windows"), PIPE);
+        let cmd = Cmd {
+            working_directory: Some("/workspace/a/b".to_owned()),
+            volumes: vec![pair("cache", "/cache:ro"), pair("data", "d:\\data")],
+            isolation: Some("hyperv".to_owned()),
+            memory: Some(1 << 20),
+            ..Cmd::default()
+        };
+        let (_, body) = windows(cmd).unwrap();
+        assert_eq!(body.working_dir.as_deref(), Some("c:\\workspace\\a\\b"));
+        assert_eq!(body.env.unwrap(), ["HOME=c:\\acb\\home"]);
+        let host = body.host_config.unwrap();
+        assert_eq!((host.isolation, host.memory), (Some(HostConfigIsolationEnum::HYPERV), Some(1 << 20)));
+        let mounts = host.mounts.unwrap();
+        let targets: Vec<_> = mounts.iter().map(|mount| (mount.target.as_deref().unwrap(), mount.read_only)).collect();
+        let expected = [("c:\\workspace", false), ("c:\\acb\\home", false), ("c:\\cache", true), ("d:\\data", false)];
+        assert_eq!(targets, expected.map(|(target, read_only)| (target, Some(read_only))));
+        let table = [
+            (
+                Cmd { tmpfs: vec!["/t".to_owned()], init: true, ..Cmd::default() },
+                "no `--tmpfs`, no `--init`; leave it out",
+            ),
+            (Cmd { volumes: vec![pair("keys", "/k")], ..Cmd::default() }, "no volumes in memory"),
+            (Cmd { privileged: true, ..Cmd::default() }, "no privileged containers"),
+        ];
+        for (cmd, part) in table {
+            let why = windows(cmd).unwrap_err().to_string();
+            assert!(why.starts_with("Windows has ") && why.contains(part), "{why}");
+        }
+        let allows = Privileges { engine_socket: true, ..Privileges::default() };
+        let socket = ContainerSpec { allows, ..spec(Cmd { engine_socket: true, ..Cmd::default() }, false) };
+        let (_, body) = request(&socket, Layout::of("windows"), PIPE).unwrap();
+        let mount = body.host_config.unwrap().mounts.unwrap().pop().unwrap();
+        assert_eq!(
+            (mount.typ, mount.source.as_deref(), mount.target.as_deref()),
+            (Some(MountType::NPIPE), Some(PIPE), Some(PIPE))
+        );
     }
 
     #[test]

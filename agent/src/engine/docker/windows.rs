@@ -62,7 +62,12 @@ mod tests {
         let table = [
             ("10.0.20348.2227", "", "", Some("10.0.20348.2227")),
             ("21H2", "Microsoft Windows Server Version 21H2 (OS Build 20348.707)", kernel, Some("10.0.20348.707")),
-            ("10.0.20348", "Microsoft Windows Server Version 21H2 (OS Build 20348.707)", kernel, Some("10.0.20348.707")),
+            (
+                "10.0.20348",
+                "Microsoft Windows Server Version 21H2 (OS Build 20348.707)",
+                kernel,
+                Some("10.0.20348.707"),
+            ),
             ("10.0.17763", "Microsoft Windows Server 2019 Datacenter (Build 17763)", "", Some("10.0.17763")),
             ("", "Microsoft Windows Server 2019 (Build 17763)", "10.0 17763 (17763.1.x)", Some("10.0.17763")),
             ("", "Unknown Operating System", kernel, Some("10.0.20348")),
@@ -70,15 +75,21 @@ mod tests {
         ];
         for (os_version, name, kernel, expected) in table {
             let found = of(&info(os_version, name, kernel)).ok().flatten();
-            assert_eq!(found.map(|found| found.version.to_string()).as_deref(), expected, "{os_version} {name} {kernel}");
+            assert_eq!(
+                found.map(|found| found.version.to_string()).as_deref(),
+                expected,
+                "{os_version} {name} {kernel}"
+            );
         }
     }
 
     #[test]
     fn the_isolation_is_the_engines_default() {
         let with = |isolation| SystemInfo { isolation: Some(isolation), ..info("10.0.1", "", "") };
-        let table =
-            [(SystemInfoIsolationEnum::PROCESS, Isolation::Process), (SystemInfoIsolationEnum::HYPERV, Isolation::Hyperv)];
+        let table = [
+            (SystemInfoIsolationEnum::PROCESS, Isolation::Process),
+            (SystemInfoIsolationEnum::HYPERV, Isolation::Hyperv),
+        ];
         for (told, expected) in table {
             assert_eq!(of(&with(told)).unwrap().unwrap().isolation, expected);
         }

@@ -28,12 +28,17 @@ impl Docker {
             archive.set_preserve_mtime(false);
             archive.unpack(folder)
         };
-        let unpacked = tokio::task::spawn_blocking(unpack).await.map_err(|died| EngineError::Transfer(died.to_string()))?;
+        let unpacked =
+            tokio::task::spawn_blocking(unpack).await.map_err(|died| EngineError::Transfer(died.to_string()))?;
         unpacked.map_err(|why| EngineError::Transfer(why_of(&why)))
     }
 
     /// A tar stream of a path in the workspace's folder, or nothing if there is no such path.
-    pub(super) async fn get_from_folder(&self, sandbox: &SandboxSpec, path: &str) -> Result<Option<Archive>, EngineError> {
+    pub(super) async fn get_from_folder(
+        &self,
+        sandbox: &SandboxSpec,
+        path: &str,
+    ) -> Result<Option<Archive>, EngineError> {
         let folder = self.folder_of(sandbox).await?;
         let Some(found) = inside(&folder, path)? else { return Ok(None) };
         let name = match path {

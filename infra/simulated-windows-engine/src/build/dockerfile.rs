@@ -22,7 +22,8 @@ impl Dockerfile {
     pub(super) fn read(text: &[u8], target: Option<&str>, arguments: BTreeMap<String, String>) -> Result<Self, String> {
         let platform: Platform = "windows/amd64".parse().map_err(|why| format!("{why}"))?;
         let arguments: Vec<(String, String)> = arguments.into_iter().collect();
-        let given = Given { target: target.filter(|target| !target.is_empty()), arguments: &arguments, platform: &platform };
+        let given =
+            Given { target: target.filter(|target| !target.is_empty()), arguments: &arguments, platform: &platform };
         let bad = |why: &dyn std::fmt::Display| format!("dockerfile parse error: {why}");
         let found = dependencies(text, &given).map_err(|why| bad(&why))?;
         let base = found.iter().find(|found| found.role == Role::Runtime).map(|found| found.reference.clone());

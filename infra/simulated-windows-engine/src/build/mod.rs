@@ -99,7 +99,8 @@ impl Engine {
             tell(say, format!("Step {0}/{0} : {line}\n", build.dockerfile.steps)).await;
             return Err(format!("{SIMULATED}, so that no RUN can be run; build with COPY, ENV and the like only"));
         }
-        tell(say, format!("{SIMULATED}; a real BuildKit builds for windows/amd64, isolation {}\n", build.isolation)).await;
+        tell(say, format!("{SIMULATED}; a real BuildKit builds for windows/amd64, isolation {}\n", build.isolation))
+            .await;
         let layout = buildx::run(self, &build, &bases, say).await?;
         let base = build.dockerfile.base.as_ref();
         let base = bases.iter().find(|(reference, _)| Some(reference) == base).map(|(_, image)| image);
