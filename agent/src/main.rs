@@ -9,6 +9,7 @@ use acre_link::close_folder;
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
+    windows::Isolation,
 };
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -70,6 +71,9 @@ struct Arguments {
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
+    /// How a Windows engine's machine can keep containers apart: process, hyperv, or both [default: as the engine does]
+    #[arg(long, value_name = "MODE", value_delimiter = ',')]
+    isolation: Vec<Isolation>,
     /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
@@ -140,6 +144,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Some(address) => Some(acre_daemon::metrics::listen(address).await?),
         None => None,
     };
+    config.windows_isolation = arguments.isolation;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {

@@ -10,6 +10,7 @@ use crate::{
     shown::Shown,
     stand_in::StandIn,
     wait,
+    windows::SimulatedWindows,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -95,19 +96,24 @@ impl Fleet {
     /// Starts an agent on the engine of the tests, and waits until work is given to it. What the engine serves besides
     /// its own platform is found out afterwards.
     pub fn join(&mut self, id: &str, slots: u32) {
-        self.start_agent(id, slots, &engine::address());
+        self.start_agent(id, slots, &engine::address(), &[]);
     }
 
     /// Starts an agent on an engine that stands in for another.
     pub fn join_on(&mut self, engine: StandIn, id: &str, slots: u32) {
-        self.start_agent(id, slots, &engine.address());
+        self.start_agent(id, slots, &engine.address(), &[]);
         self.stand_ins.push(engine);
     }
 
-    fn start_agent(&mut self, id: &str, slots: u32, engine: &str) {
+    /// Starts an agent on a Windows engine that is simulated, and tells it how its machine keeps containers apart.
+    pub fn join_on_windows(&mut self, engine: &SimulatedWindows, id: &str, modes: &str) {
+        self.start_agent(id, 4, &engine.address(), &["--isolation", modes]);
+    }
+
+    fn start_agent(&mut self, id: &str, slots: u32, engine: &str, words: &[&str]) {
         let mut command = command("acre-agent");
         command.arg("--data").arg(self.home.path().join(id)).args(["--farm", &self.socket(), "--id", id]);
-        command.args(["--slots", &slots.to_string(), "--engine", engine]);
+        command.args(["--slots", &slots.to_string(), "--engine", engine]).args(words);
         if let Some((collector, _)) = &self.watch {
             command.env(COLLECTOR, collector).args(["--metrics", "127.0.0.1:0"]);
         }

@@ -11,6 +11,7 @@
 //! | [`source`] | folders of files to build from |
 //! | [`engine`] | what a farm has on the engine; an engine that can be cut off |
 //! | [`stand_in`] | engines that stand in for those of machines that are not there |
+//! | [`windows`] | a Windows engine that is simulated |
 //! | [`registry`] | the test registry, and registries that refuse |
 //! | [`watched`] | a registry that remembers what was asked of it |
 //! | [`git`] | repositories and a server for them |
@@ -43,3 +44,4 @@ pub mod source;
 pub mod stand_in;
 pub mod wait;
 pub mod watched;
+pub mod windows;

@@ -29,3 +29,4 @@ pub mod time;
 pub mod trace;
 pub mod tree;
 pub mod trigger;
+pub mod windows;

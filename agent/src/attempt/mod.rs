@@ -17,6 +17,7 @@ mod permit;
 mod push;
 mod traffic;
 mod tries;
+mod windows;
 mod workspace;
 
 pub(crate) use artifacts::forget_unfinished;

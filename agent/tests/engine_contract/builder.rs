@@ -32,6 +32,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
         shared_key: bed.sandbox.name.clone(),
         logins: Logins::default(),
         output: Output::Store,
+        isolation: None,
     }
 }
 

@@ -30,3 +30,4 @@ mod steps;
 mod traces;
 mod triggers;
 mod two_runs;
+mod windows;

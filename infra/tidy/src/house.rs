@@ -34,10 +34,11 @@ pub const EDGES: &[(&str, May)] = &[
     ("acre-e2e", May::UseAll),
     ("acre-protogen", May::Use(&[])),
     ("acre-tidy", May::Use(&[])),
+    ("simulated-windows-engine", May::Use(&["acre-model", "acre-task"])),
 ];
 
 /// Members that nothing else of the workspace may depend on.
-pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-protogen", "acre-tidy"];
+pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-protogen", "acre-tidy", "simulated-windows-engine"];
 
 /// Crates that may be named in some places only.
 #[derive(Clone, Copy, Debug)]
