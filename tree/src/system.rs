@@ -6,6 +6,6 @@ mod elsewhere;
 mod unix;
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{link_target, mode, open, protect, record, special};
+pub(crate) use elsewhere::{mode, open, protect, record, special, with_slashes};
 #[cfg(unix)]
-pub(crate) use unix::{link_target, mode, open, protect, record, special};
+pub(crate) use unix::{mode, open, protect, record, special, with_slashes};

@@ -288,7 +288,7 @@ impl Walk<'_> {
         let path = entry.path();
         let target = fs::read_link(&path).map_err(|source| WalkError::Unreadable { path: path.clone(), source })?;
         let target = target.into_os_string().into_string().map_err(|_| WalkError::NotUtf8 { path })?;
-        Ok(system::link_target(target))
+        Ok(system::with_slashes(target))
     }
 
     fn unreadable(&self, path: &str, source: io::Error) -> WalkError {

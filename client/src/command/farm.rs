@@ -5,7 +5,7 @@ use crate::{
     args::{FarmCommand, Format},
     error::Error,
     exit_code::ExitCode,
-    farm::{self, Address, Config, Edit, LOCAL, NewToken, Wish, check_name},
+    farm::{self, Address, Config, Edit, LOCAL, NewToken, Wish, check_name, local::can_be_here},
     render::table::table,
     system::USER,
     tell,
@@ -57,7 +57,8 @@ pub(super) fn print_token(token: &NewToken, then: &str) -> Result<(), Error> {
 fn list(format: Format) -> Result<(), Error> {
     let config = Config::load()?;
     let default = config.default_farm().unwrap_or(LOCAL);
-    let farms = config.farms().chain([(LOCAL, "this machine")]);
+    let own = can_be_here().is_ok().then_some((LOCAL, "this machine"));
+    let farms = config.farms().chain(own);
     let entries: Vec<Entry> = farms
         .map(|(name, address)| Entry { name: name.to_owned(), address: address.to_owned(), default: name == default })
         .collect();

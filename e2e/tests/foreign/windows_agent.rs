@@ -33,12 +33,15 @@ fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
     working.wait_for("tried all platforms");
 
     let dockerfile = format!("FROM {}\nCOPY acb.yaml /\nRUN echo built\n", registry::base());
-    let image = format!("acre-windows-agent-{}:1", std::process::id());
-    let task =
-        format!("steps:\n  - build: -t {image} --no-cache .\n  - cmd: {image} sh -c 'echo hello; ls /acb.yaml'\n");
+    let image = format!("{}/acre-windows-agent-{}:1", registry::address(), std::process::id());
+    let task = format!(
+        "steps:\n  - build: -t {image} --no-cache .\n  - cmd: {image} sh -c 'echo hello; ls /acb.yaml'\n  - push: [{image}]\n"
+    );
     let source = Source::new(&[("Dockerfile", &dockerfile), ("acb.yaml", &task)]);
     let run = farm.owner(&["run", source.arg()]);
     run.ended(0).says_all(&["RUN echo built", "hello\n/acb.yaml\n"]);
+    let (repository, tag) = image.split_once('/').and_then(|(_, name)| name.rsplit_once(':')).unwrap();
+    assert!(registry::digest(repository, tag).is_some(), "what was pushed is in the registry");
     assert_eq!(shown(&farm, &run.run_id()).served("acb_step_1"), "under-wine native");
     engine::remove_images(&image);
     let base = registry::base();

@@ -22,9 +22,9 @@ pub(crate) const fn special(_: FileType) -> &'static str {
     "device"
 }
 
-/// Where a link leads, as a tree writes it.
-pub(crate) fn link_target(target: String) -> String {
-    target.replace('\\', "/")
+/// A path as a tree writes it.
+pub(crate) fn with_slashes(path: String) -> String {
+    path.replace('\\', "/")
 }
 
 /// A file that may not be written could not be removed either.

@@ -31,9 +31,9 @@ pub(crate) fn special(kind: FileType) -> &'static str {
     }
 }
 
-/// Where a link leads, as a tree writes it.
-pub(crate) fn link_target(target: String) -> String {
-    target
+/// A path as a tree writes it.
+pub(crate) fn with_slashes(path: String) -> String {
+    path
 }
 
 /// Nobody is to write what is found by its digest.
