@@ -35,10 +35,10 @@ package_farm() { guest_run acre --farm "$PACKAGE_FARM" "$@"; }
 
 # package_install FOLDER: as a person would, with apt.
 package_install() {
-  as_root rm -rf "$GUEST/root/packages"
-  as_root cp -r "$1" "$GUEST/root/packages"
+  as_root rm -rf "$GUEST/srv/packages"
+  as_root cp -r "$1" "$GUEST/srv/packages"
   package_expect "apt installs the packages of ${1##*/}" \
-    sh -c 'apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-confold /root/packages/*.deb'
+    sh -c 'apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-confold /srv/packages/*.deb'
 }
 
 package_test() {
@@ -150,16 +150,16 @@ package_agent_is_ready() {
 # package_test_run NAME: builds, pushes and runs an image, so that all of the way is gone once.
 package_test_run() {
   say "a run, $1 the upgrade"
-  as_root mkdir -p "$GUEST/root/source"
-  printf 'FROM %s\nRUN echo %s >/made\n' "$BASE" "$1" | as_root tee "$GUEST/root/source/Dockerfile" >/dev/null
-  as_root tee "$GUEST/root/source/acb.yaml" >/dev/null <<YAML
+  as_root mkdir -p "$GUEST/srv/source"
+  printf 'FROM %s\nRUN echo %s >/made\n' "$BASE" "$1" | as_root tee "$GUEST/srv/source/Dockerfile" >/dev/null
+  as_root tee "$GUEST/srv/source/acb.yaml" >/dev/null <<YAML
 version: v1.1.0
 steps:
   - build: -t {{.Run.Registry}}/$PACKAGE_IMAGE:{{.Run.ID}} .
   - push: ["{{.Run.Registry}}/$PACKAGE_IMAGE:{{.Run.ID}}"]
   - cmd: {{.Run.Registry}}/$PACKAGE_IMAGE:{{.Run.ID}} grep -x {{.Values.made}} /made
 YAML
-  package_expect "the run succeeds" acre --farm "$PACKAGE_FARM" run --registry "$REGISTRY" --set made="$1" /root/source
+  package_expect "the run succeeds" acre --farm "$PACKAGE_FARM" run --registry "$REGISTRY" --set made="$1" /srv/source
 }
 
 # Both services are started anew; the agent lets its step finish first.
@@ -177,7 +177,7 @@ package_test_upgrade() {
   [[ $(package_pid acre-agent) != "$agent" ]] || die "the agent is the one of before"
   package_test_agent
   package_await "the step has ended well, at its first attempt" \
-    sh -c "acre --farm $PACKAGE_FARM show $run -o json >/root/run && grep Succeeded /root/run && ! grep '\"attempt\": 2' /root/run"
+    sh -c "acre --farm $PACKAGE_FARM show $run -o json >/srv/run && grep Succeeded /srv/run && ! grep '\"attempt\": 2' /srv/run"
   package_expect "configuration is kept" grep -q "^ACRE_AGENT_FARM=https://$PACKAGE_ADDRESS" /etc/acre/agent.env
 }
 
@@ -202,5 +202,5 @@ package_test_purge() {
   package_expect_not "no users" grep acre /etc/passwd
   package_expect_not "no units" sh -c 'systemctl list-unit-files | grep acre'
   package_expect_not "nothing else" sh -c \
-    "find / -xdev -path /root -prune -o -path /var/log -prune -o -path /var/cache -prune -o -name '*acre*' -print | grep ."
+    "find / -xdev -path /srv -prune -o -path /var/log -prune -o -path /var/cache -prune -o -name '*acre*' -print | grep ."
 }
