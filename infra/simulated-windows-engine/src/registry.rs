@@ -9,6 +9,7 @@ use http::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION},
 };
 use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -113,8 +114,9 @@ impl Repository {
         let stream = TcpStream::connect(&self.host).await.map_err(|why| {
             failed(&format!("dial tcp {}: connect: {}", self.host, why.to_string().to_ascii_lowercase()))
         })?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|why| failed(&why))?;
+        // As Go writes them, in which engines are written.
+        let handshake = http1::Builder::new().title_case_headers(true).handshake(TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.map_err(|why| failed(&why))?;
         tokio::spawn(connection);
         let mut request = Request::builder().method(&method).uri(path).header(HOST, &self.host);
         request = request.header(CONTENT_LENGTH, body.len());

@@ -151,6 +151,17 @@ impl Store {
             state.images.remove(&image.id);
             told.push(json!({ "Deleted": image.id.to_string() }));
         }
+        // A repository without a name of the image here is not one that it is known in.
+        let State { images, names } = &mut *state;
+        if let Some(image) = images.get_mut(&image.id) {
+            let named = |known: &str| {
+                let repository = known.split('@').next().unwrap_or_default();
+                names.iter().any(|(name, id)| {
+                    *id == image.id && name.strip_prefix(repository).is_some_and(|rest| rest.starts_with(':'))
+                })
+            };
+            image.known.retain(|known| named(known));
+        }
         Ok(Value::Array(told))
     }
 }
