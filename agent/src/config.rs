@@ -6,6 +6,7 @@ use acre_model::{
     windows,
 };
 use std::{collections::BTreeMap, path::PathBuf};
+use tokio::sync::watch;
 
 /// How an agent is set up.
 #[derive(Clone, Debug)]
@@ -16,14 +17,8 @@ pub struct Config {
     pub pool: PoolName,
     /// Where it keeps logs that are not acknowledged, and its cache.
     pub data: PathBuf,
-    /// Groups that may work at one time; `None`: as many as the engine's machine has cores.
-    pub slots: Option<u32>,
-    /// Cores of the engine's machine that it may use; `None`: as many as there are.
-    pub cpus: Option<u32>,
-    /// Memory of the engine's machine that it may use, in bytes; `None`: as much as there is.
-    pub memory: Option<u64>,
-    /// What its operator says of it.
-    pub labels: BTreeMap<String, String>,
+    /// What may change while it works.
+    pub settings: watch::Receiver<Settings>,
     /// Whether it goes when its farm stops.
     pub exit_with_farm: bool,
     /// Bytes of log that are kept of one attempt.
@@ -32,16 +27,42 @@ pub struct Config {
     pub cache: u64,
     /// Bytes that a step may have changed of a workspace that goes to other platforms.
     pub hand_over: u64,
-    /// What steps that ask for it get of the host.
-    pub allows: Privileges,
     /// Hosts that sources are fetched from without TLS, besides this machine.
     pub plain_http: Vec<String>,
-    /// How long what it has may take when it is told to finish, in milliseconds.
-    pub drain_timeout_ms: u64,
     /// How it behaves when it does not hear its farm.
     pub isolation: Isolation,
     /// How a Windows engine's machine keeps containers apart, its default first; empty: only as the engine tells.
     pub windows_isolation: Vec<windows::Isolation>,
+}
+
+/// What may change while an agent works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Groups that may work at one time; `None`: as many as the engine's machine has cores.
+    pub slots: Option<u32>,
+    /// Cores of the engine's machine that it may use; `None`: as many as there are.
+    pub cpus: Option<u32>,
+    /// Memory of the engine's machine that it may use, in bytes; `None`: as much as there is.
+    pub memory: Option<u64>,
+    /// What its operator says of it.
+    pub labels: BTreeMap<String, String>,
+    /// What steps that ask for it get of the host.
+    pub allows: Privileges,
+    /// How long what it has may take when it is told to finish, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            slots: None,
+            cpus: None,
+            memory: None,
+            labels: BTreeMap::new(),
+            allows: Privileges::default(),
+            drain_timeout_ms: 10 * 60_000,
+        }
+    }
 }
 
 /// What an agent does while its farm is silent (promises: "An agent measures its own isolation").
@@ -68,17 +89,12 @@ impl Config {
             id,
             pool: PoolName::default(),
             data,
-            slots: None,
-            cpus: None,
-            memory: None,
-            labels: BTreeMap::new(),
+            settings: watch::Sender::new(Settings::default()).subscribe(),
             exit_with_farm: false,
             log_cap: 64 * 1024 * 1024,
             cache: 4 * 1024 * 1024 * 1024,
             hand_over: 1024 * 1024 * 1024,
-            allows: Privileges::default(),
             plain_http: Vec::new(),
-            drain_timeout_ms: 10 * 60_000,
             isolation: Isolation::default(),
             windows_isolation: Vec::new(),
         }

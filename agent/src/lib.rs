@@ -25,7 +25,7 @@ mod serve;
 mod session;
 mod source;
 
-pub use config::{Config, Isolation};
+pub use config::{Config, Isolation, Settings};
 pub use parts::{Clock, Ending, Parts, SystemClock, Tasks};
 pub use serve::{RunError, run};
 pub use session::connect;

@@ -3,9 +3,9 @@
 mod place;
 mod system;
 
-use acre_agent::{Clock, Config, Ending, Parts, SystemClock, engine::docker::LocalEngine};
-use acre_daemon::{LogArguments, Starter};
-use acre_link::close_folder;
+use acre_agent::{Clock, Config, Ending, Parts, Settings, SystemClock, engine::docker::LocalEngine};
+use acre_daemon::{LogArguments, Options, Reloads, Starter};
+use acre_link::{Membership, close_folder};
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
@@ -21,11 +21,16 @@ use std::{
     sync::Arc,
 };
 use system::{ENGINE, Stops};
+use tokio::sync::watch;
 
 /// The agent of an acre farm
 #[derive(Parser)]
 #[command(version, about, after_help = "Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage.")]
 struct Arguments {
+    /// File of variables, one ACRE_AGENT_OPTION=VALUE on a line, that says of options what is not on the command line;
+    /// read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The farm's address: https://HOST:PORT, or unix:PATH on its own machine
     #[arg(long, value_name = "ADDRESS")]
     farm: String,
@@ -97,9 +102,9 @@ enum Given {
 }
 
 fn main() -> ExitCode {
-    let arguments: Arguments = acre_daemon::arguments("ACRE_AGENT");
+    let (arguments, options) = Options::of_process::<Arguments>("ACRE_AGENT");
     let starter = Starter::new(arguments.ready_fd);
-    match serve(arguments, starter.clone()) {
+    match serve(arguments, options, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -110,34 +115,29 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main(worker_threads = 2)]
-async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+async fn serve(arguments: Arguments, options: Options, starter: Starter) -> anyhow::Result<()> {
     let exporter = arguments.logs.begin_traced("acre-agent", env!("CARGO_PKG_VERSION"))?;
-    let done = work(arguments, starter).await;
+    let done = work(arguments, options, starter).await;
     if let Some(exporter) = exporter {
         exporter.finish().await;
     }
     done
 }
 
-async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+async fn work(arguments: Arguments, options: Options, starter: Starter) -> anyhow::Result<()> {
     let data = &arguments.data;
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
     close_folder(data).with_context(|| format!("cannot close {} to others", data.display()))?;
     let _lock = lock(data)?;
     let ending = ending()?;
+    let reloads = Reloads::listen().context("cannot listen for signals")?;
+    let (change, settings) = watch::channel(settings_of(&arguments)?);
     let wish = Wish { farm: arguments.farm, token_file: arguments.token_file, id: arguments.id, pool: arguments.pool };
     let Place { id, pool, channel, membership } = place(wish, data).await?;
     let mut config = Config::new(id, arguments.data);
     config.pool = pool;
-    // Of a farm of one machine the farm itself has waited for what runs, before it lets its agent go.
-    config.drain_timeout_ms = if arguments.exit_with_farm { 0 } else { arguments.drain_timeout };
-    config.slots = arguments.slots;
-    config.cpus = arguments.cpus;
-    config.memory = arguments.memory;
-    config.labels = acre_agent::label::all(arguments.labels).map_err(|why| anyhow::anyhow!(why))?;
+    config.settings = settings;
     config.exit_with_farm = arguments.exit_with_farm;
-    config.allows =
-        Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
     let metrics = match &arguments.metrics {
@@ -151,15 +151,43 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         tracing::info!("ready");
         starter.ready();
     };
-    let work = acre_agent::run(config, parts, metrics, ready, ending);
-    match membership {
-        None => work.await?,
-        Some(membership) => tokio::select! {
-            worked = work => worked?,
-            () = membership.keep(|| SystemClock.now()) => {}
-        },
+    let member = membership.clone();
+    let take = |arguments: &Arguments| {
+        change.send_replace(settings_of(arguments).map_err(|why| why.to_string())?);
+        member.as_ref().map_or(Ok(()), Membership::reload).map_err(|why| why.to_string())
+    };
+    let renewing = async {
+        match membership {
+            None => std::future::pending().await,
+            Some(membership) => membership.keep(|| SystemClock.now()).await,
+        }
+    };
+    tokio::select! {
+        worked = acre_agent::run(config, parts, metrics, ready, ending) => worked?,
+        () = renewing => {}
+        () = reloads.serve(options, &TAKEN, |arguments: &Arguments| &arguments.logs, take) => {}
     }
     Ok(())
+}
+
+/// Options that take effect while the agent works.
+const TAKEN: [&str; 7] =
+    ["--slots", "--cpus", "--memory", "--label", "--allow-privileged", "--engine-socket", "--drain-timeout"];
+
+/// What may change while the agent works.
+fn settings_of(arguments: &Arguments) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        slots: arguments.slots,
+        cpus: arguments.cpus,
+        memory: arguments.memory,
+        labels: acre_agent::label::all(arguments.labels.clone()).map_err(|why| anyhow::anyhow!(why))?,
+        allows: Privileges {
+            privileged: arguments.allow_privileged,
+            engine_socket: arguments.engine_socket == Given::Allow,
+        },
+        // Of a farm of one machine the farm itself has waited for what runs, before it lets its agent go.
+        drain_timeout_ms: if arguments.exit_with_farm { 0 } else { arguments.drain_timeout },
+    })
 }
 
 /// How long a predecessor may take to be gone.

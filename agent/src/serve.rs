@@ -3,7 +3,7 @@
 use crate::{
     attempt::{self, Traffic, Works},
     capability::{self, Room, Watcher},
-    config::Config,
+    config::{Config, Settings},
     contact::Contact,
     engine::{EngineError, Observed},
     gate::{Door, Gate},
@@ -100,7 +100,7 @@ pub async fn run(
         tasks.spawn("metrics", show_metrics(listener, sources));
     }
     let (leave, leaving) = watch::channel(false);
-    let drain_timeout = Duration::from_millis(config.drain_timeout_ms);
+    let settings = config.settings.clone();
     let session = Session {
         epoch: parts.clock.now().as_millis(),
         config,
@@ -114,7 +114,7 @@ pub async fn run(
     };
     tokio::select! {
         () = ending.at_once.cancelled() => {}
-        () = drained(&ending.drain, drain_timeout, (&leave, &contact, &handle)) => {}
+        () = drained(&ending.drain, &settings, (&leave, &contact, &handle)) => {}
         () = session.run() => clean_up(&handle).await,
     }
     forget_spare(&works, &handle).await;
@@ -143,9 +143,14 @@ async fn show_metrics(listener: TcpListener, sources: Sources) {
 
 /// Resolves once the agent was told to finish, and has finished, or may take no longer. Meanwhile the farm gives it
 /// nothing new.
-async fn drained(told: &CancellationToken, limit: Duration, agent: (&watch::Sender<bool>, &Contact, &RosterHandle)) {
+async fn drained(
+    told: &CancellationToken,
+    settings: &watch::Receiver<Settings>,
+    agent: (&watch::Sender<bool>, &Contact, &RosterHandle),
+) {
     let (leave, contact, roster) = agent;
     told.cancelled().await;
+    let limit = Duration::from_millis(settings.borrow().drain_timeout_ms);
     if limit.is_zero() {
         return;
     }

@@ -1,14 +1,131 @@
-//! A daemon's options in its environment, where units of systemd and containers give them.
+//! A daemon's options: on its command line, in a file that is read again, in its environment, where units of systemd and
+//! containers give them.
 
-use clap::{Command, CommandFactory, FromArgMatches};
+mod file;
 
-/// Reads the program's arguments. Each option can be given by the environment as well: `--keep-runs` by
-/// `PREFIX_KEEP_RUNS`, unless it names a variable of its own; what stands on the command line wins. An option that may be
-/// given several times is split there, and on the command line, where its own delimiter says. Ends the program on wrong
-/// usage and after `--help`, as clap does.
-pub fn arguments<A: CommandFactory + FromArgMatches>(prefix: &str) -> A {
-    let command = with_variables(A::command(), prefix);
-    A::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+use clap::{ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+use file::Variable;
+use std::{ffi::OsString, path::PathBuf};
+
+/// How the file is named.
+const FILE: &str = "config";
+
+/// A program's options, which can be read again.
+#[derive(Debug)]
+pub struct Options {
+    command: Command,
+    prefix: &'static str,
+    words: Vec<OsString>,
+    matches: ArgMatches,
+}
+
+impl Options {
+    /// Reads the program's arguments. Each option can be given by the environment as well: `--keep-runs` by
+    /// `PREFIX_KEEP_RUNS`, unless it names a variable of its own; and in the file that `--config` names, by the same
+    /// variable. What stands on the command line wins, then the file. An option that may be given several times is split
+    /// there, and on the command line, where its own delimiter says. Ends the program on wrong usage and after `--help`,
+    /// as clap does.
+    pub fn of_process<A: CommandFactory + FromArgMatches>(prefix: &'static str) -> (A, Self) {
+        let command = with_variables(A::command(), prefix);
+        let words: Vec<OsString> = std::env::args_os().collect();
+        let matches = read(&command, prefix, &words).unwrap_or_else(|error| error.exit());
+        let arguments = A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        (arguments, Self { command, prefix, words, matches })
+    }
+
+    /// Reads them again, as the file has them now; besides, the options that are not as they were.
+    pub fn again<A: FromArgMatches>(&mut self) -> Result<(A, Vec<String>), clap::Error> {
+        let matches = read(&self.command, self.prefix, &self.words)?;
+        let arguments = A::from_arg_matches(&matches)?;
+        let is_as_it_was = |id: &str| {
+            let raw = |matches: &ArgMatches| -> Option<Vec<OsString>> {
+                Some(matches.get_raw(id)?.map(ToOwned::to_owned).collect())
+            };
+            raw(&matches) == raw(&self.matches)
+        };
+        let options = self.command.get_arguments().filter(|option| !is_as_it_was(option.get_id().as_str()));
+        let changed = options.filter_map(|option| option.get_long()).map(|long| format!("--{long}")).collect();
+        self.matches = matches;
+        Ok((arguments, changed))
+    }
+}
+
+/// What words and file say, and the environment where both are silent.
+fn read(command: &Command, prefix: &str, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let mut all = words.to_vec();
+    if let Some(path) = file(command, words) {
+        let fault = |why: String| command.clone().error(clap::error::ErrorKind::ValueValidation, why);
+        let variables = file::read(&path).map_err(fault)?;
+        let given = given_in_file(command, prefix, words, &variables);
+        let given = given.map_err(|why| fault(format!("{}: {why}", path.display())))?;
+        all.splice(1..1, given);
+    }
+    command.clone().try_get_matches_from(all)
+}
+
+/// The file that is named, unless a subcommand is meant, which has no use for it.
+fn file(command: &Command, words: &[OsString]) -> Option<PathBuf> {
+    let mut words = words.iter().skip(1).map(|word| word.to_string_lossy());
+    let mut named = None;
+    while let Some(word) = words.next() {
+        if command.get_subcommands().any(|subcommand| subcommand.get_name() == word) {
+            return None;
+        }
+        match word.strip_prefix("--").and_then(|word| word.strip_prefix(FILE)) {
+            Some("") => named = words.next().map(|path| PathBuf::from(path.as_ref())),
+            Some(rest) => named = rest.strip_prefix('=').map(PathBuf::from).or(named),
+            None => {}
+        }
+    }
+    let variable = command.get_arguments().find(|option| option.get_long() == Some(FILE))?.get_env()?;
+    named.or_else(|| std::env::var_os(variable).map(PathBuf::from)).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// The options of the file that are not on the command line, as words.
+fn given_in_file(
+    command: &Command,
+    prefix: &str,
+    words: &[OsString],
+    variables: &[Variable],
+) -> Result<Vec<OsString>, String> {
+    let mut given = Vec::new();
+    for Variable { name, value, line } in variables {
+        let option =
+            command.get_arguments().find(|option| option.get_env().is_some_and(|known| known == name.as_str()));
+        let Some((option, long)) = option.and_then(|option| Some((option, option.get_long()?))) else {
+            // What is for others may stand here, too.
+            match name.starts_with(&format!("{prefix}_")) {
+                true => {
+                    return Err(format!(
+                        "line {line}: no option has the variable {name}; --help tells those that have"
+                    ));
+                }
+                false => continue,
+            }
+        };
+        if is_given(words, long) || long == FILE {
+            continue;
+        }
+        match option.get_action() {
+            ArgAction::SetTrue if is_true(value) => given.push(format!("--{long}").into()),
+            ArgAction::SetTrue => {}
+            _ if value.is_empty() => {}
+            _ => given.push(format!("--{long}={value}").into()),
+        }
+    }
+    Ok(given)
+}
+
+fn is_given(words: &[OsString], long: &str) -> bool {
+    words.iter().filter_map(|word| word.to_str()?.strip_prefix("--")).any(|word| {
+        let name = word.split_once('=').map_or(word, |(name, _)| name);
+        name == long
+    })
+}
+
+/// As clap reads a variable of a flag.
+fn is_true(value: &str) -> bool {
+    !["", "n", "no", "f", "false", "off", "0"].contains(&value.to_lowercase().as_str())
 }
 
 /// Options that are hidden are for whoever starts the program, and inherited by nobody.
@@ -43,6 +160,10 @@ mod tests {
         own: Option<String>,
         #[arg(long, hide = true)]
         fd: Option<i32>,
+        #[arg(long)]
+        config: Option<PathBuf>,
+        #[arg(long)]
+        flag: bool,
     }
 
     #[derive(Debug, PartialEq, Eq, clap::Subcommand)]
@@ -50,10 +171,14 @@ mod tests {
         Init,
     }
 
-    fn read(arguments: &[&str]) -> Program {
+    fn options(arguments: &[&str]) -> Result<ArgMatches, clap::Error> {
         let command = with_variables(Program::command(), "CARGO");
-        let matches = command.try_get_matches_from(["program"].iter().chain(arguments)).unwrap();
-        Program::from_arg_matches(&matches).unwrap()
+        let words: Vec<OsString> = ["program"].iter().chain(arguments).map(OsString::from).collect();
+        super::read(&command, "CARGO", &words)
+    }
+
+    fn read(arguments: &[&str]) -> Program {
+        Program::from_arg_matches(&options(arguments).unwrap()).unwrap()
     }
 
     #[test]
@@ -61,7 +186,17 @@ mod tests {
         let command = with_variables(Program::command(), "CARGO");
         let names: Vec<_> =
             command.get_arguments().map(|option| option.get_env().and_then(|name| name.to_str())).collect();
-        assert_eq!(names, [Some("CARGO_MANIFEST_DIR"), Some("CARGO_PKG_NAME"), Some("OWN"), None]);
+        assert_eq!(
+            names,
+            [
+                Some("CARGO_MANIFEST_DIR"),
+                Some("CARGO_PKG_NAME"),
+                Some("OWN"),
+                None,
+                Some("CARGO_CONFIG"),
+                Some("CARGO_FLAG"),
+            ]
+        );
     }
 
     #[test]
@@ -79,5 +214,45 @@ mod tests {
     #[test]
     fn a_subcommand_is_not_in_the_way_of_variables() {
         assert_eq!(read(&["init"]).other, Some(Other::Init));
+    }
+
+    #[test]
+    fn the_file_wins_over_the_environment_and_the_command_line_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        let config = format!("--config={}", file.display());
+        let text = "# a comment\n\nCARGO_MANIFEST_DIR=there\nCARGO_PKG_NAME='a/b'\nOTHER=x\nCARGO_FLAG=yes\nOWN=\n";
+        std::fs::write(&file, text).unwrap();
+        let given = read(&[&config]);
+        assert_eq!((given.manifest_dir.as_deref(), given.flag, given.own), (Some("there"), true, None));
+        assert_eq!(given.pkg_name, ["a", "b"]);
+        assert_eq!(read(&[&config, "--manifest-dir", "here"]).manifest_dir.as_deref(), Some("here"));
+        assert_eq!(read(&["init", &config][..1]).other, Some(Other::Init));
+        for (text, why) in
+            [("CARGO_NAMES=x\n", "line 1: no option has the variable CARGO_NAMES"), ("\nx y\n", "line 2")]
+        {
+            std::fs::write(&file, text).unwrap();
+            let fault = options(&[&config]).unwrap_err().to_string();
+            assert!(fault.contains(why), "{text}: {fault}");
+        }
+        assert!(options(&["--config", "/is/not/there"]).unwrap_err().to_string().contains("/is/not/there"));
+    }
+
+    #[test]
+    fn what_has_changed_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        std::fs::write(&file, "CARGO_MANIFEST_DIR=a\nOWN=b\n").unwrap();
+        let command = with_variables(Program::command(), "CARGO");
+        let words: Vec<OsString> = vec!["program".into(), "--config".into(), file.clone().into()];
+        let matches = super::read(&command, "CARGO", &words).unwrap();
+        let mut options = Options { command, prefix: "CARGO", words, matches };
+        assert_eq!(options.again::<Program>().unwrap().1, [""; 0]);
+        std::fs::write(&file, "CARGO_MANIFEST_DIR=a\nOWN=c\n").unwrap();
+        let (program, changed) = options.again::<Program>().unwrap();
+        assert_eq!((program.own.as_deref(), changed), (Some("c"), vec!["--own".to_owned()]));
+        std::fs::write(&file, "CARGO_WRONG=a\n").unwrap();
+        assert!(options.again::<Program>().is_err());
+        assert_eq!(options.again::<Program>().is_err(), true, "it is refused again, and nothing is forgotten");
     }
 }

@@ -6,10 +6,12 @@
 mod environment;
 mod logs;
 pub mod metrics;
+mod reload;
 #[cfg(target_os = "linux")]
 mod service;
 mod starter;
 
-pub use environment::arguments;
+pub use environment::Options;
 pub use logs::LogArguments;
+pub use reload::Reloads;
 pub use starter::Starter;

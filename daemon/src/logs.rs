@@ -2,15 +2,19 @@
 
 use acre_trace::{BadEndpoint, Exporter};
 use clap::{Args, ValueEnum};
-use std::str::FromStr;
+use std::{str::FromStr, sync::OnceLock};
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
     filter::{FilterExt as _, filter_fn},
     fmt::MakeWriter,
-    layer::SubscriberExt as _,
+    layer::{Filter, SubscriberExt as _},
     registry::LookupSpan,
+    reload,
 };
+
+/// Changes the levels of the log of this process.
+static CHANGE: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
 
 /// How a daemon logs.
 #[derive(Clone, Debug, Args)]
@@ -69,19 +73,30 @@ impl LogArguments {
     }
 
     fn begin_with(&self, exporter: Option<&Exporter>) {
-        let subscriber = Registry::default().with(self.lines(std::io::stderr)).with(exporter.map(Exporter::layer));
+        let (levels, handle) = reload::Layer::new(EnvFilter::new(&self.log.0));
+        let lines = self.lines(std::io::stderr, levels);
+        let subscriber = Registry::default().with(lines).with(exporter.map(Exporter::layer));
+        // The subscriber lives as long as the program.
+        drop(CHANGE.set(Box::new(move |levels| drop(handle.reload(levels)))));
         // Only a second call could be refused, and the first one is as good.
         drop(tracing::subscriber::set_global_default(subscriber));
     }
 
+    /// Logs at these levels from now on.
+    pub fn change(&self) {
+        if let Some(change) = CHANGE.get() {
+            change(EnvFilter::new(&self.log.0));
+        }
+    }
+
     /// What is logged, line by line. Spans are for who follows a trace.
-    fn lines<S, W>(&self, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+    fn lines<S, W>(&self, writer: W, levels: impl Filter<S> + Send + Sync + 'static) -> Box<dyn Layer<S> + Send + Sync>
     where
         S: Subscriber + for<'s> LookupSpan<'s>,
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
         let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
-        let wanted = EnvFilter::new(&self.log.0).and(filter_fn(|metadata| metadata.is_event()));
+        let wanted = levels.and(filter_fn(|metadata| metadata.is_event()));
         match self.log_format {
             LogFormat::Text => lines.with_filter(wanted).boxed(),
             LogFormat::Json => lines.json().flatten_event(true).with_filter(wanted).boxed(),
@@ -122,7 +137,7 @@ mod tests {
         let logs = Program::try_parse_from(["program"].iter().chain(arguments)).unwrap().logs;
         let page = Page::default();
         let writer = page.clone();
-        let subscriber = Registry::default().with(logs.lines(move || writer.clone()));
+        let subscriber = Registry::default().with(logs.lines(move || writer.clone(), EnvFilter::new(&logs.log.0)));
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "acre_store", revision = 7, "committed");
             tracing::info!(target: "acre_farm", run = "r1", why = "a\nb", "placed");

@@ -14,13 +14,16 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// The scheduler's file of variables, in the farm's home.
+const VARIABLES: &str = "scheduler.env";
+
 /// How soon a program stops that has nothing to do.
 const STOP: Duration = Duration::from_secs(20);
 
 /// A farm on the network. Its scheduler runs until it is dropped.
 pub struct NetworkFarm {
     /// Ended before its folder is removed.
-    _scheduler: Running,
+    scheduler: Running,
     home: TempDir,
     address: String,
 }
@@ -28,18 +31,31 @@ pub struct NetworkFarm {
 impl NetworkFarm {
     /// A farm with a CA of its own, on a free port of the loopback.
     pub fn new() -> Self {
+        Self::configured("")
+    }
+
+    /// The same, with a file of variables that says this ([`Self::configure`] changes it).
+    pub fn configured(variables: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::write(home.path().join(VARIABLES), variables).expect("a file can be written");
         let data = home.path().join("scheduler");
         let mut init = program("acre-scheduler");
         init.args(["init", "--data", path(&data)]);
         Running::start(init).end().ended(0).says("made the farm's CA");
         let (scheduler, address) = scheduler(home.path());
-        Self { _scheduler: scheduler, home, address }
+        Self { scheduler, home, address }
     }
 
     /// The folder of everything.
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Has the file of variables say this, and the scheduler read it again; until it has said `text`.
+    pub fn configure(&mut self, variables: &str, text: &str) {
+        fs::write(self.home.path().join(VARIABLES), variables).expect("a file can be written");
+        self.scheduler.signal(Signal::HUP);
+        self.scheduler.wait_for(text);
     }
 
     /// Where it is.
@@ -129,6 +145,7 @@ fn scheduler(home: &Path) -> (Running, String) {
     let mut command = program("acre-scheduler");
     let data = home.join("scheduler");
     command.args(["--data", path(&data), "--listen", &socket, "--listen", "127.0.0.1:0"]);
+    command.args(["--config", path(&home.join(VARIABLES))]);
     let mut scheduler = Running::start(command);
     let said = scheduler.wait_for(": ready");
     let address = said.split_once("listening address=").and_then(|(_, rest)| rest.split_whitespace().next());

@@ -79,6 +79,14 @@ impl Membership {
         dial::connect(self.credentials().farm.clone(), move || tls::of_member(&of_now.credentials())).await
     }
 
+    /// Takes the credentials that its file has now; connections that are open go on with those that they were opened with.
+    pub fn reload(&self) -> Result<(), CredentialsError> {
+        if let Some(credentials) = Credentials::load(&self.path)? {
+            *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(credentials);
+        }
+        Ok(())
+    }
+
     /// Whether it is time to renew.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.credentials().renew_at <= now

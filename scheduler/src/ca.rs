@@ -20,6 +20,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
 };
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -40,8 +41,10 @@ const LARGEST: u64 = 64 * 1024;
 /// Largest request for a certificate, in bytes.
 pub const LARGEST_REQUEST: usize = 16 * 1024;
 
-/// The farm's certificate authority.
-pub struct Authority {
+/// The farm's certificate authority: the one of its folder, which may be read again.
+pub struct Authority(RwLock<Arc<Ca>>);
+
+struct Ca {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
 }
@@ -132,35 +135,36 @@ impl Authority {
         write(&key_file, &Zeroizing::new(key.serialize_pem()))?;
         write(&certificate_file, &certificate.pem())?;
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        Self::of(key, certificate.der().clone())
+        Ca::of(key, certificate.der().clone()).map(Self::of)
     }
 
     /// The CA in this folder.
     pub fn load(folder: &Path) -> Result<Self, CaError> {
-        let (certificate_file, key_file) = (certificate_file(folder), key_file(folder));
-        let damaged = |path: &Path, why: String| CaError::Damaged { path: path.to_owned(), why };
-        let pem = read(&certificate_file, folder)?;
-        let certificate = CertificateDer::from_pem_slice(pem.as_bytes());
-        let certificate = certificate.map_err(|why| damaged(&certificate_file, why.to_string()))?;
-        let pem = read(&key_file, folder)?;
-        let key = KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &PKCS_ECDSA_P256_SHA256);
-        let key = key.map_err(|_| damaged(&key_file, "it is not a private key for ECDSA on P-256".to_owned()))?;
-        Self::of(key, certificate).map_err(|why| damaged(&certificate_file, why.to_string()))
+        read_ca(folder).map(Self::of)
     }
 
-    fn of(key: KeyPair, certificate: CertificateDer<'static>) -> Result<Self, CaError> {
-        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(signing)?;
-        Ok(Self { issuer, certificate })
+    /// From now on it is the one that is in this folder now. Who has joined under another one has to join again.
+    pub fn reload(&self, folder: &Path) -> Result<(), CaError> {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(read_ca(folder)?);
+        Ok(())
+    }
+
+    fn of(ca: Ca) -> Self {
+        Self(RwLock::new(Arc::new(ca)))
+    }
+
+    fn ca(&self) -> Arc<Ca> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The CA's certificate, in DER.
-    pub const fn certificate(&self) -> &CertificateDer<'static> {
-        &self.certificate
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.ca().certificate.clone()
     }
 
     /// SHA-256 of its certificate, as tokens hold it.
     pub fn hash(&self) -> [u8; Token::HASH] {
-        Sha256::digest(&self.certificate).into()
+        Sha256::digest(self.certificate()).into()
     }
 
     /// A certificate for an agent or a person, by which it may ask the farm and nothing else.
@@ -173,8 +177,9 @@ impl Authority {
         let uri = identity.to_string().try_into().map_err(signing)?;
         params.subject_alt_names = vec![SanType::URI(uri)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        let certificate = params.signed_by(&request.0, &self.issuer).map_err(signing)?;
-        Ok(Signed { chain: vec![certificate.der().clone(), self.certificate.clone()], lifetime_ms })
+        let ca = self.ca();
+        let certificate = params.signed_by(&request.0, &ca.issuer).map_err(signing)?;
+        Ok(Signed { chain: vec![certificate.der().clone(), ca.certificate.clone()], lifetime_ms })
     }
 
     /// A key and certificate for the server that is known by these names and addresses.
@@ -183,12 +188,32 @@ impl Authority {
         params.subject_alt_names = names.iter().map(|name| subject(name)).collect::<Result<_, _>>()?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(signing)?;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(signing)?;
+        let ca = self.ca();
+        let certificate = params.signed_by(&key, &ca.issuer).map_err(signing)?;
         // The CA goes along, so that who joins can find it by its hash.
-        let chain = vec![certificate.der().clone(), self.certificate.clone()];
+        let chain = vec![certificate.der().clone(), ca.certificate.clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(signing)
     }
+}
+
+impl Ca {
+    fn of(key: KeyPair, certificate: CertificateDer<'static>) -> Result<Self, CaError> {
+        let issuer = Issuer::from_ca_cert_der(&certificate, key).map_err(signing)?;
+        Ok(Self { issuer, certificate })
+    }
+}
+
+fn read_ca(folder: &Path) -> Result<Ca, CaError> {
+    let (certificate_file, key_file) = (certificate_file(folder), key_file(folder));
+    let damaged = |path: &Path, why: String| CaError::Damaged { path: path.to_owned(), why };
+    let pem = read(&certificate_file, folder)?;
+    let certificate = CertificateDer::from_pem_slice(pem.as_bytes());
+    let certificate = certificate.map_err(|why| damaged(&certificate_file, why.to_string()))?;
+    let pem = read(&key_file, folder)?;
+    let key = KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &PKCS_ECDSA_P256_SHA256);
+    let key = key.map_err(|_| damaged(&key_file, "it is not a private key for ECDSA on P-256".to_owned()))?;
+    Ca::of(key, certificate).map_err(|why| damaged(&certificate_file, why.to_string()))
 }
 
 fn certificate_file(folder: &Path) -> PathBuf {

@@ -4,6 +4,7 @@ use crate::farm::Patience;
 use acre_model::poll::PollInterval;
 use acre_task::Presets;
 use std::path::PathBuf;
+use tokio::sync::watch;
 
 /// How a scheduler is set up.
 #[derive(Clone, Debug)]
@@ -14,14 +15,27 @@ pub struct Config {
     pub patience: Patience,
     /// Stops the farm after this long without a run or a request, in milliseconds.
     pub idle_stop_ms: Option<u64>,
-    /// How long ended runs are kept, in milliseconds.
-    pub keep_ms: u64,
-    /// How many ended runs are kept.
-    pub keep_runs: usize,
+    /// What is kept of ended runs; may change while it works.
+    pub keep: watch::Receiver<Keep>,
     /// How often registries and hosts of repositories are asked for what starts tasks.
     pub poll: PollInterval,
     /// The images of tools that presets of the task language stand for.
     pub presets: Presets,
+}
+
+/// What is kept of ended runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Age in milliseconds after which one goes.
+    pub ms: u64,
+    /// How many stay.
+    pub runs: usize,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { ms: 30 * 86_400_000, runs: 10_000 }
+    }
 }
 
 impl Config {
@@ -31,8 +45,7 @@ impl Config {
             data,
             patience: Patience::default(),
             idle_stop_ms: None,
-            keep_ms: 30 * 86_400_000,
-            keep_runs: 10_000,
+            keep: watch::Sender::new(Keep::default()).subscribe(),
             poll: PollInterval::default(),
             presets: Presets::default(),
         }

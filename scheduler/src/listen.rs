@@ -28,6 +28,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
+    sync::watch,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
@@ -64,11 +65,10 @@ pub fn here(listener: UnixListener) -> Incoming {
 }
 
 /// Connections over the network: under TLS, or not at all. Certificates of callers are checked where there are any;
-/// what is asked without one is refused by `api::access`.
-pub fn network(listener: TcpListener, config: Arc<ServerConfig>, clock: Arc<dyn Clock>) -> Incoming {
-    let acceptor = TlsAcceptor::from(config);
+/// what is asked without one is refused by `api::access`. Each connection is opened by the configuration of that moment.
+pub fn network(listener: TcpListener, config: watch::Receiver<Arc<ServerConfig>>, clock: Arc<dyn Clock>) -> Incoming {
     let secured = move |accepted: io::Result<TcpStream>| {
-        let (acceptor, clock) = (acceptor.clone(), clock.clone());
+        let (acceptor, clock) = (TlsAcceptor::from(config.borrow().clone()), clock.clone());
         async move {
             match accepted {
                 Ok(stream) => secure(stream, acceptor, clock.as_ref()).await,
@@ -170,7 +170,7 @@ pub fn tls(authority: Arc<Authority>, names: Vec<String>, clock: Arc<dyn Clock>)
     let failed = |why: String| CaError::Signing(why);
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate().clone()).map_err(|why| failed(why.to_string()))?;
+    roots.add(authority.certificate()).map_err(|why| failed(why.to_string()))?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let verifier = verifier.allow_unauthenticated().build().map_err(|why| failed(why.to_string()))?;
     let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);

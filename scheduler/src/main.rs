@@ -1,10 +1,11 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
-use acre_daemon::{LogArguments, Starter};
+use acre_daemon::{LogArguments, Options, Reloads, Starter};
 use acre_model::{poll::PollInterval, reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
     ca::Authority,
+    config::Keep,
     listen::{self, Incoming},
     outbox::{Mailer, SmtpAddress},
     parts::{Clock, Random, SystemClock, SystemRandom},
@@ -32,6 +33,7 @@ use std::{
 use tokio::{
     net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
+    sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +44,10 @@ use tokio_util::sync::CancellationToken;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    /// File of variables, one ACRE_SCHEDULER_OPTION=VALUE on a line, that says of options what is not on the command line;
+    /// read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Folder for records, blobs, logs and the farm's CA; made if it is missing
     #[arg(long, value_name = "DIR", required = true)]
     data: Option<PathBuf>,
@@ -150,14 +156,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments: Arguments = acre_daemon::arguments("ACRE_SCHEDULER");
+    let (arguments, options) = Options::of_process::<Arguments>("ACRE_SCHEDULER");
     let starter = Starter::new(arguments.ready_fd);
     let done = match arguments.command {
         Some(Command::Init { data }) => {
             arguments.logs.begin();
             init(&data)
         }
-        None => serve(arguments, starter.clone()),
+        None => serve(arguments, options, starter.clone()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -191,12 +197,12 @@ fn make_data(data: &Path) -> anyhow::Result<()> {
 const STACK: usize = 8 * 1024 * 1024;
 
 /// Two workers do: blocking work has threads of its own, and everything else waits.
-fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+fn serve(arguments: Arguments, options: Options, starter: Starter) -> anyhow::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?;
     runtime.block_on(async {
         let exporter = arguments.logs.begin_traced("acre-scheduler", env!("CARGO_PKG_VERSION"))?;
-        let done = work(arguments, exporter.as_ref().map(Exporter::recorder), starter).await;
+        let done = work(arguments, options, exporter.as_ref().map(Exporter::recorder), starter).await;
         if let Some(exporter) = exporter {
             exporter.finish().await;
         }
@@ -204,18 +210,18 @@ fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     })
 }
 
-async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -> anyhow::Result<()> {
-    let data = arguments.data.context("--data is missing")?;
+async fn work(arguments: Arguments, options: Options, spans: Option<Recorder>, starter: Starter) -> anyhow::Result<()> {
+    let data = arguments.data.clone().context("--data is missing")?;
     allow_many_files();
     let (sockets, addresses): (Vec<String>, Vec<String>) =
-        arguments.listen.into_iter().partition(|address| address.starts_with("unix:"));
+        arguments.listen.iter().cloned().partition(|address| address.starts_with("unix:"));
     make_data(&data)?;
     let _lock = lock(&data)?;
     let random = Arc::new(SystemRandom::open().context("no randomness to be had")?);
     let store = store(&arguments.store, &data, random.as_ref()).await?;
     let objects = LocalFileSystem::new_with_prefix(&data).context("cannot open the blob folder")?;
     let key = SecretKey::load_or_make(&data.join("secret.key"), random.as_ref())?;
-    let vault = vault(arguments.vault_addr, arguments.vault_token_file)?;
+    let vault = vault(arguments.vault_addr.clone(), arguments.vault_token_file.clone())?;
     let mailer = mailer(&arguments.mail)?;
     let identity = random.number();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -225,12 +231,12 @@ async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -
         true => None,
         false => Some(Arc::new(Authority::load(&ca_folder(&data))?)),
     };
-    if let Some(authority) = &authority {
-        let names = names(arguments.name, &addresses)?;
-        let tls = Arc::new(listen::tls(authority.clone(), names, clock.clone())?);
-        for address in &addresses {
-            places.add_address(address, tls.clone(), clock.clone()).await?;
-        }
+    let identified = match &authority {
+        Some(authority) => Some(Identified::new(&arguments, addresses.clone(), authority.clone(), clock.clone())?),
+        None => None,
+    };
+    for (address, identified) in addresses.iter().zip(identified.iter().cycle()) {
+        places.add_address(address, identified.tls.subscribe(), clock.clone()).await?;
     }
     let hooks = match &arguments.hooks {
         Some(address) => Some(hooks(address).await?),
@@ -240,12 +246,13 @@ async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -
         Some(address) => Some(acre_daemon::metrics::listen(address).await?),
         None => None,
     };
+    let folder = data.clone();
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
     config.poll = arguments.poll;
-    config.keep_ms = arguments.keep;
-    config.keep_runs = arguments.keep_runs;
+    let (change, keep) = watch::channel(keep_of(&arguments));
+    config.keep = keep;
     for (name, image) in &arguments.presets {
         config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
     }
@@ -256,12 +263,56 @@ async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -
         tracing::info!("ready");
         starter.ready();
     };
-    let served = acre_scheduler::run(config, parts, listen::all(places.incoming), ready, shutdown).await;
+    let reloads = Reloads::listen()?;
+    let take = |arguments: &Arguments| {
+        change.send_replace(keep_of(arguments));
+        let renewed = identified.as_ref().map_or(Ok(()), |identified| identified.renew(arguments, &ca_folder(&folder)));
+        renewed.map_err(|why| why.to_string())
+    };
+    let served = tokio::select! {
+        served = acre_scheduler::run(config, parts, listen::all(places.incoming), ready, shutdown) => served,
+        () = reloads.serve(options, &TAKEN, |arguments: &Arguments| &arguments.logs, take) => Ok(()),
+    };
     places.sockets.iter().for_each(|socket| drop(fs::remove_file(socket)));
     match served {
         Ok(()) => Ok(()),
         Err(RunError::Store(StoreError::InUse { place })) => bail!("{place} is in use by another scheduler"),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Options that take effect while the scheduler works; the CA's files are read again, too.
+const TAKEN: [&str; 3] = ["--keep", "--keep-runs", "--name"];
+
+fn keep_of(arguments: &Arguments) -> Keep {
+    Keep { ms: arguments.keep, runs: arguments.keep_runs }
+}
+
+/// How the farm shows who it is: by the CA of its folder, under names that may be given anew.
+struct Identified {
+    authority: Arc<Authority>,
+    addresses: Vec<String>,
+    clock: Arc<dyn Clock>,
+    tls: watch::Sender<Arc<ServerConfig>>,
+}
+
+impl Identified {
+    fn new(
+        arguments: &Arguments,
+        addresses: Vec<String>,
+        authority: Arc<Authority>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let tls = listen::tls(authority.clone(), names(arguments.name.clone(), &addresses)?, clock.clone())?;
+        Ok(Self { authority, addresses, clock, tls: watch::Sender::new(Arc::new(tls)) })
+    }
+
+    /// Connections that are opened from now on are as files and names say now.
+    fn renew(&self, arguments: &Arguments, folder: &Path) -> anyhow::Result<()> {
+        self.authority.reload(folder)?;
+        let names = names(arguments.name.clone(), &self.addresses)?;
+        self.tls.send_replace(Arc::new(listen::tls(self.authority.clone(), names, self.clock.clone())?));
+        Ok(())
     }
 }
 
@@ -336,7 +387,7 @@ impl Places {
     async fn add_address(
         &mut self,
         address: &str,
-        tls: Arc<ServerConfig>,
+        tls: watch::Receiver<Arc<ServerConfig>>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<()> {
         let bound = TcpListener::bind(address).await;

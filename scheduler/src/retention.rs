@@ -3,6 +3,7 @@
 
 use crate::{
     blobs::Blobs,
+    config::Keep,
     graph::Lineage,
     hooks::Done,
     logs::Logs,
@@ -18,6 +19,7 @@ use acre_model::{
 };
 use serde::Deserialize;
 use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// How long after its start a scheduler removes nothing, in milliseconds: what the one before had begun when it was
 /// killed, a timer's run or a delivery's, is finished first, under keys that may be old by now.
@@ -37,15 +39,13 @@ pub struct Retention {
     pub logs: Logs,
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Age in milliseconds after which an ended run goes.
-    pub keep_ms: u64,
-    /// Number of ended runs that stay.
-    pub keep_runs: usize,
+    /// What is kept of ended runs.
+    pub keep: watch::Receiver<Keep>,
 }
 
 impl Retention {
     /// Works until it is dropped.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         tokio::time::sleep(Duration::from_millis(FIRST_MS)).await;
         loop {
             if let Err(error) = self.round().await {
@@ -56,7 +56,11 @@ impl Retention {
                 Ok(blobs) => tracing::info!(blobs, "removed what no run names any more"),
                 Err(error) => tracing::warn!(%error, "what no run names any more was not removed"),
             }
-            tokio::time::sleep(Duration::from_millis(EVERY_MS)).await;
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(EVERY_MS)) => {}
+                // Where nobody can change it any more, there is no other reason.
+                Ok(()) = self.keep.changed() => {}
+            }
         }
     }
 
@@ -69,7 +73,8 @@ impl Retention {
         let kept = self.store.range(keys::all_archived_everywhere(), Order::Ascending, usize::MAX).await?;
         let kept: BTreeSet<String> = kept.into_iter().map(|record| record.key).collect();
         let ended = self.store.range(keys::all_ended_everywhere(), Order::Ascending, usize::MAX).await?;
-        for record in expired(ended, &kept, now, self.keep_ms, self.keep_runs) {
+        let Keep { ms, runs } = *self.keep.borrow();
+        for record in expired(ended, &kept, now, ms, runs) {
             self.remove(record).await?;
         }
         // All as long as a run is found by its key: nothing older than a message becomes is told any more, either.

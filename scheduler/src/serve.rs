@@ -246,7 +246,7 @@ where
         farm_stops: farm_stops.clone(),
         metrics: metrics.clone(),
     };
-    let retention = Retention { store, blobs, logs, clock, keep_ms: config.keep_ms, keep_runs: config.keep_runs };
+    let retention = Retention { store, blobs, logs, clock, keep: config.keep };
     tasks.spawn("retention", retention.run());
     if let Some(listener) = metrics_listener {
         show_metrics(&tasks, listener, metrics, handle.clone());

@@ -25,7 +25,10 @@ use object_store::local::LocalFileSystem;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, sign::SingleCertAndKey};
 use std::{io, path::PathBuf, sync::Arc};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::{
+    net::{TcpListener, TcpStream, UnixListener},
+    sync::watch,
+};
 use tokio_rustls::TlsConnector;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +53,8 @@ impl Farm {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let tls = Arc::new(listen::tls(authority.clone(), names, clock.clone()).unwrap());
+        let tls = listen::tls(authority.clone(), names, clock.clone()).unwrap();
+        let tls = watch::Sender::new(Arc::new(tls)).subscribe();
         let socket = UnixListener::bind(folder.path().join("farm.sock")).unwrap();
         let incoming = listen::all(vec![listen::here(socket), listen::network(listener, tls, clock.clone())]);
         let parts = Parts {

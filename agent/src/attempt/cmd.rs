@@ -131,7 +131,7 @@ fn spec(job: &Job, cmd: &Cmd, try_number: u32, ready: SandboxSpec) -> ContainerS
     }
     let aliases = [attempt.unit.step.to_string()].into_iter().chain(cmd.name.clone());
     ContainerSpec {
-        allows: job.works.config.allows,
+        allows: job.works.config.settings.borrow().allows,
         docker_config: cmd.registry_auth.then(|| format!("{name}-docker")),
         name,
         labels: labels::of_attempt(&sandbox.spec.labels, &attempt.id),

@@ -45,7 +45,25 @@ pub(crate) struct Watcher {
 impl Watcher {
     /// Works until it is dropped.
     pub(crate) async fn run(self) {
-        tokio::join!(self.watch_engine(), self.watch_disk());
+        tokio::join!(self.watch_engine(), self.watch_disk(), self.watch_settings());
+    }
+
+    /// Tells what its operator has changed. Platforms that were tried stay so.
+    async fn watch_settings(&self) {
+        let mut settings = self.config.settings.clone();
+        // Where nobody can change them any more, they stay.
+        while settings.changed().await.is_ok() {
+            let info = self.runtime.info().await;
+            self.tell.send_modify(|told| {
+                let room = Room::told(told);
+                let now = match &info {
+                    Ok(info) => ready(&self.config, room, info),
+                    Err(why) => down(&self.config, room, why),
+                };
+                let (platforms, engine) = (std::mem::take(&mut told.platforms), told.engine.clone());
+                *told = Capability { platforms, engine, ..now };
+            });
+        }
     }
 
     async fn watch_engine(&self) {
@@ -120,16 +138,17 @@ fn shown(served: &Served) -> String {
 
 /// What an agent has whose engine does not answer.
 pub(crate) fn down(config: &Config, room: Room, why: &EngineError) -> Capability {
+    let settings = config.settings.borrow();
     Capability {
         platforms: Vec::new(),
         pool: config.pool.clone(),
-        slots: config.slots.unwrap_or(0),
+        slots: settings.slots.unwrap_or(0),
         cpus: 0,
         memory: 0,
         engine: Engine::Down(why.to_string()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        allows: config.allows,
-        labels: config.labels.clone(),
+        allows: settings.allows,
+        labels: settings.labels.clone(),
         disk_free: room.free,
         disk_size: room.size,
         windows: None,
@@ -145,12 +164,13 @@ pub(crate) fn windows(config: &Config, info: &EngineInfo) -> Option<Windows> {
 
 /// What an agent has whose engine answers, before anything was tried.
 fn ready(config: &Config, room: Room, info: &EngineInfo) -> Capability {
+    let settings = config.settings.borrow();
     Capability {
         platforms: vec![Served { platform: info.native.clone(), mode: Mode::Native }],
         pool: config.pool.clone(),
-        slots: config.slots.unwrap_or(info.cpus).max(1),
-        cpus: config.cpus.unwrap_or(info.cpus).min(info.cpus),
-        memory: config.memory.unwrap_or(info.memory).min(info.memory),
+        slots: settings.slots.unwrap_or(info.cpus).max(1),
+        cpus: settings.cpus.unwrap_or(info.cpus).min(info.cpus),
+        memory: settings.memory.unwrap_or(info.memory).min(info.memory),
         engine: Engine::Ready {
             name: info.name.clone(),
             version: info.version.clone(),
@@ -158,8 +178,8 @@ fn ready(config: &Config, room: Room, info: &EngineInfo) -> Capability {
             containerd_store: info.containerd_store,
         },
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        allows: config.allows,
-        labels: config.labels.clone(),
+        allows: settings.allows,
+        labels: settings.labels.clone(),
         disk_free: room.free,
         disk_size: room.size,
         windows: windows(config, info),

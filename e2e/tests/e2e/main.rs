@@ -22,6 +22,7 @@ mod network;
 mod on_etcd;
 mod platforms;
 mod private_registry;
+mod reload;
 mod report;
 mod routing;
 mod secrets;

@@ -1,0 +1,54 @@
+//! Requests to read the configuration again.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+pub use unix::Reloads;
+#[cfg(windows)]
+pub use windows::Reloads;
+
+use crate::{LogArguments, Options};
+use clap::FromArgMatches;
+
+impl Reloads {
+    /// Reads the configuration again each time that somebody asks for it, has levels of the log as it says, and gives it
+    /// to `take`. Options that are not among `taken` take effect when the program is started again, and that is said. A
+    /// configuration that is wrong changes nothing.
+    pub async fn serve<A: FromArgMatches>(
+        mut self,
+        mut options: Options,
+        taken: &[&str],
+        logs: impl Fn(&A) -> &LogArguments,
+        take: impl Fn(&A) -> Result<(), String>,
+    ) {
+        loop {
+            self.next().await;
+            match options.again::<A>() {
+                Ok((arguments, changed)) => {
+                    logs(&arguments).change();
+                    match take(&arguments) {
+                        Ok(()) => tell(&changed, taken),
+                        Err(why) => tracing::error!(why, "the configuration was not taken; what was so before goes on"),
+                    }
+                }
+                Err(fault) => {
+                    let why = fault.to_string();
+                    tracing::error!(why = why.trim_end(), "the configuration is wrong; what was so before goes on");
+                }
+            }
+        }
+    }
+}
+
+fn tell(changed: &[String], taken: &[&str]) {
+    let is_taken = |option: &&String| taken.contains(&option.as_str()) || *option == "--log";
+    let (now, later): (Vec<&String>, Vec<&String>) = changed.iter().partition(is_taken);
+    let list = |options: Vec<&String>| options.iter().map(|option| option.as_str()).collect::<Vec<_>>().join(" ");
+    tracing::info!(changed = list(now), "configuration and certificates read again");
+    if !later.is_empty() {
+        tracing::warn!(options = list(later), "these take effect when the program is started again");
+    }
+}
