@@ -253,6 +253,6 @@ mod tests {
         assert_eq!((program.own.as_deref(), changed), (Some("c"), vec!["--own".to_owned()]));
         std::fs::write(&file, "CARGO_WRONG=a\n").unwrap();
         assert!(options.again::<Program>().is_err());
-        assert_eq!(options.again::<Program>().is_err(), true, "it is refused again, and nothing is forgotten");
+        assert!(options.again::<Program>().is_err(), "it is refused again, and nothing is forgotten");
     }
 }
