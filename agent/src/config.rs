@@ -3,6 +3,7 @@
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
+    windows,
 };
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub drain_timeout_ms: u64,
     /// How it behaves when it does not hear its farm.
     pub isolation: Isolation,
+    /// How a Windows engine's machine keeps containers apart, its default first; empty: only as the engine tells.
+    pub windows_isolation: Vec<windows::Isolation>,
 }
 
 /// What an agent does while its farm is silent (promises: "An agent measures its own isolation").
@@ -77,6 +80,7 @@ impl Config {
             plain_http: Vec::new(),
             drain_timeout_ms: 10 * 60_000,
             isolation: Isolation::default(),
+            windows_isolation: Vec::new(),
         }
     }
 }

@@ -22,6 +22,12 @@ impl Contact {
         self.heard.send_replace(Some(Instant::now()));
     }
 
+    /// Whether the farm was heard lately.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let quiet = Duration::from_millis(self.isolation.quiet_after_ms);
+        self.heard.borrow().is_some_and(|at| at.elapsed() < quiet)
+    }
+
     /// Resolves once the farm was heard lately: only then may something be started or pushed.
     pub(crate) async fn fresh(&self) {
         let quiet = Duration::from_millis(self.isolation.quiet_after_ms);

@@ -14,6 +14,7 @@ pub mod label;
 mod labels;
 mod logs;
 mod mask;
+mod metrics;
 mod networks;
 mod parts;
 mod reaper;

@@ -1,25 +1,26 @@
 //! `acre-agent`: carries out on one engine what a scheduler assigns.
 
 mod place;
+mod system;
 
 use acre_agent::{Clock, Config, Ending, Parts, SystemClock, engine::docker::LocalEngine};
 use acre_daemon::{LogArguments, Starter};
+use acre_link::close_folder;
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
+    windows::Isolation,
 };
 use anyhow::{Context, bail};
 use clap::Parser;
 use place::{Place, Wish, place};
-use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, File, OpenOptions},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use system::{ENGINE, Stops};
 
 /// The agent of an acre farm
 #[derive(Parser)]
@@ -40,8 +41,8 @@ struct Arguments {
     /// Pool it belongs to; on the network the token says it [default: default]
     #[arg(long, value_name = "POOL")]
     pool: Option<PoolName>,
-    /// The engine's socket: unix:///PATH
-    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+    /// Where the engine listens: unix:///PATH, tcp://HOST:PORT, or npipe:////./pipe/NAME on Windows
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = ENGINE)]
     engine: String,
     /// Groups that may work at one time [default: cores of the engine's machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -61,7 +62,7 @@ struct Arguments {
     /// Stop what runs after this long without a word from the farm
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = acre_model::duration::parse)]
     stop_after: u64,
-    /// How long what runs may take after the first SIGTERM; nothing new is taken then, and a second one stops at once
+    /// How long what runs may take after the first SIGTERM or Ctrl-C; nothing new is taken then, and a second one stops at once
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = acre_model::duration::parse)]
     drain_timeout: u64,
     /// Most that a step may have changed of a workspace that goes to other platforms, in MiB
@@ -70,9 +71,15 @@ struct Arguments {
     /// Give privileges to steps that ask for them; such a step can do to this machine whatever root can
     #[arg(long)]
     allow_privileged: bool,
+    /// How a Windows engine's machine can keep containers apart: process, hyperv, or both [default: as the engine does]
+    #[arg(long, value_name = "MODE", value_delimiter = ',')]
+    isolation: Vec<Isolation>,
     /// Whether steps that ask for it get the engine's socket, with which they can do whatever root can
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
+    /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9465: plain HTTP, for whoever can reach it
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_AGENT_METRICS")]
+    metrics: Option<String>,
     #[command(flatten)]
     logs: LogArguments,
     /// File descriptor that gets one line `ready` once the farm has welcomed the agent
@@ -91,7 +98,6 @@ enum Given {
 
 fn main() -> ExitCode {
     let arguments: Arguments = acre_daemon::arguments("ACRE_AGENT");
-    arguments.logs.begin();
     let starter = Starter::new(arguments.ready_fd);
     match serve(arguments, starter.clone()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,9 +111,18 @@ fn main() -> ExitCode {
 
 #[tokio::main(worker_threads = 2)]
 async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+    let exporter = arguments.logs.begin_traced("acre-agent", env!("CARGO_PKG_VERSION"))?;
+    let done = work(arguments, starter).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    done
+}
+
+async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let data = &arguments.data;
     fs::create_dir_all(data).with_context(|| format!("cannot make {}", data.display()))?;
-    fs::set_permissions(data, fs::Permissions::from_mode(0o700))?;
+    close_folder(data).with_context(|| format!("cannot close {} to others", data.display()))?;
     let _lock = lock(data)?;
     let ending = ending()?;
     let wish = Wish { farm: arguments.farm, token_file: arguments.token_file, id: arguments.id, pool: arguments.pool };
@@ -125,13 +140,18 @@ async fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Privileges { privileged: arguments.allow_privileged, engine_socket: arguments.engine_socket == Given::Allow };
     config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
+    let metrics = match &arguments.metrics {
+        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
+        None => None,
+    };
+    config.windows_isolation = arguments.isolation;
     let engine = Arc::new(LocalEngine::new(arguments.engine));
     let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
     let ready = move || {
         tracing::info!("ready");
         starter.ready();
     };
-    let work = acre_agent::run(config, parts, ready, ending);
+    let work = acre_agent::run(config, parts, metrics, ready, ending);
     match membership {
         None => work.await?,
         Some(membership) => tokio::select! {
@@ -148,12 +168,12 @@ const LOCK: std::time::Duration = std::time::Duration::from_secs(2);
 /// One agent per data folder. The lock goes with the process, however it ends.
 fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;
     // One that was just killed may not be gone yet.
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        if flock(&file, FlockOperation::LockExclusive).is_ok() {
+        if file.lock().is_ok() {
             drop(tell.send(file));
         }
     });
@@ -165,17 +185,14 @@ fn lock(data: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// The first SIGTERM or SIGINT asks the agent to finish, the second tells it to stop.
+/// The first SIGTERM or Ctrl-C asks the agent to finish, the second tells it to stop.
 fn ending() -> anyhow::Result<Ending> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut stops = Stops::listen().context("cannot listen for signals")?;
     let ending = Ending::default();
     let told = ending.clone();
     tokio::spawn(async move {
         for next in [told.drain, told.at_once] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            stops.next().await;
             next.cancel();
         }
     });

@@ -1,5 +1,6 @@
 //! The agent's place in its farm: at a socket of its machine, or by a membership over the network.
 
+use crate::system;
 use acre_agent::{Clock, SystemClock, connect};
 use acre_link::{FarmAddress, Membership, read_token};
 use acre_model::{
@@ -37,6 +38,9 @@ pub(crate) async fn place(wish: Wish, data: &Path) -> anyhow::Result<Place> {
 }
 
 fn on_this_machine(socket: &str, wish: &Wish) -> anyhow::Result<Place> {
+    if !system::HAS_SOCKETS {
+        bail!("--farm {}: on Windows a farm is reached over the network; write https://HOST:PORT", wish.farm);
+    }
     if wish.token_file.is_some() {
         bail!("--token-file is for a farm on the network, https://HOST:PORT; one at a socket needs no token");
     }
@@ -95,7 +99,5 @@ async fn member(wish: &Wish, farm: &FarmAddress, kept: &Path) -> anyhow::Result<
 }
 
 fn machine_name() -> anyhow::Result<AgentId> {
-    let name = rustix::system::uname();
-    let name = name.nodename().to_string_lossy().into_owned();
-    name.parse().context("the machine's name cannot name an agent; give --id")
+    system::machine_name().parse().context("the machine's name cannot name an agent; give --id")
 }

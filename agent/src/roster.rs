@@ -216,8 +216,13 @@ impl Roster {
             detached: matches!(&desired.unit.action, Action::Cmd(cmd) if cmd.detach),
         };
         self.attempts.insert(desired.attempt.clone(), known);
-        let attempt =
-            Attempt { id: desired.attempt, unit: desired.unit, sandbox: sandbox.clone(), stop: stop.subscribe() };
+        let attempt = Attempt {
+            id: desired.attempt,
+            unit: desired.unit,
+            sandbox: sandbox.clone(),
+            stop: stop.subscribe(),
+            trace: desired.trace,
+        };
         let (works, handle) = (self.works.clone(), self.handle.clone());
         self.works.tasks.spawn("attempt", async move { attempt::run(works, attempt, handle).await });
     }

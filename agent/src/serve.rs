@@ -5,10 +5,11 @@ use crate::{
     capability::{self, Room, Watcher},
     config::Config,
     contact::Contact,
-    engine::EngineError,
+    engine::{EngineError, Observed},
     gate::{Door, Gate},
     labels,
     logs::Spools,
+    metrics::{Metrics, Sources},
     networks::Networks,
     parts::{Ending, Parts, Tasks},
     roster::{Roster, RosterHandle, Told},
@@ -17,7 +18,7 @@ use crate::{
 };
 use acre_tree::Cache;
 use std::{io, sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 /// How long an agent that goes with its farm waits for its engine to be clean.
@@ -50,9 +51,12 @@ pub enum RunError {
 pub async fn run(
     config: Config,
     parts: Parts,
+    metrics_listener: Option<TcpListener>,
     ready: impl FnOnce() + Send + 'static,
     ending: Ending,
 ) -> Result<(), RunError> {
+    let metrics = Metrics::default();
+    let parts = observed(parts, &metrics);
     let place = config.data.join("attempts");
     let spools = Spools::open(&place, config.log_cap)
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
@@ -84,6 +88,17 @@ pub async fn run(
     let trials = Tasks::default();
     let capability = look_at_engine(&config, &parts, (&tasks, &trials), &handle).await;
     tasks.spawn("isolation", watch_isolation(contact.clone(), handle.clone()));
+    if let Some(listener) = metrics_listener {
+        let sources = Sources {
+            metrics,
+            data: config.data.clone(),
+            capability: capability.clone(),
+            roster: handle.clone(),
+            contact: contact.clone(),
+            spools: spools.clone(),
+        };
+        tasks.spawn("metrics", show_metrics(listener, sources));
+    }
     let (leave, leaving) = watch::channel(false);
     let drain_timeout = Duration::from_millis(config.drain_timeout_ms);
     let session = Session {
@@ -106,6 +121,24 @@ pub async fn run(
     tasks.stop().await;
     forget_trials(&works, &trials, &handle).await;
     Ok(())
+}
+
+/// With each call of the engine watched.
+fn observed(parts: Parts, metrics: &Metrics) -> Parts {
+    let Parts { runtime, builder, farm, clock } = parts;
+    let watch = Arc::new(metrics.clone());
+    let (runtime, builder) = (Observed::new(runtime, watch.clone()), Observed::new(builder, watch));
+    Parts { runtime: Arc::new(runtime), builder: Arc::new(builder), farm, clock }
+}
+
+/// Serves metrics for as long as the agent works.
+async fn show_metrics(listener: TcpListener, sources: Sources) {
+    let registry = sources.metrics.registry();
+    let served =
+        acre_daemon::metrics::serve(listener, registry, move || sources.clone().count(), std::future::pending()).await;
+    if let Err(why) = served {
+        tracing::error!(%why, "metrics are not told any more");
+    }
 }
 
 /// Resolves once the agent was told to finish, and has finished, or may take no longer. Meanwhile the farm gives it

@@ -9,6 +9,7 @@ use acre_proto::{
     MESSAGE_LIMIT,
     v1::{self, agent_message, agents_client::AgentsClient, scheduler_message},
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -165,7 +166,7 @@ fn deepest(status: &Status) -> String {
 /// Up to half of `wait`, so that many who wait do not come back at one instant.
 fn jitter(wait: u64) -> u64 {
     let mut bytes = [0; 1];
-    match std::fs::File::open("/dev/urandom").and_then(|mut file| std::io::Read::read_exact(&mut file, &mut bytes)) {
+    match SystemRandom::new().fill(&mut bytes) {
         Ok(()) => wait * u64::from(bytes[0]) / 512,
         Err(_) => 0,
     }

@@ -10,6 +10,8 @@
 //! | [`source`] | a local source: packed, uploaded, read |
 //! | [`secret`] | secrets and logins of the user, on their way into a submission |
 //! | [`render`] | what people and programs see |
+//! | [`trace`] | spans of a command, for who wants them |
+//! | `system` | what differs between Unix and Windows |
 //!
 //! Invariant: a run never depends on its client. Whatever happens here after it was handed in, it goes on.
 
@@ -22,6 +24,8 @@ pub mod follow;
 pub mod render;
 pub mod secret;
 pub mod source;
+mod system;
+pub mod trace;
 
 use acre_model::time::Timestamp;
 use std::{

@@ -1,6 +1,6 @@
 //! The program `acre`.
 
-use acre_client::{args::Cli, command, exit_code::ExitCode, farm::local::launcher};
+use acre_client::{args::Cli, command, error::Error, exit_code::ExitCode, farm::local::launcher, trace};
 use std::io::Write;
 
 fn main() -> std::process::ExitCode {
@@ -12,13 +12,23 @@ fn main() -> std::process::ExitCode {
         Ok(runtime) => runtime,
         Err(why) => return ended(&format!("error: cannot start threads: {why}"), ExitCode::Usage),
     };
-    let code = match runtime.block_on(command::run(cli)) {
+    let code = match runtime.block_on(traced(cli)) {
         Ok(code) => code.into(),
         Err(error) => ended(&error.shown().unwrap_or_default(), error.exit_code()),
     };
     // What may still block (a lock that another acre holds) must not keep the program from ending.
     runtime.shutdown_background();
     code
+}
+
+/// Does what the command line says; then the last spans are sent, if they go anywhere.
+async fn traced(cli: Cli) -> Result<ExitCode, Error> {
+    let exporter = trace::begin()?;
+    let done = command::run(cli).await;
+    if let Some(exporter) = exporter {
+        exporter.finish().await;
+    }
+    done
 }
 
 fn ended(message: &str, code: ExitCode) -> std::process::ExitCode {

@@ -1,9 +1,16 @@
 //! A daemon's own log: lines on standard error, for people or for programs.
 
+use acre_trace::{BadEndpoint, Exporter};
 use clap::{Args, ValueEnum};
 use std::str::FromStr;
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{FilterExt as _, filter_fn},
+    fmt::MakeWriter,
+    layer::SubscriberExt as _,
+    registry::LookupSpan,
+};
 
 /// How a daemon logs.
 #[derive(Clone, Debug, Args)]
@@ -14,6 +21,9 @@ pub struct LogArguments {
     /// How a line of the log is written
     #[arg(long, value_name = "FORMAT", value_enum, env = "ACRE_LOG_FORMAT", default_value_t, help_heading = "Logging")]
     log_format: LogFormat,
+    /// Collector that spans go to, by OTLP over gRPC, as http://127.0.0.1:4317 [default: they go nowhere]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", help_heading = "Logging")]
+    otlp: Option<String>,
 }
 
 /// How a line is written.
@@ -44,22 +54,37 @@ impl FromStr for Levels {
 }
 
 impl LogArguments {
-    /// Begins to log to standard error. To be called once in a program's life.
+    /// Begins to log to standard error. This or [`Self::begin_traced`] is to be called once in a program's life.
     pub fn begin(&self) {
-        let subscriber = self.subscriber(std::io::stderr);
+        self.begin_with(None);
+    }
+
+    /// The same, and sends spans where they are wanted, as those of `service`. To be called where a tokio runtime is
+    /// entered.
+    pub fn begin_traced(&self, service: &'static str, version: &'static str) -> Result<Option<Exporter>, BadEndpoint> {
+        let exporter = self.otlp.as_deref().filter(|endpoint| !endpoint.is_empty());
+        let exporter = exporter.map(|endpoint| Exporter::start(service, version, endpoint)).transpose();
+        self.begin_with(exporter.as_ref().ok().and_then(Option::as_ref));
+        exporter
+    }
+
+    fn begin_with(&self, exporter: Option<&Exporter>) {
+        let subscriber = Registry::default().with(self.lines(std::io::stderr)).with(exporter.map(Exporter::layer));
         // Only a second call could be refused, and the first one is as good.
         drop(tracing::subscriber::set_global_default(subscriber));
     }
 
-    fn subscriber<W>(&self, writer: W) -> Box<dyn Subscriber + Send + Sync>
+    /// What is logged, line by line. Spans are for who follows a trace.
+    fn lines<S, W>(&self, writer: W) -> Box<dyn Layer<S> + Send + Sync>
     where
+        S: Subscriber + for<'s> LookupSpan<'s>,
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
-        let lines =
-            tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.log.0)).with_writer(writer).with_ansi(false);
+        let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
+        let wanted = EnvFilter::new(&self.log.0).and(filter_fn(|metadata| metadata.is_event()));
         match self.log_format {
-            LogFormat::Text => Box::new(lines.finish()),
-            LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),
+            LogFormat::Text => lines.with_filter(wanted).boxed(),
+            LogFormat::Json => lines.json().flatten_event(true).with_filter(wanted).boxed(),
         }
     }
 }
@@ -97,7 +122,8 @@ mod tests {
         let logs = Program::try_parse_from(["program"].iter().chain(arguments)).unwrap().logs;
         let page = Page::default();
         let writer = page.clone();
-        tracing::subscriber::with_default(logs.subscriber(move || writer.clone()), || {
+        let subscriber = Registry::default().with(logs.lines(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "acre_store", revision = 7, "committed");
             tracing::info!(target: "acre_farm", run = "r1", why = "a\nb", "placed");
             tracing::warn!(target: "acre_store", "slow");

@@ -1,21 +1,28 @@
 //! Who started a daemon.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
 use std::{
-    fs::File,
     io::Write,
-    os::fd::FromRawFd,
     sync::{Arc, Mutex, PoisonError},
 };
 
 /// Who started this program and waits to hear, in one line, that it is ready or why it is not.
 #[derive(Clone, Debug)]
-pub struct Starter(Arc<Mutex<Option<File>>>);
+pub struct Starter(Arc<Mutex<Option<system::Line>>>);
 
 impl Starter {
     /// Who waits at this descriptor, which is the starter's to give and nobody else's; `None`: nobody waits.
-    #[allow(unsafe_code, reason = "the starter hands over a descriptor by number, and nobody else uses it")]
     pub fn new(ready_fd: Option<i32>) -> Self {
-        Self(Arc::new(Mutex::new(ready_fd.map(|fd| unsafe { File::from_raw_fd(fd) }))))
+        Self(Arc::new(Mutex::new(ready_fd.and_then(system::line))))
     }
 
     /// Says that the program is ready, by the line `ready`; to a service manager in its own way.

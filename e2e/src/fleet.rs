@@ -10,6 +10,7 @@ use crate::{
     shown::Shown,
     stand_in::StandIn,
     wait,
+    windows::SimulatedWindows,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -18,6 +19,16 @@ use tempfile::TempDir;
 
 /// How long a run of these tests may take.
 const RUN: Duration = Duration::from_secs(60);
+
+/// The environment's word for where spans go.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// Where a daemon says that it tells its metrics.
+fn metrics_of(name: &str, said: &str) -> Option<(String, String)> {
+    let line = said.lines().find(|line| line.contains("metrics are at /metrics"))?;
+    let (_, address) = line.split_once("address=")?;
+    Some((name.to_owned(), address.trim().to_owned()))
+}
 
 /// A farm. When it is dropped after a test that succeeded, its agents must go in good order and leave nothing on the
 /// engine; after a failure all is removed by force.
@@ -28,6 +39,8 @@ pub struct Fleet {
     stand_ins: Vec<StandIn>,
     home: TempDir,
     repository: String,
+    /// Where spans of all programs go, and where metrics are asked for, by the agent's name; `scheduler` is the scheduler.
+    watch: Option<(String, BTreeMap<String, String>)>,
 }
 
 impl Fleet {
@@ -44,19 +57,31 @@ impl Fleet {
     /// A farm without agents, whose scheduler is started with these words besides; `{base}` in them is the image with a
     /// shell.
     pub fn with(words: &[&str]) -> Self {
+        Self::begin(words, None)
+    }
+
+    /// A farm without agents, which sends its spans there, and tells its metrics.
+    pub fn watched(collector: &str) -> Self {
+        Self::begin(&["--metrics", "127.0.0.1:0"], Some(collector))
+    }
+
+    fn begin(words: &[&str], collector: Option<&str>) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder can be made");
         let socket = format!("unix:{}/farm.sock", home.path().display());
         let mut command = command("acre-scheduler");
         command.arg("--data").arg(home.path().join("scheduler")).args(["--listen", &socket]);
         command.args(words.iter().map(|word| word.replace("{base}", &registry::base())));
+        command.envs(collector.map(|collector| (COLLECTOR, collector)));
         let mut scheduler = Running::start(command);
-        scheduler.wait_for(": ready");
+        let said = scheduler.wait_for(": ready");
         Self {
             scheduler: Some(scheduler),
             agents: BTreeMap::new(),
             stand_ins: Vec::new(),
             home,
             repository: registry::repository(),
+            watch: collector
+                .map(|collector| (collector.to_owned(), metrics_of("scheduler", &said).into_iter().collect())),
         }
     }
 
@@ -71,21 +96,32 @@ impl Fleet {
     /// Starts an agent on the engine of the tests, and waits until work is given to it. What the engine serves besides
     /// its own platform is found out afterwards.
     pub fn join(&mut self, id: &str, slots: u32) {
-        self.start_agent(id, slots, &engine::address());
+        self.start_agent(id, slots, &engine::address(), &[]);
     }
 
     /// Starts an agent on an engine that stands in for another.
     pub fn join_on(&mut self, engine: StandIn, id: &str, slots: u32) {
-        self.start_agent(id, slots, &engine.address());
+        self.start_agent(id, slots, &engine.address(), &[]);
         self.stand_ins.push(engine);
     }
 
-    fn start_agent(&mut self, id: &str, slots: u32, engine: &str) {
+    /// Starts an agent on a Windows engine that is simulated, and tells it how its machine keeps containers apart.
+    pub fn join_on_windows(&mut self, engine: &SimulatedWindows, id: &str, modes: &str) {
+        self.start_agent(id, 4, &engine.address(), &["--isolation", modes]);
+    }
+
+    fn start_agent(&mut self, id: &str, slots: u32, engine: &str, words: &[&str]) {
         let mut command = command("acre-agent");
         command.arg("--data").arg(self.home.path().join(id)).args(["--farm", &self.socket(), "--id", id]);
-        command.args(["--slots", &slots.to_string(), "--engine", engine]);
+        command.args(["--slots", &slots.to_string(), "--engine", engine]).args(words);
+        if let Some((collector, _)) = &self.watch {
+            command.env(COLLECTOR, collector).args(["--metrics", "127.0.0.1:0"]);
+        }
         let mut agent = Running::start(command);
-        agent.wait_for(": ready");
+        let said = agent.wait_for(": ready");
+        if let Some((_, metrics)) = &mut self.watch {
+            metrics.extend(metrics_of(id, &said));
+        }
         self.agents.insert(id.to_owned(), agent);
         let is_ready = || (self.agent(id)["readiness"] == "ready").then_some(());
         wait::until(&format!("agent {id} is ready"), SOON, is_ready);
@@ -141,8 +177,18 @@ impl Fleet {
 
     /// Starts `acre` with these words, and this on its standard input.
     pub fn start(&self, words: &[&str], input: &str) -> Running {
+        let collector = self.watch.iter().map(|(collector, _)| (COLLECTOR, collector.as_str()));
+        self.start_in(&collector.collect::<Vec<_>>(), words, input)
+    }
+
+    /// The same of somebody who does not trace what he does.
+    pub fn start_untraced(&self, words: &[&str], input: &str) -> Running {
+        self.start_in(&[], words, input)
+    }
+
+    fn start_in(&self, environment: &[(&str, &str)], words: &[&str], input: &str) -> Running {
         let mut command = command("acre");
-        command.env("HOME", self.home.path()).args(["--farm", &self.socket()]);
+        command.env("HOME", self.home.path()).args(["--farm", &self.socket()]).envs(environment.iter().copied());
         command.args(words.iter().map(|word| self.text(word)));
         Running::start_with(command, &self.text(input))
     }
@@ -185,8 +231,13 @@ impl Fleet {
         farm::identity(&self.data()).map(|farm| engine::things_of(&farm)).unwrap_or_default()
     }
 
+    /// `host:port` at which metrics are asked for, of a farm that is watched.
+    pub fn metrics(&self) -> &BTreeMap<String, String> {
+        &self.watch.as_ref().expect("this farm is watched").1
+    }
+
     /// Stops all, which must go in good order and take everything along.
-    fn down(&mut self) {
+    pub fn down(&mut self) {
         let agents = std::mem::take(&mut self.agents);
         agents.values().for_each(|agent| agent.signal(Signal::TERM));
         for agent in agents.into_values() {

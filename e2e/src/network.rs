@@ -49,10 +49,15 @@ impl NetworkFarm {
 
     /// `acre` of the farm's owner, at its socket.
     pub fn owner(&self, words: &[&str]) -> Output {
+        self.start_owner(words).end()
+    }
+
+    /// Starts the same.
+    pub fn start_owner(&self, words: &[&str]) -> Running {
         let socket = format!("unix:{}", path(&self.home().join("farm.sock")));
         let mut command = self.client("owner");
         command.env("ACRE_FARM", socket).args(words);
-        Running::start(command).end()
+        Running::start(command)
     }
 
     /// A token that the owner makes by these words, in a file.

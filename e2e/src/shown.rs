@@ -25,6 +25,12 @@ impl Shown {
         self.0["status"].as_str().expect("a run has a status")
     }
 
+    /// The trace that it is part of.
+    #[track_caller]
+    pub fn trace(&self) -> &str {
+        self.0["trace"].as_str().expect("the run is traced")
+    }
+
     /// Whether it has a report, and so is over.
     pub fn is_over(&self) -> bool {
         !self.0["report"].is_null()

@@ -52,7 +52,8 @@ leftovers_each() {
 leftovers_of_registry() {
   local name tag digest
   registry_answers || return 0
-  for name in "$BASE_NAME" "$TOOLCHAIN_NAME" "$CROSS_NAME" samples/{web,web-tests,release,release-cross,package}; do
+  for name in "$BASE_NAME" "${!WINDOWS_BASES[@]}" "$TOOLCHAIN_NAME" "$CROSS_NAME" \
+    samples/{web,web-tests,release,release-cross,package}; do
     while read -r tag; do
       digest=$(registry_digest "$name" "$tag") || continue
       curl -sf -X DELETE "http://$REGISTRY/v2/$name/manifests/$digest" || warn "$REGISTRY keeps $name:$tag"

@@ -15,10 +15,13 @@ shopt -s inherit_errexit
 . "$(dirname "${BASH_SOURCE[0]}")/engine.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/registry.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/etcd.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/prometheus.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/space.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/engines.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/base.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/windows.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/toolchain.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/wine.sh"
 
 # machine_up [ENGINE]...: the machine's own engine, and these besides (engines.sh).
 machine_up() {
@@ -36,10 +39,13 @@ machine_start() {
   engines_up "$@"
 }
 
-# machine_up_for_tests [ENGINE]...: with what tests need besides.
+# machine_up_for_tests [ENGINE]...: with what tests need besides: etcd, and for the simulated Windows engine a BuildKit that
+# can export, docker-buildx, and bases.
 machine_up_for_tests() {
-  machine_up "$@"
+  machine_up current "$@"
   state_locked etcd_up
+  state_locked windows_bases_up
+  "$INFRA/lib/buildx" >/dev/null
   # A mail server that tests send to: a program, and no service.
   command -v aiosmtpd >/dev/null || packages_install python3-aiosmtpd
   # What a step prints is compared; a pull of its image would be part of that.
@@ -66,6 +72,7 @@ machine_down() {
 }
 
 machine_stop() {
+  wine_down
   engines_down
   etcd_down
   registry_down
@@ -81,4 +88,7 @@ machine_environment() {
   printf 'export ACRE_TEST_REGISTRY_PROGRAM=%q\n' "$(registry_program)"
   printf 'export ACRE_TEST_ETCD=%q\n' "$(etcd_address 3.4)"
   printf 'export ACRE_TEST_ETCD_PROGRAM=%q\n' "$(etcd_program 3.4)"
+  printf 'export ACRE_TEST_PROMETHEUS_PROGRAMS=%q\n' "$(prometheus_programs)"
+  printf 'export ACRE_TEST_BUILDKIT=%q\n' "$(daemon_socket current)"
+  printf 'export ACRE_TEST_BUILDX=%q\n' "$("$INFRA/lib/buildx")"
 }

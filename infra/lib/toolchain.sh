@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Images with Debian's C compiler for the release sample: `toolchain`, which runs on each platform of the base image and
-# compiles for itself, and `cross-toolchain`, which runs on this machine's and compiles for all of them.
+# compiles for itself, and `cross-toolchain`, which runs on this machine's and compiles for all of them and for Windows.
 
 TOOLCHAIN_NAME=toolchain
 CROSS_NAME=cross-toolchain
@@ -32,6 +32,12 @@ toolchain_cross_packages() {
     "libc6-dev-$1-cross" "linux-libc-dev-$1-cross"
 }
 
+# What one for windows/amd64 has besides, on amd64.
+toolchain_windows_packages() {
+  printf '%s:amd64\n' gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32-runtime binutils-mingw-w64-x86-64 \
+    mingw-w64-x86-64-dev mingw-w64-common
+}
+
 toolchain_make() {
   local architecture packages
   mapfile -t packages < <(for architecture in "${BASE_ARCHITECTURES[@]}"; do toolchain_packages "$architecture"; done)
@@ -43,6 +49,7 @@ toolchain_make_cross() {
   mapfile -t packages < <(
     toolchain_packages amd64
     for architecture in i386 arm64 armhf; do toolchain_cross_packages "$architecture"; done
+    toolchain_windows_packages
   )
   toolchain_image "$CROSS_NAME" "${packages[@]}"
 }
@@ -65,7 +72,8 @@ toolchain_image() {
 # Leaves out manuals and link-time optimization, two thirds of it all, and gives the tools their short names.
 toolchain_trim() {
   local tree=$1 name
-  rm -rf "${tree:?}/usr/share"
+  # The headers of Windows are in the manuals' folder.
+  find "${tree:?}/usr/share" -mindepth 1 -maxdepth 1 ! -name mingw-w64 -exec rm -rf {} +
   find "$tree/usr" '(' -name 'lto*' -o -name '*-lto-dump-*' -o -name '*.pyc' ')' -type f -delete
   ln -sf "gcc-$GCC" "$tree/usr/bin/cc"
   for name in as ld ar; do

@@ -1,13 +1,12 @@
 //! What a machine has of a farm: a key, the certificate for it, and the CA that it trusts; one file, for its owner alone.
 
-use crate::FarmAddress;
+use crate::{FarmAddress, keep};
 use acre_model::{joining::Identity, secret::SecretValue, time::Timestamp};
 use rustls_pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -87,8 +86,7 @@ impl Credentials {
             Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(why) => return Err(failed(why)),
         };
-        let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if let Some(mode) = keep::open_to_others(&file).map_err(failed)? {
             return Err(CredentialsError::Open { path: path.to_owned(), mode });
         }
         let mut json = zeroize::Zeroizing::new(Vec::new());
@@ -115,14 +113,14 @@ impl Credentials {
 
     fn write(&self, path: &Path) -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        keep::make_private_folder(folder)?;
         // Made with mode 0600 (tempfile's documentation, "Security").
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         let json = zeroize::Zeroizing::new(serde_json::to_vec_pretty(self)?);
         file.write_all(&json)?;
         file.as_file().sync_all()?;
         file.persist(path)?;
-        File::open(folder)?.sync_all()
+        keep::sync_folder(folder)
     }
 }
 
@@ -158,9 +156,13 @@ mod base64_chain {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt, PermissionsExt},
+    };
 
     fn credentials() -> Credentials {
         let farm = "https://farm.example:7443".parse().unwrap();

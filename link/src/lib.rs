@@ -11,6 +11,7 @@ mod address;
 mod credentials;
 mod dial;
 mod join;
+mod keep;
 mod membership;
 mod tls;
 
@@ -18,4 +19,5 @@ pub use address::{BadFarmAddress, FarmAddress};
 pub use credentials::{Credentials, CredentialsError};
 pub use dial::DialError;
 pub use join::{JoinError, read_token};
+pub use keep::{close_folder, make_private_folder};
 pub use membership::Membership;

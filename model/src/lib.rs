@@ -26,5 +26,7 @@ pub mod stored_task;
 pub mod submission;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod tree;
 pub mod trigger;
+pub mod windows;

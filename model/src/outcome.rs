@@ -69,6 +69,19 @@ pub enum Skip {
 }
 
 impl Outcome {
+    /// Which of them it is, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed { .. } => "failed",
+            Self::Infrastructure { .. } => "infrastructure",
+            Self::Canceled => "canceled",
+            Self::TimedOut { .. } => "timed-out",
+            Self::Lost => "lost",
+            Self::Skipped(_) => "skipped",
+        }
+    }
+
     /// Whether what waits for the unit may start.
     pub const fn succeeded(&self) -> bool {
         matches!(self, Self::Succeeded)

@@ -10,6 +10,7 @@ use crate::{
     platform::Platform,
     report::ImageName,
     time::Timestamp,
+    trace::TraceId,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -93,6 +94,9 @@ pub struct RunView {
     /// What it built, by name, once it has ended.
     #[serde(default)]
     pub output_images: Vec<ImageName>,
+    /// The trace it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
     /// Whether it is kept, whatever its age; no part of its record.
     #[serde(default)]
     pub is_archive_enabled: bool,

@@ -9,6 +9,7 @@ use crate::{
     platform::Platform,
     reference::Reference,
     secret::{Login, SecretValue},
+    trace::TraceParent,
 };
 use std::fmt;
 
@@ -123,6 +124,8 @@ pub struct DesiredAttempt {
     pub unit: UnitSpec,
     /// Whether it should go on.
     pub intent: Intent,
+    /// What it is part of, if it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Whether an attempt should go on.

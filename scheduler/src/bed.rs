@@ -48,6 +48,8 @@ impl Bed {
             clock: clock.clone(),
             tasks: tasks.clone(),
             news: Arc::default(),
+            metrics: Default::default(),
+            spans: None,
         };
         let (driver, handle) = Driver::start(around, Patience::default()).await.unwrap();
         let driving = tokio::spawn(async move { driver.run().await.unwrap() });
@@ -59,6 +61,7 @@ impl Bed {
             secrets: secrets.clone(),
             ids: Arc::new(Ids::new(1, newest)),
             clock: clock.clone(),
+            traced: None,
             data: folder.to_owned(),
         };
         let stored_tasks = StoredTasks {

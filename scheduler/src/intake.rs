@@ -6,7 +6,7 @@ use crate::{
     compile::{self, Compiled, Compiler, Known, NotCompiled, To},
     driver::{Handed, Handle, IdempotencyKey, Refused},
     farm::{AliasFiles, NewRun},
-    parts::{Clock, Ids},
+    parts::{Clock, Ids, Random},
     secrets::{Secrets, SecretsError, Unresolved},
     store::{self, keys},
 };
@@ -17,6 +17,7 @@ use acre_model::{
     run::RunView,
     secret::{Confidential, Nonce},
     submission::{Source, Submission, TaskSource},
+    trace::{RunTrace, TraceId, TraceParent},
 };
 use acre_task::address::{self, BadAddress, Sealed};
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub struct Intake {
     pub ids: Arc<Ids>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Random numbers for the traces of runs that nobody traces yet; `None`: they are not traced.
+    pub traced: Option<Arc<dyn Random>>,
     /// Where data lies, to refuse work before its disk is full.
     pub data: PathBuf,
 }
@@ -104,8 +107,14 @@ struct Planned {
 }
 
 impl Intake {
-    /// Compiles what can be compiled now, finds its secrets, stores texts and plan, and hands the run to the driver.
-    pub async fn accept(&self, submission: Submission, given: Confidential) -> Result<Accepted, Rejected> {
+    /// Compiles what can be compiled now, finds its secrets, stores texts and plan, and hands the run to the driver. It is
+    /// part of what `parent` names, if that is traced.
+    pub async fn accept(
+        &self,
+        submission: Submission,
+        given: Confidential,
+        parent: Option<TraceParent>,
+    ) -> Result<Accepted, Rejected> {
         self.check_room()?;
         let encoded = store::encode(&submission);
         let key = submission.idempotency_key.as_ref().map(|key| IdempotencyKey {
@@ -118,10 +127,17 @@ impl Intake {
         let project = submission.project.clone();
         let (submission, given) = with_sealed_address(submission, given, &known.nonce)?;
         let (run, sealed) = self.new_run(submission, given, known).await?;
+        let run = NewRun { trace: parent.map(RunTrace::from).or_else(|| self.new_trace()), ..run };
         Ok(match self.driver.submit(run, sealed, key).await? {
             Handed { view: Some(view), .. } => Accepted::Live(Box::new(view)),
             Handed { run, view: None } => Accepted::Ended(project, run),
         })
+    }
+
+    fn new_trace(&self) -> Option<RunTrace> {
+        let drawn = self.traced.as_ref()?.draw();
+        let id = TraceId::new(std::array::from_fn(|index| drawn[index]))?;
+        Some(RunTrace { id, parent: None, sampled: true })
     }
 
     /// A run as the driver takes it, and what it keeps secret.
@@ -150,6 +166,7 @@ impl Intake {
             emulation: submission.emulation,
             timeout_ms: submission.timeout_ms,
             nonce: known.nonce,
+            trace: None,
             resolved,
             aliases,
             plan: Arc::new(plan),

@@ -24,6 +24,7 @@ pub mod intake;
 pub mod join;
 pub mod listen;
 pub mod logs;
+pub mod metrics;
 pub mod outbox;
 pub mod parts;
 pub mod placement;

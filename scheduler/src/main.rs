@@ -12,6 +12,7 @@ use acre_scheduler::{
     store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
 };
 use acre_task::Presets;
+use acre_trace::{Exporter, Recorder};
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use object_store::local::LocalFileSystem;
@@ -56,6 +57,9 @@ struct Arguments {
     /// Where to listen for webhooks, as 127.0.0.1:8070: plain HTTP on this machine's own address, behind a proxy with TLS
     #[arg(long, value_name = "HOST:PORT")]
     hooks: Option<String>,
+    /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9464: plain HTTP, for whoever can reach it
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_SCHEDULER_METRICS")]
+    metrics: Option<String>,
     /// How often registries are asked for images that start tasks, for example 10m, or `never`
     #[arg(long, value_name = "DURATION", default_value_t)]
     poll: PollInterval,
@@ -147,10 +151,12 @@ enum Command {
 
 fn main() -> ExitCode {
     let arguments: Arguments = acre_daemon::arguments("ACRE_SCHEDULER");
-    arguments.logs.begin();
     let starter = Starter::new(arguments.ready_fd);
     let done = match arguments.command {
-        Some(Command::Init { data }) => init(&data),
+        Some(Command::Init { data }) => {
+            arguments.logs.begin();
+            init(&data)
+        }
         None => serve(arguments, starter.clone()),
     };
     match done {
@@ -187,10 +193,18 @@ const STACK: usize = 8 * 1024 * 1024;
 /// Two workers do: blocking work has threads of its own, and everything else waits.
 fn serve(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?.block_on(work(arguments, starter))
+    let runtime = runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build()?;
+    runtime.block_on(async {
+        let exporter = arguments.logs.begin_traced("acre-scheduler", env!("CARGO_PKG_VERSION"))?;
+        let done = work(arguments, exporter.as_ref().map(Exporter::recorder), starter).await;
+        if let Some(exporter) = exporter {
+            exporter.finish().await;
+        }
+        done
+    })
 }
 
-async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
+async fn work(arguments: Arguments, spans: Option<Recorder>, starter: Starter) -> anyhow::Result<()> {
     let data = arguments.data.context("--data is missing")?;
     allow_many_files();
     let (sockets, addresses): (Vec<String>, Vec<String>) =
@@ -222,6 +236,10 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         Some(address) => Some(hooks(address).await?),
         None => None,
     };
+    let metrics = match &arguments.metrics {
+        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
+        None => None,
+    };
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;
     config.idle_stop_ms = arguments.idle_stop;
@@ -232,7 +250,7 @@ async fn work(arguments: Arguments, starter: Starter) -> anyhow::Result<()> {
         config.presets.set(name, image).map_err(|why| anyhow::anyhow!("--preset: {why}"))?;
     }
     let objects = Arc::new(objects);
-    let parts = Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks };
+    let parts = Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks, metrics, spans };
     let shutdown = stop_signal()?;
     let ready = move || {
         tracing::info!("ready");

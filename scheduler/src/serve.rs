@@ -8,11 +8,12 @@ use crate::{
     ca::Authority,
     caller::Caller,
     compile::Compiler,
-    driver::{Around, Driver, LoadError},
+    driver::{Around, Driver, Handle, LoadError},
     hooks::{self, Hooks, Inbox},
     idle,
     intake::Intake,
     logs::Logs,
+    metrics::{Measured, Metrics},
     outbox::{Mailer, Outbox},
     parts::Random,
     parts::{Clock, Ids, Tasks},
@@ -26,6 +27,7 @@ use crate::{
     waves::Waves,
 };
 use acre_model::ids::RunId;
+use acre_trace::Recorder;
 use acre_web::Web;
 use futures::Stream;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
@@ -61,6 +63,10 @@ pub struct Parts {
     pub identity: u64,
     /// Where those who host sources and images are listened to; `None`: nowhere.
     pub hooks: Option<TcpListener>,
+    /// Where metrics are asked for; `None`: nowhere.
+    pub metrics: Option<TcpListener>,
+    /// Where spans go; `None`: nowhere.
+    pub spans: Option<Recorder>,
 }
 
 /// Why a scheduler stopped working.
@@ -135,7 +141,11 @@ async fn serve<I>(
 where
     I: AsyncRead + AsyncWrite + Connected<ConnectInfo = Caller> + Unpin + Send + 'static,
 {
-    let Parts { store, objects, clock, random, key, authority, vault, mailer, identity, hooks: hooks_listener } = parts;
+    let Parts { store, objects, clock, random, key, authority, vault, mailer, identity, .. } = parts;
+    let (hooks_listener, metrics_listener) = (parts.hooks, parts.metrics);
+    let spans = parts.spans;
+    let metrics = Metrics::default();
+    let store: Arc<dyn Store> = Arc::new(Measured::new(store, metrics.store.clone()));
     let (blobs, logs) = (Blobs::new(objects.clone()), Logs::new(objects.clone()));
     blobs.load_condemned().await?;
     let (board, tasks) = (Arc::new(Board::default()), Tasks::default());
@@ -151,6 +161,8 @@ where
         clock: clock.clone(),
         tasks: tasks.clone(),
         news: news.clone(),
+        metrics: metrics.farm.clone(),
+        spans: spans.clone(),
     };
     // Before runs are loaded: those without their plans would be put aside.
     if let (true, Some(known)) = (store.is_shared(), known_identity(store.as_ref()).await?) {
@@ -166,6 +178,7 @@ where
         secrets: secrets.clone(),
         ids: Arc::new(Ids::new(identity as u16 & 0x3ff, newest_second(store.as_ref()).await?)),
         clock: clock.clone(),
+        traced: spans.map(|_| random.clone()),
         data: config.data.clone(),
     };
     let stored_tasks = StoredTasks {
@@ -231,9 +244,13 @@ where
         tasks: tasks.clone(),
         farm: format!("{identity:016x}"),
         farm_stops: farm_stops.clone(),
+        metrics: metrics.clone(),
     };
     let retention = Retention { store, blobs, logs, clock, keep_ms: config.keep_ms, keep_runs: config.keep_runs };
     tasks.spawn("retention", retention.run());
+    if let Some(listener) = metrics_listener {
+        show_metrics(&tasks, listener, metrics, handle.clone());
+    }
     let has_hooks = hooks_listener.is_some();
     if let Some(idle_ms) = config.idle_stop_ms.filter(|_| !has_hooks) {
         let idle = idle::Idle { board, driver: handle, stored_tasks: services.stored_tasks.clone() };
@@ -290,6 +307,26 @@ fn start_triggers(tasks: &Tasks, (waves, inbox, timers): (Waves, Inbox, Timers),
             }
         });
     }
+}
+
+/// Serves metrics. What is a number of things is counted each time that they are asked for; while the driver does not
+/// answer, the numbers are those of the last time.
+fn show_metrics(tasks: &Tasks, listener: TcpListener, metrics: Metrics, driver: Handle) {
+    let (registry, stopping) = (metrics.registry(), tasks.stopping().clone());
+    let refresh = move || {
+        let (farm, driver) = (metrics.farm.clone(), driver.clone());
+        async move {
+            if let Ok(census) = driver.census().await {
+                farm.show(&census);
+            }
+        }
+    };
+    tasks.spawn("metrics", async move {
+        let served = acre_daemon::metrics::serve(listener, registry, refresh, stopping.cancelled_owned()).await;
+        if let Err(why) = served {
+            tracing::error!(%why, "metrics are not told any more");
+        }
+    });
 }
 
 /// Without its driver (another scheduler leads, or stored state cannot be loaded) a scheduler has nothing to serve.

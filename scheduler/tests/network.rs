@@ -64,6 +64,8 @@ impl Farm {
             mailer: None,
             identity: 1,
             hooks: None,
+            metrics: None,
+            spans: None,
         };
         let shutdown = CancellationToken::new();
         let config = Config::new(folder.path().to_owned());

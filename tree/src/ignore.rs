@@ -5,6 +5,7 @@
 //! below what it matches, and the last rule that covers a path decides. Where moby lets a character reach its regular
 //! expressions that `filepath.Match` documents as itself (`\d`, `^` outside brackets), the documentation wins.
 
+use crate::system;
 use acre_model::text::clip;
 use regex::Regex;
 
@@ -247,7 +248,7 @@ fn part(text: &str) -> Result<Part, &'static str> {
 /// (`filepath.Clean`, and the leading slash that `.dockerignore` gives no meaning). `.` where nothing is left.
 fn clean(path: &str) -> String {
     // On Windows both slashes separate, and nothing escapes.
-    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
+    let path = system::with_slashes(path.to_owned());
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

@@ -15,6 +15,7 @@ pub mod pack;
 pub mod packed;
 mod retry;
 mod stat_cache;
+mod system;
 pub mod tar;
 pub mod upload;
 pub mod walk;

@@ -5,6 +5,7 @@ use crate::{
     ignore::Ignore,
     packed::{BadTree, Blob, Content, Packed, Place},
     stat_cache::StatCache,
+    system,
     walk::{self, Found, Skipped, Stat, WalkError, walk},
 };
 use acre_model::digest::Digest;
@@ -156,15 +157,7 @@ fn hash_stable(path: &Path) -> io::Result<(Stat, Option<Digest>)> {
 /// Opens a regular file and nothing else: what the walk saw as one may have been replaced since, by a link out of the
 /// tree or by a FIFO on which reading would hang.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    }
-    let file = options.open(path)?;
+    let file = system::open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file any more")) }
 }
 

@@ -4,9 +4,10 @@ use crate::{
     DEPTH, ENTRIES, PATH,
     ignore::{BadIgnore, Ignore, RULES_SIZE, Scope},
     packed::{Branch, Leaf},
+    system::{self, mode, record, special},
 };
 use std::{
-    fs::{self, DirEntry, FileType, Metadata},
+    fs::{self, DirEntry, Metadata},
     io::{self, Read},
     path::{Path, PathBuf},
     time::SystemTime,
@@ -287,7 +288,7 @@ impl Walk<'_> {
         let path = entry.path();
         let target = fs::read_link(&path).map_err(|source| WalkError::Unreadable { path: path.clone(), source })?;
         let target = target.into_os_string().into_string().map_err(|_| WalkError::NotUtf8 { path })?;
-        Ok(if cfg!(windows) { target.replace('\\', "/") } else { target })
+        Ok(system::with_slashes(target))
     }
 
     fn unreadable(&self, path: &str, source: io::Error) -> WalkError {
@@ -305,46 +306,6 @@ pub(crate) fn stat(meta: &Metadata) -> Stat {
 pub(crate) fn since_epoch(at: SystemTime) -> i128 {
     let nanoseconds = |span: std::time::Duration| i128::try_from(span.as_nanos()).unwrap_or(i128::MAX);
     at.duration_since(SystemTime::UNIX_EPOCH).map_or_else(|before| -nanoseconds(before.duration()), nanoseconds)
-}
-
-#[cfg(unix)]
-fn mode(meta: &Metadata) -> u32 {
-    use std::os::unix::fs::MetadataExt;
-    meta.mode() & 0o7777
-}
-
-#[cfg(not(unix))]
-fn mode(_: &Metadata) -> u32 {
-    0o755
-}
-
-#[cfg(unix)]
-fn record(meta: &Metadata) -> Option<Record> {
-    use std::os::unix::fs::MetadataExt;
-    let changed_ns = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
-    Some(Record { changed_ns, inode: meta.ino(), device: meta.dev() })
-}
-
-#[cfg(not(unix))]
-fn record(_: &Metadata) -> Option<Record> {
-    None
-}
-
-#[cfg(unix)]
-fn special(kind: FileType) -> &'static str {
-    use std::os::unix::fs::FileTypeExt;
-    if kind.is_fifo() {
-        "FIFO"
-    } else if kind.is_socket() {
-        "socket"
-    } else {
-        "device"
-    }
-}
-
-#[cfg(not(unix))]
-fn special(_: FileType) -> &'static str {
-    "device"
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{
     Done, Failure, Job, export,
     naming::{Bases, Naming},
     tries::Deadline,
-    workspace,
+    windows, workspace,
 };
 use crate::{
     engine::{BuildRequest, Built, DockerfileText, EngineError, Output, Said},
@@ -43,12 +43,17 @@ pub(super) async fn run(job: &Job, build: &Build, deadline: Deadline) -> Done {
         shared_key: shared_key(job, &folder),
         logins: job.attempt.sandbox.logins(),
         output: Output::Store,
+        isolation: None,
     };
     job.works.contact.fresh().await;
     job.started()?;
     job.notice(&format!("Launching container with name: {step}"))?;
     let bases = Bases::lend(job, build).await?;
-    let made = make(job, request, deadline).await;
+    let made = async {
+        let isolation = windows::of_build(job, build).await?;
+        make(job, BuildRequest { isolation, ..request }, deadline).await
+    };
+    let made = made.await;
     bases.give_back().await;
     let (built, naming) = made?;
     if let Some(naming) = naming {

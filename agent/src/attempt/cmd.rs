@@ -1,6 +1,6 @@
 //! `cmd` units: one container in the group's sandbox, from created to ended, whatever happens to the agent meanwhile.
 
-use super::{Done, Failure, Job, build::listening, tries::Deadline};
+use super::{Done, Failure, Job, build::listening, tries::Deadline, windows};
 use crate::{
     engine::{ContainerSpec, EngineError, Running, SandboxSpec},
     labels,
@@ -82,14 +82,23 @@ async fn create(job: &Job, cmd: &Cmd, spec: &ContainerSpec) -> Result<String, Fa
     if cmd.pull {
         pull(job, cmd).await?;
     }
-    let runtime = &job.works.parts.runtime;
-    match runtime.create(spec).await {
+    match create_once(job, spec).await? {
         Err(EngineError::NoImage(_)) if !cmd.pull => {
             pull(job, cmd).await?;
-            Ok(runtime.create(spec).await?)
+            Ok(create_once(job, spec).await??)
         }
         created => Ok(created?),
     }
+}
+
+/// The outer error is that of an image which the engine's Windows does not run, the inner one the engine's.
+async fn create_once(job: &Job, spec: &ContainerSpec) -> Result<Result<String, EngineError>, Failure> {
+    let runtime = &job.works.parts.runtime;
+    let Some(isolation) = windows::of_container(job, &spec.image, spec.cmd.isolation.as_deref()).await? else {
+        return Ok(runtime.create(spec).await);
+    };
+    let cmd = Cmd { isolation: Some(isolation.to_string()), ..spec.cmd.clone() };
+    Ok(runtime.create(&ContainerSpec { cmd, ..spec.clone() }).await)
 }
 
 /// The container that an earlier process started. If it is gone, nobody knows how the command went.
@@ -153,7 +162,8 @@ async fn pull(job: &Job, cmd: &Cmd) -> Result<(), Failure> {
                 left -= 1;
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
-            pulled => return Ok(pulled?),
+            Err(error) => return Err(windows::not_pulled_by(job, &reference, error).await),
+            Ok(()) => return Ok(()),
         }
     }
 }

@@ -17,6 +17,7 @@ mod permit;
 mod push;
 mod traffic;
 mod tries;
+mod windows;
 mod workspace;
 
 pub(crate) use artifacts::forget_unfinished;
@@ -37,17 +38,19 @@ use crate::{
 };
 use acre_model::{
     attempt::{AttemptId, Ended, Fence, UnitResult},
-    ids::ProjectName,
+    ids::{AgentId, ProjectName},
     outcome::{Cause, Outcome},
     plan::Action,
     reference::Reference,
     session::UnitSpec,
     time::Timestamp,
+    trace::TraceParent,
 };
 use acre_tree::Cache;
 use names::Names;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
+use tracing::{Instrument as _, Span, field::Empty};
 use tries::{Deadline, Interrupted};
 
 /// What every attempt works with.
@@ -84,6 +87,8 @@ pub(crate) struct Attempt {
     pub sandbox: Arc<Sandbox>,
     /// Whether it should stop.
     pub stop: watch::Receiver<Stop>,
+    /// What it is part of, if it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 /// Whether an attempt should stop.
@@ -193,7 +198,12 @@ pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandl
     }
     spool.mask(&attempt.sandbox.masks());
     let job = Job { works: works.clone(), attempt, spool, roster: roster.clone(), detached: Mutex::default() };
-    let (ended, detached) = job.run().await;
+    let span = span(&job.attempt, &works.config.id);
+    let (ended, detached) = job.run().instrument(span.clone()).await;
+    if !ended.outcome.succeeded() {
+        span.record("error.type", ended.outcome.kind());
+    }
+    drop(span);
     if detached.is_none() {
         job.spool.close();
     }
@@ -201,6 +211,22 @@ pub(crate) async fn run(works: Arc<Works>, attempt: Attempt, roster: RosterHandl
     if let Some(running) = detached {
         works.tasks.spawn("detached container", detached::follow(job.into(), running, ended));
     }
+}
+
+/// The span of an attempt: what the agent does for it, from its first call of the engine to its last.
+fn span(attempt: &Attempt, agent: &AgentId) -> Span {
+    let Some(parent) = attempt.trace else { return Span::none() };
+    let span = tracing::info_span!(
+        "attempt",
+        otel.name = format!("attempt {} of {}", attempt.id.number, attempt.unit.name),
+        cicd.pipeline.run.id = %attempt.id.run,
+        cicd.pipeline.task.name = attempt.unit.name,
+        cicd.pipeline.task.run.id = %attempt.id,
+        cicd.worker.name = %agent,
+        error.type = Empty,
+    );
+    acre_trace::set_parent(&span, parent);
+    span
 }
 
 fn disk_failed(works: &Works, why: &str) -> Ended {
@@ -321,6 +347,24 @@ impl Job {
 
     /// One try of the unit's work.
     async fn work(&self, try_number: u32, deadline: Deadline) -> Done {
+        let span = self.step_span(try_number);
+        self.do_work(try_number, deadline).instrument(span).await
+    }
+
+    /// The span of a try of the step; none, where the attempt has none.
+    fn step_span(&self, try_number: u32) -> Span {
+        if Span::current().is_none() {
+            return Span::none();
+        }
+        let Attempt { unit, .. } = &self.attempt;
+        let image = match &unit.action {
+            Action::Cmd(cmd) => Some(cmd.image.as_str()),
+            _ => None,
+        };
+        tracing::info_span!("step", otel.name = %unit.step, acre.try = try_number, container.image.name = image)
+    }
+
+    async fn do_work(&self, try_number: u32, deadline: Deadline) -> Done {
         match &self.attempt.unit.action {
             Action::Source(fetch) => self.unless_interrupted(deadline, source::run(self, fetch)).await?,
             Action::Build(build) => self.unless_interrupted(deadline, build::run(self, build, deadline)).await?,

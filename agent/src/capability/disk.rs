@@ -1,6 +1,16 @@
 //! Room on the disk where the agent keeps its files.
 
-use acre_model::capability::{Capability, is_full, room};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
+
+use acre_model::capability::{Capability, is_full};
 use std::path::Path;
 
 /// The least change that is told: a hundredth of the disk, but not less than this.
@@ -19,10 +29,8 @@ impl Room {
     /// The room where this folder lies. A disk on the network may be slow to tell.
     pub(crate) async fn of(folder: &Path) -> Option<Self> {
         let folder = folder.to_owned();
-        let asked = tokio::task::spawn_blocking(move || rustix::fs::statvfs(&folder)).await.ok()?;
-        let disk = asked.inspect_err(|why| tracing::debug!(%why, "the disk cannot be asked for its room")).ok()?;
-        let (free, size) = room(disk.f_frsize, (disk.f_blocks, disk.f_bfree, disk.f_bavail));
-        Some(Self { free, size })
+        let asked = tokio::task::spawn_blocking(move || system::room_of(&folder)).await.ok()?;
+        asked.inspect_err(|why| tracing::debug!(%why, "the disk cannot be asked for its room")).ok()
     }
 
     /// What a capability says of it.

@@ -9,12 +9,15 @@ mod trial;
 
 use crate::{
     config::Config,
-    engine::{EngineError, EngineInfo, Runtime},
+    engine::{EngineError, EngineInfo, OnWindows, Runtime},
     labels,
     parts::Tasks,
     roster::RosterHandle,
 };
-use acre_model::capability::{Capability, Engine, Mode, Served};
+use acre_model::{
+    capability::{Capability, Engine, Mode, Served, Windows},
+    windows::Isolation,
+};
 pub(crate) use disk::Room;
 use futures::StreamExt as _;
 use hints::Hints;
@@ -84,8 +87,11 @@ impl Watcher {
     }
 
     /// Tries all platforms, and all of them again at each hint that something may have changed. What is made for it
-    /// carries the farm's label, so the first waits for its welcome.
+    /// carries the farm's label, so the first waits for its welcome. A Windows engine serves its own platform alone.
     async fn try_platforms(&self, info: &EngineInfo) -> Infallible {
+        if info.windows.is_some() {
+            return std::future::pending().await;
+        }
         let labels = labels::of_trials(&self.roster.welcomed().await, &self.config.id);
         let trials = Trials { runtime: &self.runtime, tasks: &self.trials, native: &info.native, labels: &labels };
         // Hints are gathered from before the first trial on, so that none is missed.
@@ -130,6 +136,13 @@ pub(crate) fn down(config: &Config, room: Room, why: &EngineError) -> Capability
     }
 }
 
+/// What a Windows machine can run: what the engine tells, and what the agent's operator says besides.
+pub(crate) fn windows(config: &Config, info: &EngineInfo) -> Option<Windows> {
+    let OnWindows { version, isolation } = info.windows?;
+    let gives = |mode| isolation == mode || config.windows_isolation.contains(&mode);
+    Some(Windows { build: version.to_string(), process: gives(Isolation::Process), hyperv: gives(Isolation::Hyperv) })
+}
+
 /// What an agent has whose engine answers, before anything was tried.
 fn ready(config: &Config, room: Room, info: &EngineInfo) -> Capability {
     Capability {
@@ -149,6 +162,6 @@ fn ready(config: &Config, room: Room, info: &EngineInfo) -> Capability {
         labels: config.labels.clone(),
         disk_free: room.free,
         disk_size: room.size,
-        windows: None,
+        windows: windows(config, info),
     }
 }

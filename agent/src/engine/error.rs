@@ -78,6 +78,24 @@ impl EngineError {
         matches!(self, Self::RegistryFailed { .. })
     }
 
+    /// Which of them it is, in a word.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::BrokenOff(_) => "broken-off",
+            Self::DiskFull(_) => "disk-full",
+            Self::NoImage(_) => "no-image",
+            Self::NotPullable { .. } => "not-pullable",
+            Self::RegistryRefused { .. } => "registry-refused",
+            Self::RegistryFailed { .. } => "registry-failed",
+            Self::BuildFailed { .. } => "build-failed",
+            Self::NotExported(_) => "not-exported",
+            Self::Emulator(_) => "emulator",
+            Self::Transfer(_) => "transfer",
+            Self::Refused(_) => "refused",
+        }
+    }
+
     /// The outcome of an attempt that ended so.
     pub fn into_outcome(self) -> Outcome {
         let message = self.to_string();

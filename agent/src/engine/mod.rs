@@ -5,11 +5,13 @@
 
 pub mod docker;
 mod error;
+mod observed;
 pub mod program;
 mod snapshot;
 
 pub use acre_web::registry::{Login, Logins};
 pub use error::EngineError;
+pub use observed::{Observed, Watch};
 pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
 
 use acre_model::{
@@ -21,6 +23,7 @@ use acre_model::{
     platform::Platform,
     reference::Reference,
     secret::SecretValue,
+    windows::{Isolation, OsVersion},
 };
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
@@ -50,6 +53,17 @@ pub struct EngineInfo {
     pub buildkit: bool,
     /// Whether its images live in containerd's store.
     pub containerd_store: bool,
+    /// Of an engine on Windows.
+    pub windows: Option<OnWindows>,
+}
+
+/// What an engine on Windows tells of its machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnWindows {
+    /// Its version of Windows.
+    pub version: OsVersion,
+    /// How containers are kept apart that do not ask for anything. Whether the machine has the other way, too, is not told.
+    pub isolation: Isolation,
 }
 
 /// Labels that tell whose a thing on the engine is.
@@ -200,6 +214,8 @@ pub struct LocalImage {
     pub id: Digest,
     /// Digests under which registries know it, by `registry/repository`.
     pub digests: Vec<(String, Digest)>,
+    /// The Windows that it is for, if it is for one and says so.
+    pub os_version: Option<OsVersion>,
 }
 
 /// What a long call says while it works.
@@ -324,6 +340,8 @@ pub struct BuildRequest {
     pub logins: Logins,
     /// Where the image goes.
     pub output: Output,
+    /// How what it runs is kept apart, where that is not left to the engine.
+    pub isolation: Option<Isolation>,
 }
 
 /// Where the image of a build goes.

@@ -65,11 +65,11 @@ impl Spools {
     /// Deletes the spool if nothing of it is needed any more.
     pub(crate) fn tidy(&self, attempt: &AttemptId) {
         let mut open = self.lock();
-        if open.get(attempt).is_some_and(|spool| spool.is_done()) {
-            open.remove(attempt);
-            if let Err(error) = fs::remove_dir_all(self.folder.join(attempt.to_string())) {
-                tracing::warn!(%attempt, %error, "a log was not deleted");
-            }
+        if open.get(attempt).is_some_and(|spool| spool.is_done())
+            && let Some(spool) = open.remove(attempt)
+            && let Err(error) = spool.delete()
+        {
+            tracing::warn!(%attempt, %error, "a log was not deleted");
         }
     }
 

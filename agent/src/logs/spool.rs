@@ -42,7 +42,9 @@ pub(crate) struct Spool {
 }
 
 struct Inner {
-    file: File,
+    /// None once it was deleted.
+    file: Option<File>,
+    place: PathBuf,
     /// Bytes of log written.
     end: u64,
     /// Bytes of the file.
@@ -76,16 +78,17 @@ struct Over {
 impl Spool {
     pub(super) fn open(folder: &Path, cap: u64, changed: watch::Sender<u64>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let mut options = OpenOptions::new();
-        let mut file = options.create(true).read(true).append(true).open(folder.join("log"))?;
+        let place = folder.join("log");
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(&place)?;
         let (end, size, seen) = measure(&mut file)?;
         // What a crash cut short is dropped, so that the next frame follows the last whole one.
-        file.set_len(size)?;
+        cut(&place, size)?;
         let closed = folder.join("ended").exists();
         let over = (end >= cap.saturating_sub(TAIL)).then(Over::default);
         let masks = Masks::default();
         let inner = Inner {
-            file,
+            file: Some(file),
+            place,
             end,
             size,
             seen,
@@ -228,6 +231,12 @@ impl Spool {
         inner.acked = inner.acked.max(offset);
     }
 
+    /// Bytes that the farm has not stored, as far as it has told.
+    pub(crate) fn unsent(&self) -> u64 {
+        let inner = self.lock();
+        inner.end.saturating_sub(inner.acked)
+    }
+
     /// Nothing more will be written.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
@@ -249,6 +258,12 @@ impl Spool {
     pub(crate) fn is_done(&self) -> bool {
         let inner = self.lock();
         inner.closed && inner.forgotten && inner.acked >= inner.end
+    }
+
+    /// Deletes it; what is written afterwards goes nowhere. Windows deletes no folder with a file that somebody has open.
+    pub(super) fn delete(&self) -> io::Result<()> {
+        self.lock().file = None;
+        fs::remove_dir_all(&self.folder)
     }
 
     /// Notes that the attempt's work begins, before it begins: after a crash it may have begun.
@@ -334,9 +349,10 @@ impl Inner {
     }
 
     fn append(&mut self, at: Timestamp, stream: Stream, data: &[u8]) -> io::Result<()> {
-        if let Err(error) = frames::write(&mut self.file, at, stream, data) {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        if let Err(error) = frames::write(file, at, stream, data) {
             // A full disk may have taken half of it.
-            self.file.set_len(self.size)?;
+            cut(&self.place, self.size)?;
             return Err(error);
         }
         self.end += data.len() as u64;
@@ -373,6 +389,11 @@ fn measure(file: &mut File) -> io::Result<(u64, u64, Seen)> {
         size += frames::HEADER + bytes;
     }
     Ok((end, size, seen))
+}
+
+/// Cuts a file to its first bytes. Who may only append to it may not do that on Windows.
+fn cut(place: &Path, size: u64) -> io::Result<()> {
+    OpenOptions::new().write(true).open(place)?.set_len(size)
 }
 
 /// Writes a file whole or not at all.

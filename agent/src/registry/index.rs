@@ -2,7 +2,7 @@
 //! children make the same bytes.
 
 use super::Manifest;
-use acre_model::{digest::Digest, platform::Platform};
+use acre_model::{digest::Digest, platform::Platform, windows::OsVersion};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -76,6 +76,14 @@ pub(crate) fn configuration(manifest: &Manifest) -> Result<Digest, String> {
     }
     let image: Image = serde_json::from_slice(&manifest.bytes).map_err(|why| format!("its manifest: {why}"))?;
     image.config.digest.parse().map_err(|why| format!("its manifest: {why}"))
+}
+
+/// The versions of Windows that an index's images for windows/amd64 are for.
+pub(crate) fn windows_versions(index: &[u8]) -> Vec<OsVersion> {
+    let index: serde_json::Value = serde_json::from_slice(index).unwrap_or_default();
+    let platforms = index["manifests"].as_array().into_iter().flatten().map(|child| &child["platform"]);
+    let windows = platforms.filter(|platform| platform["os"] == "windows" && platform["architecture"] == "amd64");
+    windows.filter_map(|platform| platform["os.version"].as_str()?.parse().ok()).collect()
 }
 
 /// What an index says of an image that was built for a platform. The variant is that which was asked for: an image may
@@ -169,6 +177,19 @@ mod tests {
             let found = child(1, platform, OCI_MANIFEST, configuration).unwrap();
             assert_eq!(serde_json::to_string(&found.platform).unwrap(), expected, "{platform}");
         }
+    }
+
+    #[test]
+    fn versions_of_windows_are_read_from_an_index() {
+        let index = br#"{"manifests": [
+            {"platform": {"os": "linux", "architecture": "amd64"}},
+            {"platform": {"os": "windows", "architecture": "amd64", "os.version": "10.0.17763.1"}},
+            {"platform": {"os": "windows", "architecture": "arm64", "os.version": "10.0.26100.1"}},
+            {"platform": {"os": "windows", "architecture": "amd64"}}
+        ]}"#;
+        let versions: Vec<String> = windows_versions(index).iter().map(ToString::to_string).collect();
+        assert_eq!(versions, ["10.0.17763.1"]);
+        assert_eq!(windows_versions(b"["), []);
     }
 
     #[test]

@@ -62,8 +62,27 @@ struct Answer {
 impl<'a> Manifests<'a> {
     /// Those of the repository of a reference.
     pub(crate) async fn open(web: &'a Web, reference: &'a Reference, logins: &'a Logins) -> Result<Self, EngineError> {
-        let repository = Repository::open(web, reference, logins, Actions::Push).await;
+        Self::open_for(web, reference, logins, Actions::Push).await
+    }
+
+    /// The same, only to read.
+    pub(crate) async fn read(web: &'a Web, reference: &'a Reference, logins: &'a Logins) -> Result<Self, EngineError> {
+        Self::open_for(web, reference, logins, Actions::Pull).await
+    }
+
+    async fn open_for(
+        web: &'a Web,
+        reference: &'a Reference,
+        logins: &'a Logins,
+        actions: Actions,
+    ) -> Result<Self, EngineError> {
+        let repository = Repository::open(web, reference, logins, actions).await;
         Ok(Self { reference, repository: repository.map_err(|why| of_web(reference, why))? })
+    }
+
+    /// What stands under a tag.
+    pub(crate) async fn tagged(&mut self, tag: &str) -> Result<Vec<u8>, EngineError> {
+        self.ask(&Request::get(&format!("manifests/{tag}"), IMAGES)).await.map(|answer| answer.body)
     }
 
     /// The manifest with a digest.

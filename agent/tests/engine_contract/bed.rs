@@ -1,9 +1,11 @@
 //! The test bed: an engine, a sandbox of the test's own, and what most tests do with them.
 
+use crate::simulated::Simulated;
 use acre_agent::engine::{
-    ContainerSpec, EngineError, Labels, Logins, Running, Runtime, Said, SandboxSpec, Saying, docker::Docker,
+    Builder, ContainerSpec, EngineError, Labels, Logins, Running, Runtime, Said, SandboxSpec, Saying,
+    docker::{Docker, buildkit::BuildKit, classic::Classic},
 };
-use acre_model::{capability::Privileges, log::Stream, plan::Cmd, reference::Reference};
+use acre_model::{capability::Privileges, log::Stream, plan::Cmd, platform::Platform, reference::Reference};
 use futures::{FutureExt as _, StreamExt as _};
 use std::{
     collections::BTreeSet,
@@ -33,6 +35,10 @@ pub(crate) struct Bed {
     pub(crate) base: Reference,
     /// `host:port` of a registry.
     pub(crate) registry: String,
+    /// What the engine builds for.
+    pub(crate) platform: Platform,
+    /// A Windows engine of the test's own, if it is on one.
+    _simulated: Option<Simulated>,
     created: AtomicU32,
     images: Mutex<Vec<String>>,
 }
@@ -47,7 +53,15 @@ pub(crate) struct Left {
 
 /// Runs a test on the engine of this machine, with and without success cleaning up after it.
 pub(crate) async fn on_docker(name: &str, test: impl AsyncFnOnce(&Bed)) {
-    let bed = Bed::open(name).await;
+    on(Bed::open(name).await, name, test).await;
+}
+
+/// Runs a test on a Windows engine that is simulated.
+pub(crate) async fn on_simulated_windows(name: &str, test: impl AsyncFnOnce(&Bed)) {
+    on(Bed::open_windows(name).await, name, test).await;
+}
+
+async fn on(bed: Bed, name: &str, test: impl AsyncFnOnce(&Bed)) {
     let ended = tokio::time::timeout(LIMIT, AssertUnwindSafe(test(&bed)).catch_unwind()).await;
     bed.runtime().remove_labeled(&bed.sandbox.labels).await.expect("clean up");
     bed.remove_images().await;
@@ -71,11 +85,21 @@ pub(crate) fn unique(name: &str) -> String {
 impl Bed {
     async fn open(name: &str) -> Self {
         let host = variable("DOCKER_HOST", "unix:///var/run/docker.sock");
+        let registry = variable("ACRE_TEST_REGISTRY", "127.0.0.1:5000");
+        let base = variable("ACRE_TEST_BASE", &format!("{registry}/base:1"));
+        Self::of(name, host, base, "linux/amd64", None).await
+    }
+
+    async fn open_windows(name: &str) -> Self {
+        let (simulated, base) =
+            (Simulated::start(), format!("{}/base-ltsc2022:1", variable("ACRE_TEST_REGISTRY", "127.0.0.1:5000")));
+        Self::of(name, simulated.address(), base, "windows/amd64", Some(simulated)).await
+    }
+
+    async fn of(name: &str, host: String, base: String, platform: &str, simulated: Option<Simulated>) -> Self {
         let docker = Docker::connect(&host).await.unwrap_or_else(|error| {
             panic!("these tests need a Docker Engine; start one, or name it in DOCKER_HOST: {error}")
         });
-        let registry = variable("ACRE_TEST_REGISTRY", "127.0.0.1:5000");
-        let base = variable("ACRE_TEST_BASE", &format!("{registry}/base:1"));
         let name = unique(name);
         let bed = Self {
             host,
@@ -88,7 +112,9 @@ impl Bed {
                 memory: BTreeSet::new(),
             },
             base: base.parse().expect("ACRE_TEST_BASE is a reference"),
-            registry,
+            registry: variable("ACRE_TEST_REGISTRY", "127.0.0.1:5000"),
+            platform: platform.parse().expect("a platform"),
+            _simulated: simulated,
             created: AtomicU32::new(0),
             images: Mutex::default(),
         };
@@ -146,6 +172,14 @@ impl Bed {
 
     pub(crate) fn runtime(&self) -> &dyn Runtime {
         &self.docker
+    }
+
+    /// What builds here: BuildKit where the engine has it.
+    pub(crate) fn builder(&self) -> Box<dyn Builder> {
+        match self.platform.os() {
+            "windows" => Box::new(Classic::new(self.docker.clone())),
+            _ => Box::new(BuildKit::new(self.docker.clone())),
+        }
     }
 
     /// A container of the base image that runs this shell script.

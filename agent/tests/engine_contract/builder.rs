@@ -8,7 +8,6 @@ use crate::{
 };
 use acre_agent::engine::{
     BuildRequest, Builder, Built, ContainerSpec, DockerfileText, EngineError, Labels, Logins, Output, Said,
-    docker::buildkit::BuildKit,
 };
 use acre_model::{
     plan::{Build, Dependency, Role},
@@ -23,7 +22,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
             dependencies: Some(vec![Dependency { role: Role::Runtime, reference: bed.base.clone(), pinned: false }]),
             ..Build::default()
         },
-        platform: "linux/amd64".parse().unwrap(),
+        platform: bed.platform.clone(),
         context: folder.snapshot(),
         dockerfile: DockerfileText {
             text: dockerfile.replace("BASE", &bed.base.to_string()).into_bytes().into(),
@@ -32,6 +31,7 @@ pub(crate) fn request(bed: &Bed, dockerfile: &str, folder: Folder) -> BuildReque
         shared_key: bed.sandbox.name.clone(),
         logins: Logins::default(),
         output: Output::Store,
+        isolation: None,
     }
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn make(bed: &Bed, reference: &Reference) {
     let mut request = request(bed, &dockerfile, Folder::default());
     request.build.tags = vec![reference.clone()];
     bed.forget(reference);
-    built(bed, &BuildKit::new(bed.docker.clone()), &request).await;
+    built(bed, &*bed.builder(), &request).await;
 }
 
 /// What a build says as output.

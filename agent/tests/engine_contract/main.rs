@@ -19,16 +19,20 @@ mod private;
 mod proxy;
 mod runtime;
 mod scripted;
+mod simulated;
 mod trial;
 
 /// One test for each function: on an engine, in a sandbox of its own that is gone afterwards.
 macro_rules! on_docker {
-    ($($module:ident :: $name:ident),* $(,)?) => {$(
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        /// All of them.
+        pub(crate) const ON_DOCKER: &[&str] = &[$(concat!(stringify!($module), "::", stringify!($name))),*];
+        $(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             bed::on_docker(stringify!($name), $module::$name).await;
-        }
-    )*};
+        })*
+    };
 }
 
 on_docker! {
@@ -93,6 +97,49 @@ on_docker! {
     cut::the_end_of_the_engine_is_noticed,
     cut::a_container_whose_engine_goes_away_has_no_exit_code,
     cut::a_build_whose_engine_goes_away_is_broken_off,
+}
+
+/// The same on a Windows engine that is simulated.
+macro_rules! on_simulated_windows {
+    ($($module:ident :: $name:ident),* $(,)?) => {
+        mod on_simulated_windows {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::bed::on_simulated_windows(concat!("win_", stringify!($name)), crate::$module::$name).await;
+            })*
+
+            /// Those that are not here are told to be left out, and why.
+            #[test]
+            fn every_function_applies_or_has_a_reason_not_to() {
+                let here = [$(concat!(stringify!($module), "::", stringify!($name))),*];
+                crate::simulated::is_complete(&here);
+            }
+        }
+    };
+}
+
+on_simulated_windows! {
+    simulated::an_engine_on_windows_tells_its_windows,
+    simulated::an_image_of_files_has_the_windows_of_its_base,
+    simulated::a_run_is_refused_since_nothing_can_be_run,
+    simulated::a_container_ends_and_says_that_nothing_was_run,
+    simulated::files_go_into_the_workspace_and_come_out,
+    simulated::a_network_is_of_the_kind_that_windows_has,
+    runtime::a_container_that_is_gone_is_stopped_and_removed,
+    runtime::a_broken_archive_is_a_failed_transfer,
+    runtime::an_image_that_is_missing_is_told,
+    runtime::what_no_registry_has_cannot_be_pulled,
+    runtime::a_push_tells_the_digest_the_registry_has,
+    runtime::a_registry_that_is_away_may_come_back,
+    runtime::a_login_is_used_and_a_wrong_one_refused,
+    gate::what_goes_through_the_gate_is_what_the_registry_has,
+    gate::a_manifest_is_held_until_it_is_permitted,
+    gate::registries_see_the_login_and_the_engine_does_not,
+    gate::a_token_is_fetched_where_the_registry_says,
+    gate::a_registry_that_fails_once_is_asked_again,
+    gate::a_registry_that_says_no_is_believed,
+    gate::a_push_that_is_given_up_leaves_nothing,
+    cut::the_end_of_the_engine_is_noticed,
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     secret::{self, Origin},
     source::{self, Choice},
+    system,
 };
 use acre_model::{
     ids::ProjectName,
@@ -106,6 +107,7 @@ pub fn request(source: &str, task: Task, shared: Shared) -> Result<Request, Erro
 fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Request, Error> {
     let mut faults = Faults::default();
     let Task { file, cmd, values, set, set_secret } = task;
+    let file = file.map(system::with_slashes);
     let secrets = secret_sets(&set_secret, read, &mut faults);
     check_registry(shared.registry.as_deref(), &mut faults);
     let sets = pairs("--set", set, &mut faults);
@@ -124,8 +126,9 @@ fn requested(source: &str, task: Task, shared: Shared, read: Read) -> Result<Req
 
 impl BuildArgs {
     /// What the command line asks for; `local` says whether it is for the farm of this machine.
-    pub fn check(self, local: bool) -> Result<BuildWish, Error> {
+    pub fn check(mut self, local: bool) -> Result<BuildWish, Error> {
         let mut faults = Faults::default();
+        self.file = self.file.map(system::with_slashes);
         self.refuse_unsupported(local, &mut faults);
         check_registry(self.shared.registry.as_deref(), &mut faults);
         let kept = self.names_without_registry(&mut faults);

@@ -7,6 +7,7 @@ use crate::{
     follow::{Cursors, Follower, Logs, Seen},
     now,
     render::{text::sentence, view::View},
+    system::Interrupts,
 };
 use acre_model::{
     ids::RunId,
@@ -14,10 +15,7 @@ use acre_model::{
     run::{RunStatus, RunView, UnitPhase},
 };
 use std::time::Duration;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 /// How often a live view shows that time goes by.
 const TICK: Duration = Duration::from_millis(200);
@@ -44,7 +42,7 @@ pub(super) enum Attended {
 /// Shows a run until it is over. Ctrl-C leaves it, or, where that is wished for, cancels it first.
 pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view: &mut View) -> Result<Attended, Error> {
     let logs = if wish.no_logs { Logs::None } else { Logs::All };
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(Error::file("cannot listen for Ctrl-C"))?;
+    let mut interrupts = Interrupts::listen().map_err(Error::file("cannot listen for Ctrl-C"))?;
     let (out, mut seen) = mpsc::channel(WAITING);
     let pump = Follower::new(farm.clone(), run.id.clone(), logs, Cursors::default()).pump(out);
     tokio::pin!(pump);
@@ -69,7 +67,7 @@ pub(super) async fn attend(farm: &FarmClient, run: RunView, wish: &Follow, view:
                 }
                 None => break,
             },
-            _ = interrupts.recv() => {
+            () = interrupts.next() => {
                 if !wish.cancel_on_interrupt || canceled {
                     view.finish()?;
                     crate::tell(&left(&last.id));

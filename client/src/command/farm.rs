@@ -5,8 +5,9 @@ use crate::{
     args::{FarmCommand, Format},
     error::Error,
     exit_code::ExitCode,
-    farm::{self, Address, Config, Edit, LOCAL, NewToken, Wish, check_name},
+    farm::{self, Address, Config, Edit, LOCAL, NewToken, Wish, check_name, local::can_be_here},
     render::table::table,
+    system::USER,
     tell,
 };
 use acre_link::read_token;
@@ -56,7 +57,8 @@ pub(super) fn print_token(token: &NewToken, then: &str) -> Result<(), Error> {
 fn list(format: Format) -> Result<(), Error> {
     let config = Config::load()?;
     let default = config.default_farm().unwrap_or(LOCAL);
-    let farms = config.farms().chain([(LOCAL, "this machine")]);
+    let own = can_be_here().is_ok().then_some((LOCAL, "this machine"));
+    let farms = config.farms().chain(own);
     let entries: Vec<Entry> = farms
         .map(|(name, address)| Entry { name: name.to_owned(), address: address.to_owned(), default: name == default })
         .collect();
@@ -104,9 +106,10 @@ async fn add(name: &str, address: &str, token_file: Option<&Path>, person: Optio
 
 /// The name that this user is logged in by.
 fn user() -> Result<PersonName, Error> {
-    let named = ["USER", "LOGNAME"].iter().find_map(|variable| env::var(variable).ok()?.parse().ok());
+    let named = USER.iter().find_map(|variable| env::var(variable).ok()?.parse().ok());
     named.ok_or_else(|| {
-        Error::Usage("neither USER nor LOGNAME is a name for the farm; say who you are with --as".to_owned())
+        let variables = USER.join(" and ");
+        Error::Usage(format!("no name for the farm is in {variables}; say who you are with --as"))
     })
 }
 

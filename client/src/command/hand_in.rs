@@ -15,6 +15,7 @@ use crate::{
     now,
     render::{self, plain, view::View},
     source::{self, Choice},
+    trace,
 };
 use acre_model::{
     report::Report,
@@ -23,11 +24,12 @@ use acre_model::{
     submission::{Source, Submission},
 };
 use acre_tree::{Packed, upload::Progress};
+use ring::rand::{SecureRandom, SystemRandom};
 use std::{
-    fs::File,
-    io::Read,
+    io,
     time::{Duration, Instant},
 };
+use tracing::Instrument as _;
 
 /// How long handing in is tried while the farm does not answer.
 const SUBMIT: Duration = Duration::from_secs(30);
@@ -44,7 +46,9 @@ pub(super) async fn hand_in(
         let gathered = gather(&mut request, local.as_ref().map(|local| &local.tree)).await?;
         Ok((local, gathered))
     };
-    let (farm, (local, gathered)) = tokio::try_join!(farm::connect(wish), prepare)?;
+    let prepare = prepare.instrument(trace::of_part("pack the source"));
+    let connect = farm::connect(wish).instrument(trace::of_part("connect"));
+    let (farm, (local, gathered)) = tokio::try_join!(connect, prepare)?;
     gathered.warnings.iter().for_each(|warning| view.note(&format!("warning: {warning}")));
     if let Some(local) = &local {
         send(&farm, &local.tree, registry.as_deref(), view).await?;
@@ -83,7 +87,7 @@ async fn send(farm: &FarmClient, tree: &Packed, registry: Option<&str>, view: &m
             view.sent(progress.sent_bytes, progress.total_bytes);
         }
     };
-    source::send(farm, tree, progress).await?;
+    source::send(farm, tree, progress).instrument(trace::of_part("send the source")).await?;
     Ok(told.unwrap_or(Ok(()))?)
 }
 
@@ -109,8 +113,8 @@ async fn submit(
 /// A key that no other submission has: 128 random bits in hexadecimal digits.
 pub(super) fn key() -> Result<String, Error> {
     let mut bytes = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut random| random.read_exact(&mut bytes));
-    read.map_err(Error::file("cannot read random numbers"))?;
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::file("cannot have random numbers")(io::ErrorKind::Other.into()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -11,6 +11,7 @@ use crate::{
         lines::{Exact, Lines},
         view::reader,
     },
+    system::Interrupts,
 };
 use acre_model::{
     ids::UnitId,
@@ -20,10 +21,7 @@ use acre_model::{
 };
 use futures::StreamExt;
 use std::io::{self, Stdout};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 
 /// What may wait to be written.
 const WAITING: usize = 64;
@@ -107,7 +105,7 @@ async fn stored(farm: &FarmClient, mut reading: Reading) -> Result<ExitCode, Err
 /// Writes what is stored and what comes, until the run is over or the user leaves.
 async fn follow(farm: FarmClient, reading: Reading) -> Result<ExitCode, Error> {
     let Reading { run, logs, cursors, mut out } = reading;
-    let mut interrupts = signal(SignalKind::interrupt()).map_err(Error::file("cannot listen for Ctrl-C"))?;
+    let mut interrupts = Interrupts::listen().map_err(Error::file("cannot listen for Ctrl-C"))?;
     let (sender, mut seen) = mpsc::channel(WAITING);
     let pump = Follower::new(farm, run.id, logs, cursors).pump(sender);
     tokio::pin!(pump);
@@ -121,7 +119,7 @@ async fn follow(farm: FarmClient, reading: Reading) -> Result<ExitCode, Error> {
                 Some(Seen::Run(_) | Seen::Status { .. }) => {}
                 None => break,
             },
-            _ = interrupts.recv() => {
+            () = interrupts.next() => {
                 out.finish()?;
                 return Ok(ExitCode::Interrupted);
             }

@@ -31,18 +31,19 @@ use crate::{
     error::Error,
     exit_code::ExitCode,
     farm::FarmClient,
-    render,
+    render, trace,
 };
 use acre_model::ids::RunId;
 use serde::Serialize;
 use std::io::{self, Write};
+use tracing::Instrument as _;
 
 /// Does what the command line says.
 pub async fn run(cli: Cli) -> Result<ExitCode, Error> {
     let wish = cli.wish();
     match cli.command {
-        Command::Build(args) => build::build(&wish, args).await,
-        Command::Run(args) => run::run(&wish, args).await,
+        Command::Build(args) => build::build(&wish, args).instrument(trace::of_command("acre build")).await,
+        Command::Run(args) => run::run(&wish, args).instrument(trace::of_command("acre run")).await,
         Command::Check(args) => check::check(args).await,
         Command::Logs(args) => logs::logs(&wish, args).await,
         Command::Show(args) => show::show(&wish, args).await,

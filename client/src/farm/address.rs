@@ -1,5 +1,6 @@
 //! Where a farm listens.
 
+use crate::system::HAS_SOCKETS;
 use acre_link::{BadFarmAddress, FarmAddress};
 use acre_model::text::clip;
 use std::{fmt, path::PathBuf, str::FromStr};
@@ -22,6 +23,9 @@ pub enum BadAddress {
     /// Neither known form.
     #[error("`{0}` is not the address of a farm; write https://HOST:PORT or unix:/path/to/farm.sock")]
     Form(String),
+    /// A socket, where there are none.
+    #[error("`{0}`: on Windows a farm is reached over the network only; write https://HOST:PORT")]
+    NoSockets(String),
     /// A path that depends on the working directory.
     #[error("`{0}`: the path of a farm's socket must be absolute")]
     Relative(String),
@@ -63,6 +67,9 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, BadAddress> {
         if let Some(path) = text.strip_prefix("unix:") {
+            if !HAS_SOCKETS {
+                return Err(BadAddress::NoSockets(clip(text)));
+            }
             return Self::unix(path.strip_prefix("//").unwrap_or(path).into());
         }
         if text.contains("://") {

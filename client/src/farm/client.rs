@@ -15,7 +15,7 @@ use super::{
     Address, both, deepest,
     local::{LocalFarm, Wanted},
 };
-use crate::error::Error;
+use crate::{error::Error, system, trace};
 use acre_model::{
     digest::Digest,
     fleet::AgentView,
@@ -38,11 +38,11 @@ use acre_proto::{
 use futures::{Stream, StreamExt, future, stream::BoxStream};
 use hyper_util::rt::TokioIo;
 use std::{path::Path, time::Duration};
-use tokio::net::UnixStream;
 use tonic::{
     Code, Request, Response, Status, Streaming,
     transport::{Channel, Endpoint, Uri},
 };
+use tracing::Instrument as _;
 
 /// The state of a run, now and after every change.
 pub type RunStream = BoxStream<'static, Result<RunView, Error>>;
@@ -104,7 +104,7 @@ impl FarmClient {
         let (address, socket) = (Address::Unix(socket.to_owned()), socket.to_owned());
         let connector = tower::service_fn(move |_: Uri| {
             let socket = socket.clone();
-            async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+            async move { system::connect(&socket).await.map(TokioIo::new) }
         });
         // The URI is never resolved; HTTP/2 wants one for its `:authority`.
         let endpoint = Endpoint::from_static("http://farm.invalid")
@@ -138,7 +138,10 @@ impl FarmClient {
 
     /// Hands in a run. Faults of the task file are [`Error::Task`].
     pub async fn submit(&self, submission: Submission, confidential: Confidential) -> Result<RunView, Error> {
-        let answer = self.ask(self.runs().submit(limited((submission, confidential).into(), ANSWER))).await;
+        let span = trace::of_call("acre.v1.Runs", "Submit");
+        let mut request = limited((submission, confidential).into(), ANSWER);
+        trace::tell(&mut request, &span);
+        let answer = self.ask(self.runs().submit(request)).instrument(span).await;
         let answer = answer.map_err(|error| match error {
             Error::Refused(diagnostics) if diagnostics.contains('\n') => Error::Task(diagnostics),
             error => error,

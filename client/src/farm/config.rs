@@ -1,4 +1,5 @@
-//! The list of farms: `$XDG_CONFIG_HOME/acre/config.toml`, else `~/.config/acre/config.toml`.
+//! The list of farms: `$XDG_CONFIG_HOME/acre/config.toml`, else `~/.config/acre/config.toml`; on Windows
+//! `%LOCALAPPDATA%\acre\config.toml`.
 //!
 //! ```toml
 //! default-farm = "ci"
@@ -13,7 +14,8 @@ mod edit;
 
 pub use edit::{Edit, check_name};
 
-use super::{Address, BadAddress, LOCAL, absolute};
+use super::{Address, BadAddress, LOCAL};
+use crate::system::{self, CONFIG_HOME};
 use acre_link::FarmAddress;
 use acre_model::text::{clip, nearest};
 use serde::Deserialize;
@@ -70,7 +72,7 @@ pub enum BadConfig {
         why: io::Error,
     },
     /// There is no place for it.
-    #[error("neither HOME nor XDG_CONFIG_HOME is set to an absolute path, so there is no list of farms")]
+    #[error("{CONFIG_HOME} is set to an absolute path, so there is no list of farms")]
     NoHome,
     /// A text that cannot name a farm.
     #[error(
@@ -90,8 +92,7 @@ pub enum BadConfig {
 impl Config {
     /// Where the list is; `None` where the environment names no home.
     pub fn path() -> Option<PathBuf> {
-        let home = || absolute(env::var_os("HOME")).map(|home| home.join(".config"));
-        absolute(env::var_os("XDG_CONFIG_HOME")).or_else(home).map(|folder| folder.join("acre/config.toml"))
+        system::config_folder(&|name| env::var_os(name)).map(|folder| folder.join("config.toml"))
     }
 
     /// Reads the list; without a file it is empty.

@@ -17,10 +17,7 @@ pub use joined::{NotJoined, join};
 use crate::{error::Error, follow::Patience};
 use acre_model::ids::ProjectName;
 use local::{LocalError, LocalFarm, Part, Wanted, paths::Home};
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// The name that always means the farm of this machine.
 pub const LOCAL: &str = "local";
@@ -105,6 +102,7 @@ async fn connect_started(farm: LocalFarm, project: &ProjectName) -> Result<FarmC
 pub async fn connect_running(wish: &Wish) -> Result<FarmClient, Error> {
     match choose(wish.farm.as_deref(), &Config::load()?)? {
         Choice::Local => {
+            local::can_be_here()?;
             let farm = LocalFarm::new(Home::from_env()?);
             let socket = farm.running_socket().unwrap_or_else(|| farm.home().socket().to_owned());
             let why = format!("nothing listens on {}; start a farm on this machine with `acre up`", socket.display());
@@ -127,12 +125,6 @@ fn deepest(error: &(dyn std::error::Error + 'static)) -> String {
         deepest = source;
     }
     deepest.to_string()
-}
-
-/// The value of an environment variable that must be an absolute path; as the XDG base directory specification says,
-/// a relative one counts as not set.
-fn absolute(variable: Option<std::ffi::OsString>) -> Option<PathBuf> {
-    variable.map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 #[cfg(test)]

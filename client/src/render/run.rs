@@ -39,6 +39,9 @@ pub fn show(run: &RunView, now: Timestamp) -> String {
     if !took.is_empty() {
         text.push_str(&format!(", {} {took}", if run.ended_at.is_some() { "took" } else { "runs for" }));
     }
+    if let Some(trace) = &run.trace {
+        text.push_str(&format!("\nTrace {trace}"));
+    }
     if run.is_archive_enabled {
         text.push_str("\nKept, whatever its age");
     }

@@ -4,6 +4,7 @@
 //! `docker-credential-NAME get` takes a server on standard input and answers with JSON, or fails with a sentence on
 //! standard output.
 
+use crate::system;
 use acre_model::{
     secret::{Login, SecretValue},
     text::clip,
@@ -77,7 +78,8 @@ impl DockerConfig {
     /// A sentence that says what is wrong with the file.
     pub fn of_user() -> Result<Self, String> {
         let set = |variable| env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from);
-        match set("DOCKER_CONFIG").or_else(|| set("HOME").map(|home| home.join(".docker"))) {
+        let home = || system::home(&|variable| env::var_os(variable)).map(|home| home.join(".docker"));
+        match set("DOCKER_CONFIG").or_else(home) {
             Some(folder) => Self::load(&folder.join("config.json")),
             None => Ok(Self::default()),
         }

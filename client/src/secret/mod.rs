@@ -6,7 +6,7 @@ mod submitted;
 pub use docker::{DockerConfig, HUB, host};
 pub use submitted::{Gathered, declared, registries};
 
-use crate::error::Error;
+use crate::{error::Error, system};
 use acre_model::{
     ids::SecretId,
     secret::{SECRET_SIZE, SecretValue},
@@ -17,7 +17,6 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, Read},
-    os::unix::{ffi::OsStringExt, fs::FileTypeExt},
     path::{Path, PathBuf},
 };
 
@@ -56,7 +55,8 @@ impl Origin {
 fn variable(name: &str, value: Option<OsString>) -> Result<SecretValue, String> {
     let shown = clip(name);
     let value = value.ok_or_else(|| format!("there is no variable `{shown}` in the environment"))?;
-    bounded(SecretValue::new(value.into_vec()), &format!("variable `{shown}`"))
+    let bytes = system::bytes_of(value).ok_or_else(|| format!("variable `{shown}` is not Unicode"))?;
+    bounded(SecretValue::new(bytes), &format!("variable `{shown}`"))
 }
 
 fn file(path: &Path) -> Result<SecretValue, String> {
@@ -166,7 +166,7 @@ pub fn of_ssh(word: &str) -> Result<(SecretId, Origin), Error> {
     if path.contains(',') {
         return Err(bad("one key has one id; repeat --ssh for further ones"));
     }
-    if std::fs::metadata(path).is_ok_and(|data| data.file_type().is_socket()) {
+    if std::fs::metadata(path).is_ok_and(|data| system::is_socket(&data)) {
         return Err(bad(no_agent));
     }
     Ok((id, Origin::File(path.into())))

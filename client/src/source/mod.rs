@@ -9,7 +9,7 @@ pub use files::{FolderFiles, Recorded, WholeFolder};
 pub use packed::PackedFiles;
 pub use send::{Local, Sent, pack, send};
 
-use crate::error::Error;
+use crate::{error::Error, system};
 use acre_model::text::clip;
 use acre_task::address;
 use std::{
@@ -39,7 +39,7 @@ pub enum Choice {
 impl Choice {
     /// What `text` means; a folder must be there.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text == "/dev/null" {
+        if system::is_nothing(text) {
             return Ok(Self::None);
         }
         if text == "-" {
@@ -64,7 +64,7 @@ impl Choice {
     pub fn shown(&self) -> String {
         let mut shown = match self {
             Self::None => "/dev/null".to_owned(),
-            Self::Folder(path) => path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string(),
+            Self::Folder(path) => system::shown_folder(path).display().to_string(),
             Self::Address(text) => address::shown(text),
             Self::Archive => "standard input".to_owned(),
         };

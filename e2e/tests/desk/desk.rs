@@ -96,6 +96,8 @@ impl Desk {
             mailer: None,
             identity: 7,
             hooks: None,
+            metrics: None,
+            spans: None,
         };
         let listener = acre_scheduler::listen::here(UnixListener::bind(folder.join("farm.sock")).unwrap());
         let (tell, ready) = oneshot::channel();
@@ -194,6 +196,7 @@ pub(crate) fn ended(task: &str, minutes: u64, status: RunStatus, image: Option<(
         ended_at: Some(submitted_at.plus_millis(91_000)),
         report: None,
         output_images: image.map(named).into_iter().collect(),
+        trace: None,
         is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),

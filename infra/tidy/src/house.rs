@@ -19,18 +19,26 @@ pub const EDGES: &[(&str, May)] = &[
     ("acre-tree", May::Use(&["acre-model", "acre-proto"])),
     ("acre-link", May::Use(&["acre-model", "acre-proto"])),
     ("acre-web", May::Use(&["acre-model"])),
-    ("acre-daemon", May::Use(&[])),
+    ("acre-trace", May::Use(&["acre-model"])),
+    ("acre-daemon", May::Use(&["acre-trace"])),
     // Its tests join it over the network.
-    ("acre-scheduler", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-link", "acre-web", "acre-daemon"])),
-    ("acre-agent", May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-web", "acre-link", "acre-daemon"])),
-    ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree", "acre-link"])),
+    (
+        "acre-scheduler",
+        May::Use(&["acre-model", "acre-proto", "acre-task", "acre-link", "acre-web", "acre-daemon", "acre-trace"]),
+    ),
+    (
+        "acre-agent",
+        May::Use(&["acre-model", "acre-proto", "acre-tree", "acre-web", "acre-link", "acre-daemon", "acre-trace"]),
+    ),
+    ("acre-client", May::Use(&["acre-model", "acre-proto", "acre-task", "acre-tree", "acre-link", "acre-trace"])),
     ("acre-e2e", May::UseAll),
     ("acre-protogen", May::Use(&[])),
     ("acre-tidy", May::Use(&[])),
+    ("simulated-windows-engine", May::Use(&["acre-model", "acre-task"])),
 ];
 
 /// Members that nothing else of the workspace may depend on.
-pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-protogen", "acre-tidy"];
+pub const IMPORTED_BY_NOBODY: &[&str] = &["acre-e2e", "acre-protogen", "acre-tidy", "simulated-windows-engine"];
 
 /// Crates that may be named in some places only.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +67,11 @@ pub const CONFINED: &[Confined] = &[
         crates: &["serde_yaml", "serde_saphyr"],
         places: &["task", "client/src/render"],
         why: "only the task language reads YAML, and only the client's output writes it",
+    },
+    Confined {
+        crates: &["opentelemetry", "opentelemetry_otlp", "opentelemetry_sdk", "tracing_opentelemetry"],
+        places: &["trace"],
+        why: "the rest of acre knows spans of `tracing`, and what has ended",
     },
     Confined { crates: &["gotmpl"], places: &["task"], why: "only the task language knows templates" },
 ];

@@ -372,12 +372,13 @@ impl TryFrom<v1::DesiredGroup> for DesiredGroup {
 
 impl From<DesiredAttempt> for v1::DesiredAttempt {
     fn from(desired: DesiredAttempt) -> Self {
-        let DesiredAttempt { attempt, fence, unit, intent } = desired;
+        let DesiredAttempt { attempt, fence, unit, intent, trace } = desired;
         let stop = match intent {
             Intent::Run => None,
             Intent::Stop { grace_ms } => Some(v1::Stop { grace_ms }),
         };
-        Self { attempt: Some((&attempt).into()), fence: fence.0, unit: Some(unit.into()), stop }
+        let traceparent = shown(trace.as_ref());
+        Self { attempt: Some((&attempt).into()), fence: fence.0, unit: Some(unit.into()), stop, traceparent }
     }
 }
 
@@ -385,10 +386,11 @@ impl TryFrom<v1::DesiredAttempt> for DesiredAttempt {
     type Error = Invalid;
 
     fn try_from(wire: v1::DesiredAttempt) -> Result<Self, Invalid> {
-        let v1::DesiredAttempt { attempt, fence, unit, stop } = wire;
+        let v1::DesiredAttempt { attempt, fence, unit, stop, traceparent } = wire;
         let attempt: AttemptId = common::attempt(attempt)?;
         let unit = unit.ok_or_else(|| Invalid::missing("attempt.unit"))?.try_into()?;
         let intent = stop.map_or(Intent::Run, |stop| Intent::Stop { grace_ms: stop.grace_ms });
-        Ok(Self { attempt, fence: Fence(fence), unit, intent })
+        let trace = parsed_or_none("attempt.traceparent", &traceparent)?;
+        Ok(Self { attempt, fence: Fence(fence), unit, intent, trace })
     }
 }

@@ -244,6 +244,7 @@ impl From<RunView> for v1::Run {
             ended_at,
             report,
             output_images,
+            trace,
             is_archive_enabled,
             // For the farm alone.
             tree: _,
@@ -266,6 +267,7 @@ impl From<RunView> for v1::Run {
             platforms: platforms.iter().map(Platform::to_string).collect(),
             output_images: output_images.into_iter().map(Into::into).collect(),
             is_archive_enabled,
+            trace: shown(trace.as_ref()),
             units: units.into_iter().map(Into::into).collect(),
         }
     }
@@ -289,6 +291,7 @@ impl TryFrom<v1::Run> for RunView {
             ended_at: wire.ended_at.map(Into::into),
             report: parsed_or_none("run.report", &wire.report)?,
             output_images: wire.output_images.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            trace: parsed_or_none("run.trace", &wire.trace)?,
             is_archive_enabled: wire.is_archive_enabled,
             tree: None,
             warnings: wire.warnings,

@@ -500,6 +500,9 @@ pub struct Run {
     /// Whether it is kept, whatever its age.
     #[prost(bool, tag = "16")]
     pub is_archive_enabled: bool,
+    /// The trace it is part of, 32 hexadecimal digits; empty: none.
+    #[prost(string, tag = "17")]
+    pub trace: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OutputImage {
@@ -864,7 +867,8 @@ pub mod runs_client {
             self
         }
         /// Accepts a run and answers once it is stored. INVALID_ARGUMENT carries every fault of the task file as text;
-        /// ALREADY_EXISTS: the idempotency key was used with another body.
+        /// ALREADY_EXISTS: the idempotency key was used with another body. The run is part of the trace that the header
+        /// `traceparent` (W3C Trace Context) names.
         pub async fn submit(
             &mut self,
             request: impl tonic::IntoRequest<super::SubmitRequest>,
@@ -1003,7 +1007,8 @@ pub mod runs_server {
     #[async_trait]
     pub trait Runs: std::marker::Send + std::marker::Sync + 'static {
         /// Accepts a run and answers once it is stored. INVALID_ARGUMENT carries every fault of the task file as text;
-        /// ALREADY_EXISTS: the idempotency key was used with another body.
+        /// ALREADY_EXISTS: the idempotency key was used with another body. The run is part of the trace that the header
+        /// `traceparent` (W3C Trace Context) names.
         async fn submit(
             &self,
             request: tonic::Request<super::SubmitRequest>,
@@ -2689,6 +2694,9 @@ pub struct DesiredAttempt {
     /// Set: end it so (TERM, grace, KILL) and report.
     #[prost(message, optional, tag = "4")]
     pub stop: ::core::option::Option<Stop>,
+    /// What it is part of, as W3C Trace Context writes it; empty: it is not traced.
+    #[prost(string, tag = "5")]
+    pub traceparent: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stop {

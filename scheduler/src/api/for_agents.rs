@@ -247,6 +247,7 @@ impl LogIntake {
                 let frame: Frame = required(frame.frame)?.try_into()?;
                 self.is_own(&attempt)?;
                 let logs = self.logs_of(&attempt.run).await?;
+                self.services.metrics.log_bytes.inc_by(frame.data.len() as u64);
                 let pending = logs.append(attempt.unit, attempt.number, frame).map_err(status)?;
                 self.dirty.insert(attempt.clone());
                 if pending >= SEGMENT_BYTES { self.flush(&attempt).await } else { Ok(()) }

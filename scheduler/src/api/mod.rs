@@ -21,6 +21,7 @@ use crate::{
     driver::Handle,
     intake::Intake,
     logs::Logs,
+    metrics::Metrics,
     outbox::Outbox,
     parts::{Clock, Random, Tasks},
     secrets::Secrets,
@@ -78,6 +79,8 @@ pub struct Services {
     pub farm: String,
     /// Whether the farm is told to stop, and agents with it.
     pub farm_stops: watch::Sender<bool>,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// All services as one router: acre's own, health and reflection.

@@ -8,6 +8,7 @@ use acre_model::{
     run::{RunStatus, RunView},
     secret::Confidential,
     submission::Submission,
+    trace::TraceParent,
 };
 use acre_proto::{
     convert::{parsed, parsed_or_default, parsed_or_none},
@@ -16,7 +17,7 @@ use acre_proto::{
 use futures::{StreamExt, stream::BoxStream};
 use std::{collections::BTreeSet, sync::Arc};
 use tokio_stream::wrappers::WatchStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, metadata::MetadataMap};
 
 /// Runs in one answer, at most.
 const LIST_LIMIT: u32 = 1000;
@@ -27,8 +28,9 @@ const ARCHIVED: usize = 10_000;
 impl Runs for Services {
     async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitResponse>, Status> {
         self.board.note_asked();
+        let parent = parent_of(request.metadata());
         let (submission, given): (Submission, Confidential) = request.into_inner().try_into()?;
-        let accepted = self.intake.accept(submission, given).await.map_err(status)?;
+        let accepted = self.intake.accept(submission, given, parent).await.map_err(status)?;
         let run = self.accepted(accepted).await?;
         Ok(Response::new(v1::SubmitResponse { run: Some(run.into()) }))
     }
@@ -101,6 +103,11 @@ impl Runs for Services {
         }
         Ok(Response::new(RunView { is_archive_enabled, ..view }.into()))
     }
+}
+
+/// What a request is part of. A context that cannot be read is none, as the standard asks.
+fn parent_of(metadata: &MetadataMap) -> Option<TraceParent> {
+    metadata.get(acre_trace::HEADER)?.to_str().ok()?.parse().ok()
 }
 
 /// Which runs are asked for.

@@ -5,6 +5,7 @@ mod commit;
 mod load;
 mod note;
 mod request;
+mod spans;
 
 pub use load::LoadError;
 pub use request::{Asked, Guard, Handed, Handle, IdempotencyKey, Refused, Request, Stop};
@@ -14,6 +15,7 @@ use crate::{
     board::Board,
     compile::{self, Compiler},
     farm::{self, Effects, Event, SessionId, State},
+    metrics::FarmMetrics,
     parts::{Clock, Tasks},
     secrets::Secrets,
     store::{Change, Store, Transaction, keys},
@@ -22,6 +24,7 @@ use acre_model::{
     ids::{AgentId, RunId},
     session::Desired,
 };
+use acre_trace::Recorder;
 use request::Answer;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{Notify, mpsc, watch};
@@ -53,6 +56,8 @@ pub struct Driver {
     clock: Arc<dyn Clock>,
     tasks: Tasks,
     news: Arc<Notify>,
+    metrics: FarmMetrics,
+    spans: Option<Recorder>,
     requests: mpsc::Receiver<Request>,
     handle: Handle,
     sessions: BTreeMap<AgentId, (SessionId, watch::Sender<Option<Desired>>)>,
@@ -80,12 +85,16 @@ pub struct Around {
     pub tasks: Tasks,
     /// Wakes who acts upon what the inbox holds.
     pub news: Arc<Notify>,
+    /// What is counted of what happens.
+    pub metrics: FarmMetrics,
+    /// Where spans of what has ended are recorded; `None`: nowhere.
+    pub spans: Option<Recorder>,
 }
 
 impl Driver {
     /// Becomes the leader and loads what is stored.
     pub async fn start(around: Around, patience: farm::Patience) -> Result<(Self, Handle), LoadError> {
-        let Around { store, blobs, compiler, secrets, board, clock, tasks, news } = around;
+        let Around { store, blobs, compiler, secrets, board, clock, tasks, news, metrics, spans } = around;
         let (sender, requests) = mpsc::channel(QUEUE);
         let handle = Handle::new(sender);
         let mut driver = Self {
@@ -98,6 +107,8 @@ impl Driver {
             clock,
             tasks,
             news,
+            metrics,
+            spans,
             requests,
             handle: handle.clone(),
             sessions: BTreeMap::new(),
@@ -146,6 +157,10 @@ impl Driver {
         match self.commit(&mut effects).await {
             Ok(()) => {
                 note::note(&effects);
+                self.metrics.note(&effects);
+                if let Some(recorder) = &self.spans {
+                    spans::record(&effects, recorder);
+                }
                 self.perform(effects);
                 answers.into_iter().for_each(|answer| self.answer(answer));
                 self.answer_stop();
@@ -235,6 +250,7 @@ impl Driver {
                 answers.push(Answer::Run { run, reply });
             }
             Request::Explain { run, reply } => answers.push(Answer::Explain { run, reply }),
+            Request::Census { reply } => drop(reply.send(self.state.census())),
             Request::Permit { agent, attempt, fence, reply } => {
                 answers.push(Answer::Permit { agent, attempt, fence, reply });
             }

@@ -2,7 +2,7 @@
 
 use crate::{
     compile::Ready,
-    farm::{Denied, Event, NewRun, SessionId},
+    farm::{Census, Denied, Event, NewRun, SessionId},
     join::{Shown, TokenRefused},
     store::{Change, StoreError},
 };
@@ -88,6 +88,11 @@ pub enum Request {
         /// The run with reasons; `None`: it has ended.
         reply: oneshot::Sender<Option<RunView>>,
     },
+    /// How many there are of everything.
+    Census {
+        /// The farm in numbers, as they are, stored or not.
+        reply: oneshot::Sender<Census>,
+    },
     /// Whether an attempt may do now what the world sees.
     Permit {
         /// Who asks.
@@ -144,6 +149,7 @@ impl Request {
             | Self::Prove { .. }
             | Self::Compiled { .. }
             | Self::Explain { .. }
+            | Self::Census { .. }
             | Self::Permit { .. }
             | Self::Connect { .. }
             | Self::Drain { .. } => {}
@@ -292,6 +298,11 @@ impl Handle {
     /// A run with every agent's reason for units that wait. `None`: it has ended.
     pub async fn explain(&self, run: RunId) -> Asked<Option<RunView>> {
         self.ask(|reply| Request::Explain { run, reply }).await
+    }
+
+    /// How many there are of everything.
+    pub async fn census(&self) -> Asked<Census> {
+        self.ask(|reply| Request::Census { reply }).await
     }
 
     /// Whether an attempt may do now what the world sees; answers after everything before is committed.

@@ -1,8 +1,8 @@
 //! [`apply`]: one event, one change of the state. What follows from the change is settled after it (see `settle`).
 
 use super::{
-    Agent, AliasFiles, Compiled, Effects, Event, GroupRecord, GroupState, Mono, NewRun, Now, Run, RunRecord, RunState,
-    Session, SessionId, State, UnitRecord, UnitState, settle,
+    Agent, AliasFiles, Compiled, Effects, Event, Fact, GroupRecord, GroupState, Mono, NewRun, Now, Run, RunRecord,
+    RunState, Session, SessionId, State, UnitRecord, UnitState, settle,
 };
 use acre_model::{
     attempt::{Ended, Progress, UnitResult},
@@ -64,6 +64,7 @@ fn submitted(state: &mut State, new: NewRun, now: Now, effects: &mut Effects) {
         timeout_ms: new.timeout_ms,
         submitted_at: now.wall,
         nonce: new.nonce,
+        trace: new.trace,
         resolved: new.resolved,
         aliases: AliasFiles { addresses: new.aliases, tree: None },
         plan: new.plan_digest,
@@ -192,7 +193,7 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, e
         return afterwards_told(run, id, told, effects);
     }
     let is_current = record.attempts == told.attempt.number && run.fences.get(&unit) == Some(&told.fence);
-    let UnitState::Active { agent, started_at, .. } = &mut record.state else { return };
+    let UnitState::Active { agent, started_at, assigned_at } = &mut record.state else { return };
     if agent != id || !is_current {
         return;
     }
@@ -200,6 +201,7 @@ fn attempt_told(state: &mut State, id: &AgentId, told: AttemptState, now: Now, e
         Progress::Preparing => {}
         Progress::Started { at } if started_at.is_none() => {
             *started_at = Some(at);
+            effects.facts.push(Fact::Began { after_ms: at.millis_since(*assigned_at) });
             effects.changed.insert(run.record.id.clone());
         }
         Progress::Started { .. } => {}
@@ -240,6 +242,7 @@ fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32,
     let agent = agent.clone();
     effects.changed.insert(run.record.id.clone());
     let fence = run.fences.get(&unit).copied();
+    effects.facts.extend(Fact::over(run, unit, ended.at, Some(&ended.outcome)));
     release(run, unit, &agent, effects);
     effects.tell.insert(agent.clone());
     let record = &mut run.record.units[unit.index()];
@@ -262,7 +265,7 @@ fn attempt_ended(run: &mut Run, unit: UnitId, ended: Ended, extra_attempts: u32,
     };
     let group = run.plan.units[unit.index()].group;
     if again && !run.record.state.is_ending() && group_may_run_again(run, group) {
-        start_anew(run, group, &agent, effects);
+        start_anew(run, group, &agent, now, effects);
         let rest = REST_MS << failures.saturating_sub(1).min(6);
         run.rests.insert(group, now.mono.plus_millis(rest));
     }
@@ -289,10 +292,11 @@ fn group_may_run_again(run: &Run, group: GroupId) -> bool {
 
 /// The group's next incarnation: all of it is to be done again, but for pushes that succeeded.
 // Placed => Unplaced; Active | Ended | Ready => Waiting
-fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, effects: &mut Effects) {
+fn start_anew(run: &mut Run, group: GroupId, avoid: &AgentId, now: Now, effects: &mut Effects) {
     let units: Vec<UnitId> = run.units_of(group).collect();
     for unit in units {
         if run.record.units[unit.index()].is_active() {
+            effects.facts.extend(Fact::over(run, unit, now.wall, None));
             release(run, unit, avoid, effects);
         }
         let is_push = matches!(run.plan.units[unit.index()].action.kind(), "push" | "index" | "source");
@@ -363,7 +367,7 @@ fn agent_lost(run: &mut Run, id: &AgentId, isolation_ms: u64, now: Now, effects:
             let has_command = run.units_of(group).any(|unit| {
                 run.record.units[unit.index()].is_active() && run.plan.units[unit.index()].action.kind() == "cmd"
             });
-            start_anew(run, group, id, effects);
+            start_anew(run, group, id, now, effects);
             if has_command {
                 run.rests.insert(group, now.mono.plus_millis(isolation_ms));
             }
@@ -384,8 +388,7 @@ fn lose(run: &mut Run, unit: UnitId, id: &AgentId, now: Now, effects: &mut Effec
     release(run, unit, id, effects);
     let may_run_again = run.plan.units[unit.index()].rules.may_run_again;
     let is_ending = run.record.state.is_ending();
-    let record = &mut run.record.units[unit.index()];
-    let UnitState::Active { started_at, .. } = record.state else { return };
+    let UnitState::Active { started_at, .. } = run.record.units[unit.index()].state else { return };
     let outcome = if is_ending {
         Outcome::Canceled
     } else if may_run_again {
@@ -393,6 +396,8 @@ fn lose(run: &mut Run, unit: UnitId, id: &AgentId, now: Now, effects: &mut Effec
     } else {
         Outcome::Lost
     };
+    effects.facts.extend(Fact::over(run, unit, now.wall, Some(&outcome)));
+    let record = &mut run.record.units[unit.index()];
     record.state = UnitState::Ended {
         agent: Some(id.clone()),
         started_at,

@@ -53,8 +53,10 @@ fn desired_attempt(run: &Run, unit: UnitId, spared: bool, grace_ms: u64) -> Opti
     }
     let planned = &run.plan.units[unit.index()];
     let stopped = run.record.state.is_ending() && !spared;
+    let attempt = AttemptId { run: run.record.id.clone(), unit, number: record.attempts };
     Some(DesiredAttempt {
-        attempt: AttemptId { run: run.record.id.clone(), unit, number: record.attempts },
+        trace: run.record.trace.map(|trace| trace.part(&attempt.to_string())),
+        attempt,
         fence,
         unit: UnitSpec { children: run.children(planned), ..UnitSpec::from(planned) },
         intent: if stopped { Intent::Stop { grace_ms } } else { Intent::Run },

@@ -1,11 +1,13 @@
 //! What is to be done after an event, as values: first what is stored, then what is sent.
 
+use super::Fact;
 use acre_model::{
     attempt::Assignment,
     digest::Digest,
     ids::{AgentId, RunId, UnitId},
     report::Report,
     run::RunView,
+    trace::RunTrace,
 };
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,8 @@ pub struct Effects {
     pub compile: BTreeSet<RunId>,
     /// Agents that look different to people, or are gone, besides those that are told something.
     pub seen: BTreeSet<AgentId>,
+    /// What has happened, for those who watch.
+    pub facts: Vec<Fact>,
 }
 
 /// A run that ended.
@@ -47,6 +51,8 @@ pub struct Final {
     pub view: RunView,
     /// Its report.
     pub report: Report,
+    /// The trace it was part of.
+    pub trace: Option<RunTrace>,
     /// Blobs that nobody needs any more.
     pub submission: Digest,
 }
@@ -74,6 +80,7 @@ impl Effects {
             tell,
             compile,
             seen,
+            facts,
         } = later;
         for run in ended.keys() {
             self.changed.remove(run);
@@ -90,5 +97,6 @@ impl Effects {
         self.tell.extend(tell);
         self.compile.extend(compile);
         self.seen.extend(seen);
+        self.facts.extend(facts);
     }
 }

@@ -10,6 +10,7 @@ use acre_model::{
     secret::Nonce,
     session::AgentState,
     submission::Emulation,
+    trace::RunTrace,
 };
 use std::sync::Arc;
 
@@ -111,6 +112,8 @@ pub struct NewRun {
     pub timeout_ms: Option<u64>,
     /// Of the tokens of its secrets.
     pub nonce: Nonce,
+    /// The trace it is part of.
+    pub trace: Option<RunTrace>,
     /// The source, where it needs no fetching.
     pub resolved: Option<ResolvedSource>,
     /// From where its task takes files of aliases, as far as that is known.

@@ -5,10 +5,12 @@
 
 mod agent;
 mod apply;
+mod census;
 mod deadlines;
 mod desired;
 mod effects;
 mod event;
+mod fact;
 mod index;
 mod partial;
 mod permit;
@@ -20,8 +22,10 @@ mod warm;
 
 pub use agent::{Agent, Session, SessionId};
 pub use apply::apply;
+pub use census::{Census, Queued};
 pub use effects::{Effects, Final};
 pub use event::{Compiled, Event, NewRun};
+pub use fact::{Fact, Over};
 pub use permit::Denied;
 pub use run::{AliasFiles, Conclusion, GroupRecord, GroupState, Rest, Run, RunRecord, RunState, UnitRecord, UnitState};
 

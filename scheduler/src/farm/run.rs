@@ -13,6 +13,7 @@ use acre_model::{
     secret::Nonce,
     submission::Emulation,
     time::Timestamp,
+    trace::RunTrace,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -72,6 +73,9 @@ pub struct RunRecord {
     /// Of the tokens of its secrets, whenever it is compiled.
     #[serde(default)]
     pub nonce: Nonce,
+    /// The trace it is part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<RunTrace>,
     /// Its source, once resolved.
     pub resolved: Option<ResolvedSource>,
     /// Files of aliases that its task takes from addresses.

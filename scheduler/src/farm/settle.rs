@@ -1,7 +1,7 @@
 //! What follows from a change: units become ready, groups are placed and closed, runs end.
 
 use super::{
-    Effects, GroupState, Now, Run, RunState, State, UnitState,
+    Effects, Fact, GroupState, Now, Run, RunState, State, UnitState,
     partial::is_partial,
     report,
     run::{Hopeless, Rest, UnitRecord},
@@ -211,6 +211,10 @@ fn assign(state: &mut State, now: Now, effects: &mut Effects) {
         if way.is_some() {
             run.record.groups[group.index()].way = way;
         }
+        if run.record.groups[group.index()].agent().is_none() {
+            let waited_ms = run.waits.get(&group).map_or(0, |since| now.mono.0.saturating_sub(since.0));
+            effects.facts.push(Fact::Placed { way, waited_ms });
+        }
         activate(run, group, &agent, state.agents.get(&agent).map(|agent| &agent.capability), now, effects);
         runs.insert(id);
     }
@@ -331,7 +335,7 @@ fn finish(state: &mut State, now: Now, effects: &mut Effects) {
         let report = report::report(&run, now.wall);
         let output_images = report.images.iter().map(|built| built.image.clone()).collect();
         let view = RunView { output_images, ..view::ended(&run, now.wall) };
-        let last = super::effects::Final { view, report, submission: run.record.submission };
+        let last = super::effects::Final { view, report, trace: run.record.trace, submission: run.record.submission };
         effects.ended.insert(id, Box::new(last));
     }
 }

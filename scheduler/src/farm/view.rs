@@ -77,7 +77,7 @@ impl State {
     }
 }
 
-fn status(run: &Run) -> RunStatus {
+pub(super) fn status(run: &Run) -> RunStatus {
     let has_begun = |state: &UnitState| {
         matches!(state, UnitState::Active { started_at: Some(_), .. } | UnitState::Ended { started_at: Some(_), .. })
     };
@@ -117,6 +117,7 @@ fn view(run: &Run, status: RunStatus, ended_at: Option<Timestamp>) -> RunView {
         ended_at,
         report: None,
         output_images: Vec::new(),
+        trace: record.trace.map(|trace| trace.id),
         is_archive_enabled: false,
         tree: record.resolved.as_ref().and_then(|source| source.tree),
         warnings: run.plan.warnings.clone(),

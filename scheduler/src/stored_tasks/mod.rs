@@ -303,7 +303,7 @@ impl StoredTasks {
         let origin = Origin { task: Some(task.name.clone()), cause: start };
         let submission = submission::of_task(task, overrides, origin, git_token.as_ref());
         let submission = acre_model::submission::Submission { idempotency_key: key, ..submission };
-        Ok(self.intake.accept(submission, given).await?)
+        Ok(self.intake.accept(submission, given, None).await?)
     }
 }
 

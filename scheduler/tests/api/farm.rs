@@ -67,6 +67,8 @@ impl Farm {
             mailer: None,
             identity: 7,
             hooks: None,
+            metrics: None,
+            spans: None,
         };
         let socket = folder.join("socket");
         drop(fs::remove_file(&socket));

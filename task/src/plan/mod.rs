@@ -213,11 +213,17 @@ fn contexts(
                 own.dependencies = bytes.as_deref().and_then(|bytes| read(bytes, own, &platform, step, faults));
                 let executes = own.dependencies.is_none()
                     || bytes.as_deref().is_none_or(|bytes| dockerfile::executes(bytes, &given(own, &platform)));
-                still.extend((!executes).then_some(unit.id));
+                still.extend((!executes && !wants_windows(own, &platform)).then_some(unit.id));
             }
         }
     }
     still
+}
+
+/// Whether a build is an engine's on Windows, although nothing executes: Linux builders of older releases cannot make an
+/// image for Windows, or lose its `os.version`. One with a stage on the builder's own platform can be nothing but theirs.
+fn wants_windows(build: &Build, platform: &Platform) -> bool {
+    platform.os() == "windows" && !build.dependencies.iter().flatten().any(|dependency| dependency.pinned)
 }
 
 /// What a build gives to the reading of its Dockerfile.

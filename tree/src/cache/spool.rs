@@ -1,9 +1,9 @@
 //! A blob on its way into the cache.
 
 use super::{Cache, CacheError, Pin};
-use crate::hash::Hasher;
+use crate::{hash::Hasher, system};
 use acre_model::digest::Digest;
-use std::{fs, io, io::Write, sync::Arc};
+use std::{fs, io::Write, sync::Arc};
 use tempfile::NamedTempFile;
 
 /// A blob that is being written. Dropped, it leaves nothing behind.
@@ -54,23 +54,11 @@ impl Spool {
         let Self { cache, file, size, .. } = self;
         cache.add(digest, size, |path| {
             let failed = |source| CacheError::Io { path: path.to_owned(), source };
-            protect(&file).map_err(failed)?;
+            system::protect(file.as_file()).map_err(failed)?;
             if let Some(shelf) = path.parent() {
                 fs::create_dir_all(shelf).map_err(failed)?;
             }
             file.persist(path).map(drop).map_err(|error| failed(error.error))
         })
     }
-}
-
-/// Nobody is to write what is found by its digest. Windows would not let us remove such a file.
-#[cfg(unix)]
-fn protect(file: &NamedTempFile) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o444))
-}
-
-#[cfg(not(unix))]
-fn protect(_: &NamedTempFile) -> io::Result<()> {
-    Ok(())
 }

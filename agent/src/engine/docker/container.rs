@@ -12,6 +12,9 @@ use bollard::{
 };
 use std::collections::HashMap;
 
+/// Where an engine on Windows listens, and where its clients look for it, on its machine and in containers.
+pub(super) const PIPE: &str = r"\\.\pipe\docker_engine";
+
 /// Where the sandbox's volumes stand in a container, by operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -27,6 +30,19 @@ impl Layout {
         match os {
             "windows" => Self { workspace: "c:\\workspace", home: "c:\\acb\\home" },
             _ => Self { workspace: "/workspace", home: "/acb/home" },
+        }
+    }
+
+    fn is_windows(self) -> bool {
+        self == Self::of("windows")
+    }
+
+    /// A path of a step in a container. One of Linux is taken for the same on the system drive, so that a step can be for
+    /// both: `/workspace/a` is `c:\workspace\a`.
+    fn path(self, path: &str) -> String {
+        match path.strip_prefix('/') {
+            Some(rest) if self.is_windows() => format!("c:\\{}", rest.replace('/', "\\")),
+            _ => path.to_owned(),
         }
     }
 }
@@ -88,7 +104,7 @@ pub(super) fn request(
         cmd: (!cmd.arguments.is_empty()).then(|| cmd.arguments.clone()),
         entrypoint: cmd.entry_point.clone(),
         env: Some(environment(&cmd.env, layout)),
-        working_dir: cmd.working_directory.clone(),
+        working_dir: cmd.working_directory.as_deref().map(|path| layout.path(path)),
         user: cmd.user.clone(),
         hostname: cmd.hostname.clone(),
         exposed_ports: (!published.exposed.is_empty()).then(|| published.exposed.clone()),
@@ -110,6 +126,9 @@ pub(super) fn request(
 /// The parts of a container that have to do with its machine.
 fn host(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<HostConfig, EngineError> {
     let cmd = &spec.cmd;
+    if layout.is_windows() {
+        only_linux(spec)?;
+    }
     if cmd.privileged && !spec.allows.privileged {
         return Err(refused(
             "this agent gives no privileges to steps; leave out `privileged`, or start the agent with --allow-privileged"
@@ -118,7 +137,7 @@ fn host(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<HostConfig
     }
     let mut mounts = mounts(spec, layout)?;
     if cmd.engine_socket {
-        mounts.push(socket_mount(spec, socket)?);
+        mounts.push(socket_mount(spec, layout, socket)?);
     }
     Ok(HostConfig {
         mounts: Some(mounts),
@@ -138,29 +157,48 @@ fn host(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<HostConfig
     })
 }
 
+/// What Windows does not have is refused, rather than left out without a word: an engine there refuses some of it, and the
+/// rest has no meaning (moby `daemon/daemon_windows.go`, `runconfig/hostconfig_windows.go`).
+fn only_linux(spec: &ContainerSpec) -> Result<(), EngineError> {
+    let cmd = &spec.cmd;
+    let is_in_memory = |(name, _): &(String, String)| spec.sandbox.memory.contains(name);
+    let wanted = [
+        ("privileged containers", cmd.privileged),
+        ("`--shm-size`", cmd.shm_size.is_some()),
+        ("`--tmpfs`", !cmd.tmpfs.is_empty()),
+        ("`--read-only`", cmd.read_only),
+        ("`--init`", cmd.init),
+        ("`--ulimit`", !cmd.ulimits.is_empty()),
+        ("`--cap-drop`", !cmd.cap_drop.is_empty()),
+        ("volumes in memory, which `registryAuth` needs", spec.docker_config.is_some()),
+        ("volumes in memory, which those with secrets are", cmd.volumes.iter().any(is_in_memory)),
+    ];
+    let wanted: Vec<&str> = wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(what, _)| *what).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    Err(refused(format!("Windows has no {}; leave it out, or run the step on Linux", wanted.join(", no "))))
+}
+
 /// The engine's socket, where its clients look for it.
-fn socket_mount(spec: &ContainerSpec, socket: &str) -> Result<Mount, EngineError> {
+fn socket_mount(spec: &ContainerSpec, layout: Layout, socket: &str) -> Result<Mount, EngineError> {
     if !spec.allows.engine_socket {
         return Err(refused(
             "this agent gives its engine's socket to no step; do without it, or start the agent with --engine-socket=allow"
                 .to_owned(),
         ));
     }
-    Ok(Mount {
-        typ: Some(MountType::BIND),
-        source: Some(socket.to_owned()),
-        target: Some("/var/run/docker.sock".to_owned()),
-        ..Mount::default()
-    })
+    let (kind, target) =
+        if layout.is_windows() { (MountType::NPIPE, PIPE) } else { (MountType::BIND, "/var/run/docker.sock") };
+    Ok(Mount { typ: Some(kind), source: Some(socket.to_owned()), target: Some(target.to_owned()), ..Mount::default() })
 }
 
 /// How a container is kept apart: Windows knows two ways, Linux has but one.
 fn isolation(asked: Option<&str>, layout: Layout) -> Result<Option<HostConfigIsolationEnum>, EngineError> {
-    let is_windows = layout == Layout::of("windows");
     match asked {
         None | Some("default") => Ok(None),
-        Some("process") if is_windows => Ok(Some(HostConfigIsolationEnum::PROCESS)),
-        Some("hyperv") if is_windows => Ok(Some(HostConfigIsolationEnum::HYPERV)),
+        Some("process") if layout.is_windows() => Ok(Some(HostConfigIsolationEnum::PROCESS)),
+        Some("hyperv") if layout.is_windows() => Ok(Some(HostConfigIsolationEnum::HYPERV)),
         Some(mode @ ("process" | "hyperv")) => {
             Err(refused(format!("isolation `{mode}` is for Windows; leave it out, or write `default`")))
         }
@@ -201,7 +239,7 @@ fn endpoints(spec: &ContainerSpec, network: &Network) -> Option<NetworkingConfig
 fn mounts(spec: &ContainerSpec, layout: Layout) -> Result<Vec<Mount>, EngineError> {
     let mut mounts = sandbox_mounts(&spec.sandbox, layout);
     for (name, target) in &spec.cmd.volumes {
-        mounts.push(named_mount(&spec.sandbox, name, target)?);
+        mounts.push(named_mount(&spec.sandbox, name, &layout.path(target))?);
     }
     if let Some(volume) = &spec.docker_config {
         let home = spec.cmd.env.iter().rev().find(|(key, _)| key == "HOME").map(|(_, home)| home.as_str());
@@ -434,6 +472,47 @@ mod tests {
         let seen: Vec<_> = mounts.iter().filter(in_memory).collect();
         let seen: Vec<_> = seen.iter().map(|mount| (mount.source.as_deref(), mount.target.as_deref())).collect();
         assert_eq!(seen, [(Some("box-volume-keys"), Some("/k")), (Some("box-auth"), Some("/home/me/.docker"))]);
+    }
+
+    #[test]
+    fn a_container_on_windows_is_like_one_of_windows() {
+        let windows = |cmd: Cmd| request(&spec(cmd, false), Layout::of("windows"), PIPE);
+        let cmd = Cmd {
+            working_directory: Some("/workspace/a/b".to_owned()),
+            volumes: vec![pair("cache", "/cache:ro"), pair("data", "d:\\data")],
+            isolation: Some("hyperv".to_owned()),
+            memory: Some(1 << 20),
+            ..Cmd::default()
+        };
+        let (_, body) = windows(cmd).unwrap();
+        assert_eq!(body.working_dir.as_deref(), Some("c:\\workspace\\a\\b"));
+        assert_eq!(body.env.unwrap(), ["HOME=c:\\acb\\home"]);
+        let host = body.host_config.unwrap();
+        assert_eq!((host.isolation, host.memory), (Some(HostConfigIsolationEnum::HYPERV), Some(1 << 20)));
+        let mounts = host.mounts.unwrap();
+        let targets: Vec<_> = mounts.iter().map(|mount| (mount.target.as_deref().unwrap(), mount.read_only)).collect();
+        let expected = [("c:\\workspace", false), ("c:\\acb\\home", false), ("c:\\cache", true), ("d:\\data", false)];
+        assert_eq!(targets, expected.map(|(target, read_only)| (target, Some(read_only))));
+        let table = [
+            (
+                Cmd { tmpfs: vec!["/t".to_owned()], init: true, ..Cmd::default() },
+                "no `--tmpfs`, no `--init`; leave it out",
+            ),
+            (Cmd { volumes: vec![pair("keys", "/k")], ..Cmd::default() }, "no volumes in memory"),
+            (Cmd { privileged: true, ..Cmd::default() }, "no privileged containers"),
+        ];
+        for (cmd, part) in table {
+            let why = windows(cmd).unwrap_err().to_string();
+            assert!(why.starts_with("Windows has ") && why.contains(part), "{why}");
+        }
+        let allows = Privileges { engine_socket: true, ..Privileges::default() };
+        let socket = ContainerSpec { allows, ..spec(Cmd { engine_socket: true, ..Cmd::default() }, false) };
+        let (_, body) = request(&socket, Layout::of("windows"), PIPE).unwrap();
+        let mount = body.host_config.unwrap().mounts.unwrap().pop().unwrap();
+        assert_eq!(
+            (mount.typ, mount.source.as_deref(), mount.target.as_deref()),
+            (Some(MountType::NPIPE), Some(PIPE), Some(PIPE))
+        );
     }
 
     #[test]

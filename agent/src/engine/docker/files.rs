@@ -31,6 +31,9 @@ impl Docker {
         sandbox: &SandboxSpec,
         tar: BoxStream<'static, io::Result<Bytes>>,
     ) -> Result<(), EngineError> {
+        if self.is_windows() {
+            return self.put_into_folder(sandbox, tar).await;
+        }
         let holder = self.holder(sandbox).await?;
         // hyper hides why a body ended early, so it is kept here.
         let broken = Arc::new(Mutex::new(None));
@@ -51,9 +54,12 @@ impl Docker {
 
     /// A tar stream of a path in the workspace, or nothing if there is no such path.
     pub(super) async fn get_files(&self, sandbox: &SandboxSpec, path: &str) -> Result<Option<Archive>, EngineError> {
-        let path = below(self.layout.workspace, path)?;
+        let below = below(self.layout.workspace, path)?;
+        if self.is_windows() {
+            return self.get_from_folder(sandbox, path).await;
+        }
         let holder = self.holder(sandbox).await?;
-        let options = DownloadFromContainerOptions { path };
+        let options = DownloadFromContainerOptions { path: below };
         let mut archive = self.patient.download_from_container(&holder, Some(options)).boxed();
         // The answer's status comes with the first piece.
         let first = match archive.next().await {

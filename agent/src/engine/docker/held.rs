@@ -25,7 +25,14 @@ impl Docker {
     /// Has volumes held by a container of this name, and their files put into them. Doing it twice is doing it once; a
     /// holder that has ended (the engine was restarted) is started again, and the files are put anew.
     pub(super) async fn hold_volumes(&self, sandbox: &SandboxSpec, held: &Held) -> Result<(), EngineError> {
-        let Some(program) = program::pause(self.native.arch()).filter(|_| !self.is_windows()) else {
+        if self.is_windows() {
+            return Err(EngineError::Refused(
+                "Windows has no volumes in memory, which `registryAuth` and volumes with secrets need; leave them out, or \
+                 run the step on Linux"
+                    .to_owned(),
+            ));
+        }
+        let Some(program) = program::pause(self.native.arch()) else {
             return Err(EngineError::Refused(format!(
                 "volumes in memory need an engine for linux/amd64, arm64, arm or 386; this one is for {}",
                 self.native

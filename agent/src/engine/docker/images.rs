@@ -22,7 +22,9 @@ impl Docker {
         let id = inspected.id.unwrap_or_default();
         let id = id.parse().map_err(|_| EngineError::BrokenOff(format!("it gave `{id}` as the id of an image")))?;
         let digests = inspected.repo_digests.unwrap_or_default();
-        Ok(Some(LocalImage { id, digests: digests.iter().filter_map(|text| repo_digest(text)).collect() }))
+        let digests = digests.iter().filter_map(|text| repo_digest(text)).collect();
+        let os_version = inspected.os_version.as_deref().and_then(|version| version.parse().ok());
+        Ok(Some(LocalImage { id, digests, os_version }))
     }
 
     /// The images with the digests that the engine has for those without: a base that was on the engine already is used

@@ -1,6 +1,6 @@
 //! What the engine tells about itself, and how its end is noticed.
 
-use super::{Docker, buildkit::channel, failure};
+use super::{Docker, buildkit::channel, failure, windows};
 use crate::engine::{EngineError, EngineInfo};
 use acre_model::platform::Platform;
 use bollard::{models::SystemInfo, query_parameters::EventsOptions};
@@ -26,6 +26,7 @@ impl Docker {
             memory: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
             buildkit,
             containerd_store: has_containerd_store(&info),
+            windows: windows::of(&info)?,
         })
     }
 

@@ -21,8 +21,11 @@ mod layers;
 mod local;
 mod networks;
 mod output;
+mod pipe;
 mod ports;
 mod trial;
+mod windows;
+mod workspace;
 
 pub use local::LocalEngine;
 
@@ -120,7 +123,8 @@ impl Docker {
 
     /// The engine's socket on its own machine. One that is reached over the network has it where engines have it.
     fn socket(&self) -> &str {
-        self.host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock")
+        let usual = if self.is_windows() { container::PIPE } else { "/var/run/docker.sock" };
+        self.host.strip_prefix("unix://").filter(|_| !self.is_windows()).unwrap_or(usual)
     }
 
     fn failed(&self, error: bollard::errors::Error) -> EngineError {

@@ -4,6 +4,7 @@
 mod configuration;
 mod program;
 mod submodules;
+mod system;
 
 pub(super) use configuration::{percent_decoded, shown};
 
@@ -20,7 +21,6 @@ use std::{
     fs,
     io::{self, Write as _},
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -128,8 +128,7 @@ impl Repository {
         }
         fs::write(git.join("HEAD"), "ref: refs/heads/fetched\n")?;
         fs::write(self.home.join("config"), OF_HOME)?;
-        let mut options = fs::OpenOptions::new();
-        let mut config = options.write(true).create_new(true).mode(0o600).open(git.join("config"))?;
+        let mut config = system::private_file(&git.join("config"))?;
         config.write_all(of_repository(&remote.address, remote.login.as_deref(), &remote.addresses).as_bytes())
     }
 

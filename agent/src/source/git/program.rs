@@ -1,6 +1,7 @@
 //! The git program, with an environment of its own: no configuration of the host, no hooks, no prompts, no protocols but
 //! those named.
 
+use super::system::INHERITED;
 use acre_web::Unfetched;
 use std::{path::Path, process::Stdio};
 use tokio::process::Command;
@@ -62,7 +63,7 @@ impl Fault {
 pub(super) async fn git(home: &Path, work: &Path, arguments: &[&str]) -> Result<String, Fault> {
     let mut command = Command::new("git");
     command.args(arguments).current_dir(work).env_clear().kill_on_drop(true).stdin(Stdio::null());
-    for inherited in ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+    for inherited in INHERITED {
         command.envs(std::env::var_os(inherited).map(|value| (inherited, value)));
     }
     command.env("HOME", home).env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true");

@@ -7,6 +7,7 @@ use crate::{
     farm::TaskSecrets,
     secret::{self, Origin},
     source::{self, Choice},
+    system,
 };
 use acre_model::{
     ids::TimerName,
@@ -101,7 +102,7 @@ impl TaskFlags {
 
     fn change_definition(&mut self, task: &mut StoredTask, faults: &mut Faults) {
         let is_yaml = |file: &str| [".yaml", ".yml"].iter().any(|ending| file.ends_with(ending));
-        let (file, cmd) = (self.file.take(), self.cmd.take());
+        let (file, cmd) = (self.file.take().map(system::with_slashes), self.cmd.take());
         if let Some(cmd) = cmd {
             task.definition = Definition::Cmd(cmd);
         } else if file.as_deref() == Some("-") {

@@ -1,6 +1,6 @@
 //! Where artifacts go: below one folder, whatever their paths say and whatever lies in the folder.
 
-use crate::error::Error;
+use crate::{error::Error, system};
 use acre_model::{report::Artifact, text::clip};
 use std::{
     collections::BTreeMap,
@@ -15,6 +15,14 @@ pub(super) enum Misplaced {
     /// A path that could leave the folder.
     #[error("artifact `{0}` is not written: its path leaves the folder")]
     Outside(String),
+    /// A name that this system does not allow.
+    #[error("artifact `{path}` is not written: {why}; write it on Linux, or give it another name in the task")]
+    Name {
+        /// The artifact.
+        path: String,
+        /// What is wrong with the name.
+        why: &'static str,
+    },
     /// Something else than a folder is in the way.
     #[error("artifact `{path}` is not written: `{at}` is not a folder")]
     InTheWay {
@@ -46,7 +54,11 @@ fn inside(path: &str) -> Result<PathBuf, Misplaced> {
     let is_inside = !path.is_empty()
         && !path.contains(['\0', '\n', '\r'])
         && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    if is_inside { Ok(PathBuf::from(path)) } else { Err(Misplaced::Outside(clip(path))) }
+    if !is_inside {
+        return Err(Misplaced::Outside(clip(path)));
+    }
+    let allowed = path.split('/').try_for_each(system::check_name);
+    allowed.map(|()| PathBuf::from(path)).map_err(|why| Misplaced::Name { path: clip(path), why })
 }
 
 /// A folder that files are written below.

@@ -2,19 +2,15 @@
 //! `GET /version`).
 
 use super::Check;
+use crate::system;
 use acre_model::text::clip;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, Response, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use std::{env, io, path::Path, time::Duration};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::UnixStream,
-};
+use std::{env, io, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Where an engine listens unless DOCKER_HOST says otherwise.
-const SOCKET: &str = "/var/run/docker.sock";
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
 /// Largest answer that is read, in bytes.
@@ -32,30 +28,29 @@ struct Version {
 /// Asks the engine for its version.
 pub(super) async fn check() -> Check {
     let host = env::var("DOCKER_HOST").ok();
-    let socket = match host.as_deref().map(|host| (host, host.strip_prefix("unix://"))) {
-        None => SOCKET,
-        Some((_, Some(socket))) => socket,
-        Some((host, None)) => {
-            let found = format!("DOCKER_HOST is `{}`, which an agent does not use", clip(host));
-            return Check::warn("engine", found, "an agent wants unix:///PATH, and looks at its own default otherwise");
-        }
-    };
-    let asked = tokio::time::timeout(LIMIT, ask(Path::new(socket))).await;
-    match asked.unwrap_or_else(|_| Err(io::Error::other("no answer within 5 seconds"))) {
-        Ok(Version { version, api_version, os, arch }) => {
+    let asked = tokio::time::timeout(LIMIT, ask(host.as_deref())).await;
+    let late = || Some((host.clone().unwrap_or_default(), Err(io::Error::other("no answer within 5 seconds"))));
+    match asked.unwrap_or_else(|_| late()) {
+        Some((_, Ok(Version { version, api_version, os, arch }))) => {
             let builder = if has_buildkit(&api_version) { " (buildkit)" } else { "" };
             Check::ok("engine", format!("docker {}{builder} on {}/{}", clip(&version), clip(&os), clip(&arch)))
         }
-        Err(why) => {
+        Some((place, Err(why))) => {
             let remedy = "start the engine; if it runs, see whether this user may use its socket (group docker)";
-            Check::fail("engine", format!("{socket}: {why}"), remedy)
+            Check::fail("engine", format!("{place}: {why}"), remedy)
+        }
+        None => {
+            let found = format!("DOCKER_HOST is `{}`, which an agent does not use", clip(&host.unwrap_or_default()));
+            Check::warn("engine", found, "an agent wants unix:///PATH, and looks at its own default otherwise")
         }
     }
 }
 
-async fn ask(socket: &Path) -> io::Result<Version> {
-    let version = get(UnixStream::connect(socket).await?, "engine", "/version").await?;
-    Ok(serde_json::from_slice(version.body())?)
+/// Where the engine is, and what it says; `None`: it is not one that an agent uses.
+async fn ask(host: Option<&str>) -> Option<(String, io::Result<Version>)> {
+    let (place, connected) = system::connect_engine(host).await?;
+    let asked = async { Ok(serde_json::from_slice(get(connected?, "engine", "/version").await?.body())?) };
+    Some((place, asked.await))
 }
 
 /// BuildKit came to engines with version 1.39 of their API.

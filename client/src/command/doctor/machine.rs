@@ -1,11 +1,11 @@
 //! What the farm of this machine needs of it: programs, folders, room.
 
 use super::Check;
-use crate::farm::local::{find, paths::Home};
-use acre_model::{
-    capability::{self, is_full},
-    text::clip,
+use crate::{
+    farm::local::{can_be_here, find, paths::Home},
+    system,
 };
+use acre_model::{capability::is_full, text::clip};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,6 +13,13 @@ use std::{
 
 /// Looks at programs and folders.
 pub(super) fn checks() -> Vec<Check> {
+    if let Err(why) = can_be_here() {
+        return vec![Check::fail(
+            "farm of this machine",
+            why.to_string(),
+            "`acre farm token` of a member makes a token",
+        )];
+    }
     let mut checks: Vec<Check> = ["acre-scheduler", "acre-agent"].into_iter().map(program).collect();
     match Home::from_env() {
         Ok(home) => {
@@ -47,11 +54,8 @@ fn folder(state: &Path) -> Check {
 }
 
 fn room(state: &Path) -> Check {
-    match rustix::fs::statvfs(existing(state)) {
-        Ok(disk) => {
-            let (free, all) = capability::room(disk.f_frsize, (disk.f_blocks, disk.f_bfree, disk.f_bavail));
-            room_of(free, all)
-        }
+    match system::room(&existing(state)) {
+        Ok((free, all)) => room_of(free, all),
         Err(why) => Check::warn("disk", format!("cannot be asked for its room: {why}"), "see whether it is mounted"),
     }
 }
@@ -68,7 +72,7 @@ fn room_of(free: u64, all: u64) -> Check {
 
 fn socket(socket: &Path) -> Check {
     match fs::symlink_metadata(socket) {
-        Ok(data) if !std::os::unix::fs::FileTypeExt::is_socket(&data.file_type()) => {
+        Ok(data) if !system::is_socket(&data) => {
             let shown = clip(&socket.display().to_string());
             Check::fail("socket", format!("{shown} is something else than a socket"), "move it out of the way")
         }

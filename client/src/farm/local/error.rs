@@ -1,13 +1,19 @@
 //! What can go wrong with the farm of this machine.
 
-use crate::farm::BadAddress;
+use crate::{farm::BadAddress, system::HOME};
 use std::io;
 
 /// What can go wrong with the farm of this machine.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
+    /// This system is not Linux.
+    #[error(
+        "no farm is named, and acre starts one of its own on Linux only; join one with `acre farm add NAME \
+         https://HOST:PORT --token-file FILE`, then name it with --farm NAME, or once with `acre farm use NAME`"
+    )]
+    NotHere,
     /// Nothing says where its files are.
-    #[error("HOME is not set; set it, or ACRE_HOME to the folder that shall hold the farm's files")]
+    #[error("{HOME} is not set; set it, or ACRE_HOME to the folder that shall hold the farm's files")]
     NoHome,
     /// A folder that depends on the working directory.
     #[error("ACRE_HOME must be an absolute path, not `{0}`")]

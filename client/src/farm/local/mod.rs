@@ -22,7 +22,7 @@ use acre_model::{ids::ProjectName, poll::PollInterval};
 use machine::make_folder;
 use parts::{Start, started_line};
 use paths::Home;
-use process::Process;
+use process::{HERE, Process};
 use record::Record;
 use std::{
     env,
@@ -121,6 +121,7 @@ impl LocalFarm {
     /// Starts what does not run, and waits until it is ready. A farm of an older version is restarted first, if it is
     /// idle. Returns lines for the user that say what was done; none where the farm was up.
     pub async fn ensure_up(self, wanted: Wanted) -> Result<(Self, Vec<String>), Error> {
+        can_be_here()?;
         let Wanted { idle_stop, engine, hooks, poll } = wanted;
         if self.missing().is_empty() && !self.is_older() {
             return Ok((self, Vec::new()));
@@ -279,6 +280,11 @@ impl LocalFarm {
         let locked = tokio::time::timeout(LOCK, locked).await.map_err(|_| LocalError::Locked)?;
         locked.unwrap_or_else(|panic| Err(io::Error::other(panic))).map_err(LocalError::system(what))
     }
+}
+
+/// Whether this machine can have a farm of its own; the error says what to do where it cannot.
+pub fn can_be_here() -> Result<(), LocalError> {
+    if HERE { Ok(()) } else { Err(LocalError::NotHere) }
 }
 
 /// Asks a process to end, then tells it, then makes it.

@@ -1,11 +1,11 @@
 //! Where the farm of this machine keeps its things.
 //!
-//! `ACRE_HOME`, else `$XDG_STATE_HOME/acre`, else `~/.local/state/acre` holds the data of scheduler and agent, their
+//! `ACRE_HOME`, else `$XDG_STATE_HOME/acre`, else `~/.local/state/acre` (`%LOCALAPPDATA%\acre` on Windows) holds the data of scheduler and agent, their
 //! logs, the records of their processes and the lock. The socket is in `$XDG_RUNTIME_DIR/acre`, which is on this machine
 //! even where homes are not; without one, or with `ACRE_HOME`, it is with the rest.
 
 use super::LocalError;
-use crate::farm::{Address, absolute};
+use crate::{farm::Address, system};
 use std::{
     env,
     ffi::OsString,
@@ -27,15 +27,10 @@ impl Home {
 
     /// As the environment says that `variable` reads.
     pub fn new(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, LocalError> {
-        let path = |name: &str| absolute(variable(name));
         let (state, runtime) = match variable("ACRE_HOME").filter(|home| !home.is_empty()) {
             Some(home) if Path::new(&home).is_absolute() => (PathBuf::from(home), None),
             Some(home) => return Err(LocalError::RelativeHome(home.display().to_string())),
-            None => {
-                let state = path("XDG_STATE_HOME").or_else(|| path("HOME").map(|home| home.join(".local/state")));
-                let runtime = path("XDG_RUNTIME_DIR").map(|folder| folder.join("acre"));
-                (state.ok_or(LocalError::NoHome)?.join("acre"), runtime)
-            }
+            None => (system::state_folder(&variable).ok_or(LocalError::NoHome)?, system::runtime_folder(&variable)),
         };
         let socket = runtime.unwrap_or_else(|| state.clone()).join("farm.sock");
         Address::unix(socket.clone()).map_err(LocalError::Socket)?;
@@ -59,6 +54,7 @@ impl Home {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

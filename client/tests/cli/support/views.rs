@@ -63,6 +63,7 @@ pub fn run(status: RunStatus) -> RunView {
         ended_at: status.is_final().then(|| START.plus_millis(12_200)),
         report: status.is_final().then(|| digest(0xee)),
         output_images: Vec::new(),
+        trace: None,
         is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),

@@ -9,7 +9,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef _WIN32
+#include <fcntl.h>
+#include <io.h>
+#else
 #include <sys/utsname.h>
+#endif
 
 #ifndef VERSION
 #define VERSION "unversioned"
@@ -86,11 +91,16 @@ static int check(const char *list)
 
 static int version(void)
 {
+#ifdef _WIN32
+	const char *machine = "windows";
+#else
 	struct utsname name;
+	const char *machine = name.machine;
 
 	if (uname(&name) != 0)
 		return 1;
-	printf("sum256 %s %s %d\n", VERSION, name.machine, (int)(8 * sizeof(void *)));
+#endif
+	printf("sum256 %s %s %d\n", VERSION, machine, (int)(8 * sizeof(void *)));
 	return 0;
 }
 
@@ -99,6 +109,10 @@ int main(int count, char **arguments)
 	char hex[SHA256_HEX + 1];
 	int failed = 0;
 
+#ifdef _WIN32
+	/* A line's end is part of what is summed up. */
+	_setmode(_fileno(stdin), _O_BINARY);
+#endif
 	if (count == 2 && strcmp(arguments[1], "--version") == 0)
 		return version();
 	if (count == 3 && strcmp(arguments[1], "--check") == 0)

@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 156 pairs of 13 members, of which 24 are planned and 10 are free to the end-to-end tests.
-        assert_eq!(found.len(), 156 - 24 - 10);
+        // 182 pairs of 14 members, of which 29 are planned and 11 are free to the end-to-end tests.
+        assert_eq!(found.len(), 182 - 29 - 11);
     }
 
     #[test]

@@ -187,6 +187,7 @@ impl Farm {
             emulation: emulation.map_or_else(Emulation::default, |policy| policy.parse().unwrap()),
             timeout_ms: timeout,
             nonce: Nonce::default(),
+            trace: None,
             resolved: None,
             aliases: Vec::new(),
             plan: Arc::new(plan),

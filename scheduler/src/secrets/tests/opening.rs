@@ -62,6 +62,7 @@ fn planned(arguments: &[&str], file: &str) -> Plan {
 
 fn desired(plan: &Plan) -> Desired {
     let attempt = |unit: &Unit| DesiredAttempt {
+        trace: None,
         attempt: AttemptId { run: run(), unit: unit.id, number: 1 },
         fence: Fence(9),
         unit: UnitSpec::from(unit),
@@ -101,6 +102,7 @@ fn board() -> Board {
         ended_at: None,
         report: None,
         output_images: Vec::new(),
+        trace: None,
         is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),

@@ -131,6 +131,7 @@ fn runs_of_no_stored_task_are_nobody_elses_business() {
         ended_at: None,
         report: None,
         output_images: Vec::new(),
+        trace: None,
         is_archive_enabled: false,
         tree: None,
         warnings: Vec::new(),

@@ -1,6 +1,7 @@
 //! The engine's own gRPC endpoint: `POST /grpc`, upgraded to HTTP/2 without TLS (Engine API, "Initialize interactive
 //! session" and its sibling; moby `api/server/router/grpc`).
 
+use super::socket;
 use crate::engine::EngineError;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
@@ -8,13 +9,7 @@ use http_body_util::Empty;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::{io, sync::Mutex};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Channel, Endpoint, Uri};
-
-/// What an engine's socket must be able to do.
-trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// HTTP/2 windows, in bytes. The default of 64 KiB would make every status wait for a round trip.
 const STREAM_WINDOW: u32 = 4 << 20;
@@ -49,7 +44,7 @@ pub(in super::super) async fn answers(host: &str) -> bool {
 
 async fn upgrade(host: &str) -> Result<Upgraded, EngineError> {
     let broken = |error: hyper::Error| EngineError::BrokenOff(super::super::failure::chain(&error));
-    let socket = TokioIo::new(connect(host).await?);
+    let socket = TokioIo::new(socket::connect(host).await?);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(socket).await.map_err(broken)?;
     // Ends with the upgraded stream, which it hands over.
     tokio::spawn(connection.with_upgrades());
@@ -66,16 +61,4 @@ async fn upgrade(host: &str) -> Result<Upgraded, EngineError> {
         return Err(EngineError::BrokenOff(format!("it has no BuildKit: it answered {} to /grpc", response.status())));
     }
     hyper::upgrade::on(response).await.map_err(broken)
-}
-
-async fn connect(host: &str) -> Result<Box<dyn Socket>, EngineError> {
-    let unreachable = |why: io::Error| EngineError::Unreachable { address: host.to_owned(), why: why.to_string() };
-    #[cfg(unix)]
-    if let Some(path) = host.strip_prefix("unix://") {
-        return Ok(Box::new(tokio::net::UnixStream::connect(path).await.map_err(unreachable)?));
-    }
-    if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
-        return Ok(Box::new(tokio::net::TcpStream::connect(address).await.map_err(unreachable)?));
-    }
-    Err(unreachable(io::Error::other("BuildKit is spoken over unix:// and tcp:// only")))
 }

@@ -13,6 +13,7 @@ mod request;
 mod secrets;
 mod services;
 mod session;
+mod socket;
 mod ssh;
 mod stat;
 mod syntax;

@@ -136,6 +136,7 @@ mod tests {
             shared_key: "key".to_owned(),
             logins: Logins::default(),
             output: Output::Store,
+            isolation: None,
         }
     }
 

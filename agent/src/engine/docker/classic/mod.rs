@@ -3,7 +3,9 @@
 
 mod pack;
 
-use super::{Docker, blame::Dockerfile, buildkit::cache_images, failure, images::login_to, layers::Layers};
+use super::{
+    Docker, blame::Dockerfile, buildkit::cache_images, failure, images::login_to, layers::Layers, logins_for_url,
+};
 use crate::engine::{Asked, BuildRequest, Builder, Built, EngineError, Output, Said, Saying};
 use acre_model::{attempt::UsedImage, digest::Digest, log::Stream, plan::Build, reference::Reference};
 use bollard::{errors::Error, models::BuildInfo, query_parameters::BuildImageOptions};
@@ -30,7 +32,8 @@ impl Classic {
         let context = bollard::body_try_stream(pack(request, Arc::clone(&fault)).await?);
         let options = options(request)?;
         let logins = request.logins.iter().map(|(registry, login)| login_to(registry, login)).collect();
-        let mut events = self.docker.patient.build_image(options, Some(logins), Some(context));
+        let client = self.client(request);
+        let mut events = client.build_image(options, Some(logins), Some(context));
         let mut seen = Seen::default();
         loop {
             match events.try_next().await {
@@ -43,6 +46,20 @@ impl Classic {
             }
         }
         self.built(request, seen).await
+    }
+
+    /// A client whose call to build says how what is run is kept apart (Engine API, "Build an image": `isolation`, which
+    /// bollard leaves out).
+    fn client(&self, request: &BuildRequest) -> bollard::Docker {
+        let client = self.docker.patient.clone();
+        let Some(isolation) = request.isolation else { return client };
+        client.with_request_modifier(move |mut request| {
+            let with = format!("{}&isolation={isolation}", request.uri());
+            if let Some(with) = with.parse().ok().filter(|_| request.uri().query().is_some()) {
+                *request.uri_mut() = with;
+            }
+            logins_for_url(request)
+        })
     }
 
     async fn built(&self, request: &BuildRequest, seen: Seen) -> Result<Built, EngineError> {

@@ -1,31 +1,26 @@
 //! The context of a classic build as a tar stream, made while it is sent.
 
-use super::super::buildkit::choose;
+use super::super::{
+    buildkit::choose,
+    pipe::{Pipe, written},
+};
 use crate::engine::{BuildRequest, Content, EngineError, Snapshot, SnapshotEntry, SnapshotNode};
 use acre_tree::ignore::{BadIgnore, Ignore};
 use bytes::Bytes;
 use futures::Stream;
 use std::{
     fs::File,
-    io::{self, Write},
-    mem,
+    io::{self, Write as _},
     sync::{Arc, OnceLock},
 };
 use tar::{EntryType, Header};
-use tokio::{runtime::Handle, sync::mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::runtime::Handle;
 
 /// Under this name the Dockerfile stands in the context. It is named in the `.dockerignore` that is sent, upon which the
 /// engine takes it away before the first step (moby `builder/remotecontext/detect.go`, `removeDockerfile`).
 pub(super) const DOCKERFILE: &str = ".acre-dockerfile";
 
 const IGNORE_FILE: &str = ".dockerignore";
-
-/// Bytes of one piece of the stream.
-const PIECE: usize = 128 << 10;
-
-/// Pieces made ahead of the connection.
-const AHEAD: usize = 8;
 
 /// Seconds since 1970 of every file. The builder does not compare times.
 const WHEN: u64 = 1_000_000_000;
@@ -54,9 +49,7 @@ pub(super) async fn pack(
         handle: Handle::current(),
     };
     archive.prefetch();
-    let (out, pieces) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || archive.send(&out, &fault));
-    Ok(ReceiverStream::new(pieces))
+    Ok(written(move |pipe| archive.send(pipe, &fault)))
 }
 
 /// The `.dockerignore` that is sent. The engine only looks in it for the Dockerfile's name and its own: one that was not
@@ -95,15 +88,13 @@ impl Archive {
     }
 
     /// Writes all of it, on a thread that may wait.
-    fn send(&self, out: &mpsc::Sender<io::Result<Bytes>>, fault: &Fault) {
-        let pipe = Pipe { out: out.clone(), piece: Vec::new() };
-        if let Err(error) = self.write(pipe) {
+    fn send(&self, pipe: Pipe, fault: &Fault) -> io::Result<()> {
+        self.write(pipe).inspect_err(|error| {
             // Nobody listening any more is not a fault of the files.
             if error.kind() != io::ErrorKind::BrokenPipe {
                 fault.set(error.to_string()).ok();
             }
-            out.blocking_send(Err(error)).ok();
-        }
+        })
     }
 
     fn write(&self, pipe: Pipe) -> io::Result<()> {
@@ -150,28 +141,6 @@ fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     header.set_uid(0);
     header.set_gid(0);
     header
-}
-
-/// Writes into the stream, piece by piece.
-struct Pipe {
-    out: mpsc::Sender<io::Result<Bytes>>,
-    piece: Vec<u8>,
-}
-
-impl Write for Pipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let piece = mem::take(&mut self.piece);
-        let sent = piece.is_empty() || self.out.blocking_send(Ok(piece.into())).is_ok();
-        if sent { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
-    }
 }
 
 #[cfg(test)]
