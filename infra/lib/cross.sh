@@ -88,7 +88,7 @@ cross_debian_up() {
   # The libraries that these are linked with are for anybody.
   needed=$(cross_debian_needs "$packages")
   # shellcheck disable=SC2086 # several words on purpose
-  packages_install $needed
+  [[ -z $needed ]] || packages_install $needed
   cross_debian_unpack "$packages"
   rm -rf "$packages"
   cross_debian_is_new_enough
@@ -100,11 +100,14 @@ cross_debian_library() {
   apt-cache depends libstd-rust-web-dev | sed -n 's/.*Depends: \(libstd-rust-web-[0-9.]*\)$/\1/p' | head -n 1
 }
 
+# Those that are missing of them.
 cross_debian_needs() {
   local package
   for package in "$1"/*.deb; do
     dpkg-deb --field "$package" Depends
-  done | tr ',' '\n' | sed 's/[(|].*//; s/ //g' | grep '^lib' | grep -v '^libstd-rust' | sort -u
+  done | tr ',' '\n' | sed 's/[(|].*//; s/ //g' | grep '^lib' | grep -v '^libstd-rust' | sort -u | while read -r package; do
+    [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || printf '%s\n' "$package"
+  done
 }
 
 # Of the sources, only the standard library's are needed.
