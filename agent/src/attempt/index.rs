@@ -35,6 +35,12 @@ pub(super) async fn run(job: &Job, index: &Index) -> Done {
     let verified = verify_all(&mut manifests, children.pushed).await?;
     for child in &verified {
         job.notice(&format!("Verified image: {} for {}", reference.at(child.digest), child.platform))?;
+        if child.descriptor.lacks_version() {
+            job.notice(&format!(
+                "warning: {} does not say which Windows it is for (os.version)",
+                reference.at(child.digest)
+            ))?;
+        }
     }
     let descriptors: Vec<Descriptor> = verified.iter().map(|child| child.descriptor.clone()).collect();
     let index = index::image_index(&descriptors);

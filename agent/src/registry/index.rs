@@ -32,6 +32,13 @@ pub(crate) struct Descriptor {
     platform: Named,
 }
 
+impl Descriptor {
+    /// Whether it is for Windows, and does not say for which: engines there cannot tell whether they can run it.
+    pub(crate) fn lacks_version(&self) -> bool {
+        self.platform.os == "windows" && self.platform.os_version.is_none()
+    }
+}
+
 /// A platform as an index names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Named {
@@ -176,7 +183,10 @@ mod tests {
         for (platform, configuration, expected) in table {
             let found = child(1, platform, OCI_MANIFEST, configuration).unwrap();
             assert_eq!(serde_json::to_string(&found.platform).unwrap(), expected, "{platform}");
+            assert!(!found.lacks_version(), "{platform}");
         }
+        let unsaid = child(1, "windows/amd64", OCI_MANIFEST, r#"{"os":"windows","architecture":"amd64"}"#).unwrap();
+        assert!(unsaid.lacks_version());
     }
 
     #[test]
