@@ -95,8 +95,8 @@ mod tests {
         ] {
             assert!(found.iter().any(|what| what == edge), "{edge} is not in {found:#?}");
         }
-        // 182 pairs of 14 members, of which 29 are planned and 11 are free to the end-to-end tests.
-        assert_eq!(found.len(), 182 - 29 - 11);
+        // 210 pairs of 15 members, of which 31 are planned and 11 are free to the end-to-end tests.
+        assert_eq!(found.len(), 210 - 31 - 11);
     }
 
     #[test]
