@@ -59,7 +59,7 @@ mod tests {
         let images: Vec<String> = file.images.iter().map(ToString::to_string).collect();
         assert_eq!(images, ["h:1/b:2", "h:1/c:1"]);
         assert_eq!(file.base.unwrap().to_string(), "h:1/b:2");
-        assert_eq!((file.steps, file.run.as_deref()), (6, Some("RUN dir \\")));
+        assert_eq!((file.steps, file.run.as_deref()), (5, Some("RUN dir \\")));
         assert_eq!(read("FROM h:1/c:1\nCOPY a /\n").unwrap().run, None);
         assert!(read("FROM scratch\n").unwrap_err().contains("FROM scratch"));
         assert!(read("FRMO x\n").unwrap_err().starts_with("dockerfile parse error"));
