@@ -47,6 +47,7 @@ package_test() {
   package_test_install
   package_test_join
   package_test_run before
+  package_test_reload
   package_test_upgrade
   package_test_run after
   package_test_remove
@@ -160,6 +161,20 @@ steps:
   - cmd: {{.Run.Registry}}/$PACKAGE_IMAGE:{{.Run.ID}} grep -x {{.Values.made}} /made
 YAML
   package_expect "the run succeeds" acre --farm "$PACKAGE_FARM" run --registry "$REGISTRY" --set made="$1" /srv/source
+}
+
+# What may change is taken by the programs that run.
+package_test_reload() {
+  local scheduler agent
+  scheduler=$(package_pid acre-scheduler) agent=$(package_pid acre-agent)
+  say "changing the configuration, and reloading it"
+  package_expect "the agent is told of its place" sh -c 'echo ACRE_AGENT_LABEL=place=reloaded >>/etc/acre/agent.env'
+  package_expect "the scheduler is told what to keep" sh -c 'echo ACRE_SCHEDULER_KEEP_RUNS=77 >>/etc/acre/scheduler.env'
+  package_expect "both are reloaded" systemctl reload acre-agent acre-scheduler
+  package_await "the farm knows the place" sh -c "acre --farm $PACKAGE_FARM agents -o json | grep reloaded"
+  package_await "the scheduler has read it" sh -c "journalctl --no-pager -u acre-scheduler | grep 'read again.*--keep-runs'"
+  [[ $(package_pid acre-scheduler) == "$scheduler" && $(package_pid acre-agent) == "$agent" ]] ||
+    die "a program that was to be reloaded is another one"
 }
 
 # Both services are started anew; the agent lets its step finish first.
