@@ -35,7 +35,7 @@ toolchain_cross_packages() {
 # What one for windows/amd64 has besides, on amd64.
 toolchain_windows_packages() {
   printf '%s:amd64\n' gcc-mingw-w64-x86-64-win32 gcc-mingw-w64-x86-64-win32-runtime binutils-mingw-w64-x86-64 \
-    mingw-w64-x86-64-dev mingw-w64-common
+    mingw-w64-x86-64-dev mingw-w64-common libstdc++6
 }
 
 toolchain_make() {
