@@ -22,11 +22,14 @@ pub struct Door {
     address: String,
 }
 
+/// Runs that no agent takes are not given up while a test lasts, however busy the machine is.
+pub const PATIENCE: (&str, &str) = ("ACRE_SCHEDULER_PLACEMENT_GRACE", "1h");
+
 impl Door {
     /// Starts a farm that has one.
     pub fn of(farm: &Farm) -> Self {
         let address = registry::closed();
-        farm.acre(&["up", "--hooks", &address]).ended(0);
+        farm.acre_with(&[PATIENCE], "", &["up", "--hooks", &address]).ended(0);
         Self { address }
     }
 

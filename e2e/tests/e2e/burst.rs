@@ -92,7 +92,7 @@ fn each_of_a_thousand_deliveries_has_one_run_though_the_scheduler_is_killed_amon
     });
     let before = host.acknowledged();
     assert!(before.len() < DELIVERIES, "the scheduler was killed too late");
-    farm.acre(&["up"]).ended(0);
+    farm.acre_with(&[hooks::PATIENCE], "", &["up"]).ended(0);
     wait::until("all are acknowledged", DONE, || {
         host.tell(host.rest());
         host.rest().is_empty().then_some(())

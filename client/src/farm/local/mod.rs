@@ -12,7 +12,7 @@ mod record;
 pub use error::LocalError;
 pub use launch::launcher;
 pub use machine::find;
-pub use parts::{IDLE_STOP, IdleStop, Part};
+pub use parts::{IDLE_STOP, IdleStop, Part, environment};
 
 use crate::{
     error::Error,
@@ -244,7 +244,7 @@ impl LocalFarm {
         make_folder(start.socket.parent().unwrap_or(Path::new("/")))?;
         let log = self.log(part);
         let what = || format!("cannot start {}", program.display());
-        let launched = launch::launch(&program, &start.arguments(part, &self.data(part)), &log)
+        let launched = launch::launch(&program, &start.arguments(part, &self.data(part)), environment(part), &log)
             .map_err(LocalError::system(what()))?;
         let record = Record { identity: launched.identity.clone(), start: start.clone(), version: VERSION.to_owned() };
         record.write(&self.record(part)).map_err(LocalError::system("cannot record a process"))?;

@@ -27,8 +27,8 @@ pub enum IdleStop {
     WhenIdle,
 }
 
-/// How long a unit may wait that the one engine of this machine cannot take, as the scheduler's command line takes it.
-const PLACEMENT_GRACE: &str = "30s";
+/// How long a unit may wait that the one engine of this machine cannot take, unless the environment says otherwise.
+const PLACEMENT_GRACE: (&str, &str) = ("ACRE_SCHEDULER_PLACEMENT_GRACE", "30s");
 /// How long a farm that was started by the way waits for work, as the scheduler's command line takes it.
 pub const IDLE_STOP: &str = "30m";
 
@@ -76,7 +76,6 @@ impl Start {
         match part {
             Part::Scheduler => {
                 arguments.extend(["--listen".into(), address.into()]);
-                arguments.extend(["--placement-grace".into(), PLACEMENT_GRACE.into()]);
                 if self.idle_stop == IdleStop::WhenIdle {
                     arguments.extend(["--idle-stop".into(), IDLE_STOP.into()]);
                 }
@@ -96,6 +95,11 @@ impl Start {
         }
         arguments
     }
+}
+
+/// What a part's environment says where the user's says nothing.
+pub(super) fn environment(part: Part) -> Option<(&'static str, &'static str)> {
+    (part == Part::Scheduler).then_some(PLACEMENT_GRACE)
 }
 
 /// What a user is told when these parts were started.
@@ -122,13 +126,9 @@ mod tests {
         let heard = Start { hooks: Some("127.0.0.1:8070".to_owned()), poll: "1m".parse().ok(), ..never.clone() };
         let idle = Start { idle_stop: IdleStop::WhenIdle, engine, ..never.clone() };
         let table = [
-            (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s"),
-            (
-                &heard,
-                Part::Scheduler,
-                "--data /d --listen unix:/run/x.sock --placement-grace 30s --hooks 127.0.0.1:8070 --poll 1m",
-            ),
-            (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --placement-grace 30s --idle-stop 30m"),
+            (&never, Part::Scheduler, "--data /d --listen unix:/run/x.sock"),
+            (&heard, Part::Scheduler, "--data /d --listen unix:/run/x.sock --hooks 127.0.0.1:8070 --poll 1m"),
+            (&idle, Part::Scheduler, "--data /d --listen unix:/run/x.sock --idle-stop 30m"),
             (&never, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm"),
             (&idle, Part::Agent, "--data /d --farm unix:/run/x.sock --exit-with-farm --engine unix:///run/engine.sock"),
         ];

@@ -11,7 +11,7 @@ pub(in super::super) struct Launched {
 }
 
 /// Refuses.
-pub(in super::super) fn launch(_: &Path, _: &[OsString], _: &Path) -> io::Result<Launched> {
+pub(in super::super) fn launch(_: &Path, _: &[OsString], _: Option<(&str, &str)>, _: &Path) -> io::Result<Launched> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

@@ -36,8 +36,13 @@ pub(in super::super) struct Launched {
     ready: pipe::Receiver,
 }
 
-/// Starts `program` with its messages in the file `log`.
-pub(in super::super) fn launch(program: &Path, arguments: &[OsString], log: &Path) -> io::Result<Launched> {
+/// Starts `program` with its messages in the file `log`, and with a variable that the environment may have already.
+pub(in super::super) fn launch(
+    program: &Path,
+    arguments: &[OsString],
+    variable: Option<(&str, &str)>,
+    log: &Path,
+) -> io::Result<Launched> {
     if fs::metadata(log).is_ok_and(|data| data.len() > LARGEST_LOG) {
         fs::rename(log, log.with_extension("log.old"))?;
     }
@@ -47,6 +52,7 @@ pub(in super::super) fn launch(program: &Path, arguments: &[OsString], log: &Pat
         .arg(WORD)
         .arg(program)
         .args(arguments)
+        .envs(variable.filter(|(name, _)| env::var_os(name).is_none()))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(writer)
