@@ -3,21 +3,23 @@
 use super::{shown, text};
 use acre_e2e::{
     engine,
-    foreign::{engine_over_tcp, windows, windows_path},
+    foreign::{self, engine_over_tcp, windows_path},
     network::NetworkFarm,
     program::Running,
     registry,
     source::Source,
     wait,
+    windows::{self, SimulatedWindows, VERSION},
 };
 use rustix::process::Signal;
+use serde_json::Value;
 use std::{path::Path, time::Duration};
 
 const SOON: Duration = Duration::from_secs(20);
 
 /// The agent with its data in this folder.
 fn agent(farm: &NetworkFarm, data: &Path, engine: &str, words: &[&str]) -> Running {
-    let mut command = windows("acre-agent");
+    let mut command = foreign::windows("acre-agent");
     command.args(["--farm", farm.address(), "--data", &windows_path(data), "--engine", engine]).args(words);
     let mut agent = Running::start(command);
     agent.wait_for(": ready");
@@ -65,10 +67,42 @@ fn acre_agent_exe_joins_works_and_goes_when_it_is_told_to() {
     again.end_within(SOON).ended(0);
 }
 
+/// As on a Windows machine, but for Windows: the program is a true one, the engine is simulated, and its images are real.
+#[test]
+fn acre_agent_exe_builds_and_pushes_for_windows_on_a_simulated_engine() {
+    let (farm, engine) = (NetworkFarm::new(), SimulatedWindows::for_wine("process"));
+    let token = farm.token(&["agents", "token"]);
+    let words = ["--id", "under-wine", "--token-file", &windows_path(&token)];
+    let working = agent(&farm, &farm.home().join("wine-agent"), &engine.address(), &words);
+
+    let base = windows::base("ltsc2022");
+    let image = format!("{}/acre-exe-{}:1", registry::address(), std::process::id());
+    let dockerfile = format!("FROM {base}\nCOPY made.txt /made.txt\n");
+    let task = format!(
+        "steps:\n  - id: make\n    build: -t {image} .\n  - id: say\n    cmd: {base} cmd /c ver\n  - id: push\n    push: [{image}]\n"
+    );
+    let source = Source::new(&[("Dockerfile", &dockerfile), ("made.txt", "here\r\n"), ("acb.yaml", &task)]);
+    let run = farm.owner(&["run", "--platform", "windows/amd64", source.arg()]);
+    run.ended(0).says("nothing was run by a Windows kernel");
+    assert_eq!(shown(&farm, &run.run_id()).served("make"), "under-wine native");
+    assert_eq!(os_version(&image).as_deref(), Some(VERSION));
+    working.signal(Signal::INT);
+    working.end_within(SOON).ended(0);
+}
+
+/// The version of Windows that an image in the registry is for.
+fn os_version(image: &str) -> Option<String> {
+    let (repository, tag) = image.split_once('/').and_then(|(_, name)| name.rsplit_once(':'))?;
+    let json = |path: &str| serde_json::from_slice::<Value>(&registry::content(repository, path)).unwrap();
+    let manifest = json(&format!("manifests/{tag}"));
+    let configuration = json(&format!("blobs/{}", manifest["config"]["digest"].as_str()?));
+    configuration["os.version"].as_str().map(str::to_owned)
+}
+
 #[test]
 fn acre_agent_exe_reaches_no_farm_at_a_socket() {
     let farm = NetworkFarm::new();
-    let mut command = windows("acre-agent");
+    let mut command = foreign::windows("acre-agent");
     let socket = format!("unix:{}", text(&farm.home().join("farm.sock")));
     command.args(["--farm", &socket, "--data", &windows_path(&farm.home().join("a"))]);
     Running::start(command).end().ended(1).says("on Windows a farm is reached over the network");
