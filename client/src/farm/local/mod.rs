@@ -12,7 +12,7 @@ mod record;
 pub use error::LocalError;
 pub use launch::launcher;
 pub use machine::find;
-pub use parts::{IDLE_STOP, IdleStop, Part, environment};
+pub use parts::{IDLE_STOP, IdleStop, Part};
 
 use crate::{
     error::Error,
@@ -244,8 +244,9 @@ impl LocalFarm {
         make_folder(start.socket.parent().unwrap_or(Path::new("/")))?;
         let log = self.log(part);
         let what = || format!("cannot start {}", program.display());
-        let launched = launch::launch(&program, &start.arguments(part, &self.data(part)), environment(part), &log)
-            .map_err(LocalError::system(what()))?;
+        let launched =
+            launch::launch(&program, &start.arguments(part, &self.data(part)), parts::environment(part), &log)
+                .map_err(LocalError::system(what()))?;
         let record = Record { identity: launched.identity.clone(), start: start.clone(), version: VERSION.to_owned() };
         record.write(&self.record(part)).map_err(LocalError::system("cannot record a process"))?;
         let not_ready = |why| LocalError::NotReady { program: part.program(), why, log: log.display().to_string() };
