@@ -93,7 +93,7 @@ fn acre_agent_exe_builds_and_pushes_for_windows_on_a_simulated_engine() {
 /// The version of Windows that an image in the registry is for.
 fn os_version(image: &str) -> Option<String> {
     let (repository, tag) = image.split_once('/').and_then(|(_, name)| name.rsplit_once(':'))?;
-    let json = |path: &str| serde_json::from_slice::<Value>(&registry::content(repository, path)).unwrap();
+    let json = |path: &str| serde_json::from_slice::<Value>(&registry::content(repository, path)).expect("it is JSON");
     let manifest = json(&format!("manifests/{tag}"));
     let configuration = json(&format!("blobs/{}", manifest["config"]["digest"].as_str()?));
     configuration["os.version"].as_str().map(str::to_owned)
