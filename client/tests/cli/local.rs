@@ -93,7 +93,7 @@ async fn a_run_brings_the_farm_up_and_says_so() {
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), line));
     let log = fs::read_to_string(world.path("scheduler.log")).unwrap();
     let expected = format!(
-        "--data {0}/scheduler --listen unix:{0}/farm.sock --placement-grace 30s --idle-stop 30m --ready-fd",
+        "--data {0}/scheduler --listen unix:{0}/farm.sock --idle-stop 30m --ready-fd",
         world.folder.path().display()
     );
     assert!(log.contains(&expected), "{log}");
