@@ -26,6 +26,7 @@ mod session;
 mod source;
 
 pub use config::{Config, Isolation, Settings};
+pub use metrics::Metrics;
 pub use parts::{Clock, Ending, Parts, SystemClock, Tasks};
 pub use serve::{RunError, run};
 pub use session::connect;

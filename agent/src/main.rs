@@ -3,7 +3,7 @@
 mod place;
 mod system;
 
-use acre_agent::{Clock, Config, Ending, Parts, Settings, SystemClock, engine::docker::LocalEngine};
+use acre_agent::{Clock, Config, Ending, Metrics, Parts, Settings, SystemClock, engine::docker::LocalEngine};
 use acre_daemon::{LogArguments, Options, Reloads, Starter};
 use acre_link::{Membership, close_folder};
 use acre_model::{
@@ -140,13 +140,12 @@ async fn work(arguments: Arguments, options: Options, starter: Starter) -> anyho
     config.exit_with_farm = arguments.exit_with_farm;
     config.hand_over = arguments.hand_over_limit << 20;
     config.isolation.stop_after_ms = arguments.stop_after;
-    let metrics = match &arguments.metrics {
-        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
-        None => None,
-    };
+    let metrics = acre_daemon::metrics::listen(arguments.metrics.as_deref()).await?;
     config.windows_isolation = arguments.isolation;
-    let engine = Arc::new(LocalEngine::new(arguments.engine));
-    let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock: Arc::new(SystemClock) };
+    let counted = Metrics::default();
+    let engine = Arc::new(LocalEngine::new(arguments.engine, Arc::new(counted.clone())));
+    let clock = Arc::new(SystemClock);
+    let parts = Parts { builder: engine.clone(), runtime: engine, farm: channel, clock, metrics: counted };
     let ready = move || {
         tracing::info!("ready");
         starter.ready();

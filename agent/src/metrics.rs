@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 /// All metrics of an agent.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     engine_up: Gauge,
     engine_seconds: Histograms<ByCall>,
     engine_errors: Family<ByError, Counter>,

@@ -1,7 +1,10 @@
 //! What an agent gets from outside, so that a simulation can put its own in place: engine, connection, clock,
 //! background work.
 
-use crate::engine::{Builder, Runtime};
+use crate::{
+    engine::{Builder, Runtime},
+    metrics::Metrics,
+};
 use acre_model::time::Timestamp;
 use std::{
     sync::Arc,
@@ -21,6 +24,8 @@ pub struct Parts {
     pub farm: Channel,
     /// Tells wall time.
     pub clock: Arc<dyn Clock>,
+    /// What is counted, by the engine, too.
+    pub metrics: Metrics,
 }
 
 /// How an agent is told to go.

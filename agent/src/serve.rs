@@ -5,11 +5,11 @@ use crate::{
     capability::{self, Room, Watcher},
     config::{Config, Settings},
     contact::Contact,
-    engine::{EngineError, Observed},
+    engine::EngineError,
     gate::{Door, Gate},
     labels,
     logs::Spools,
-    metrics::{Metrics, Sources},
+    metrics::Sources,
     networks::Networks,
     parts::{Ending, Parts, Tasks},
     roster::{Roster, RosterHandle, Told},
@@ -55,8 +55,7 @@ pub async fn run(
     ready: impl FnOnce() + Send + 'static,
     ending: Ending,
 ) -> Result<(), RunError> {
-    let metrics = Metrics::default();
-    let parts = observed(parts, &metrics);
+    let metrics = parts.metrics.clone();
     let place = config.data.join("attempts");
     let spools = Spools::open(&place, config.log_cap)
         .map_err(|why| RunError::Data { place: place.display().to_string(), why })?;
@@ -121,14 +120,6 @@ pub async fn run(
     tasks.stop().await;
     forget_trials(&works, &trials, &handle).await;
     Ok(())
-}
-
-/// With each call of the engine watched.
-fn observed(parts: Parts, metrics: &Metrics) -> Parts {
-    let Parts { runtime, builder, farm, clock } = parts;
-    let watch = Arc::new(metrics.clone());
-    let (runtime, builder) = (Observed::new(runtime, watch.clone()), Observed::new(builder, watch));
-    Parts { runtime: Arc::new(runtime), builder: Arc::new(builder), farm, clock }
 }
 
 /// Serves metrics for as long as the agent works.

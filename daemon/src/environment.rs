@@ -227,7 +227,8 @@ mod tests {
         assert_eq!((given.manifest_dir.as_deref(), given.flag, given.own), (Some("there"), true, None));
         assert_eq!(given.pkg_name, ["a", "b"]);
         assert_eq!(read(&[&config, "--manifest-dir", "here"]).manifest_dir.as_deref(), Some("here"));
-        assert_eq!(read(&["init", &config][..1]).other, Some(Other::Init));
+        let words = ["program", &config, "init"].map(OsString::from);
+        assert_eq!(super::file(&with_variables(Program::command(), "CARGO"), &words), None, "a subcommand is meant");
         for (text, why) in
             [("CARGO_NAMES=x\n", "line 1: no option has the variable CARGO_NAMES"), ("\nx y\n", "line 2")]
         {

@@ -22,13 +22,14 @@ pub fn registry(prefix: &str, version: &'static str) -> Registry {
     registry
 }
 
-/// Where a daemon's metrics are asked for. An error says what was wrong with `--metrics`.
-pub async fn listen(address: &str) -> io::Result<TcpListener> {
+/// Where a daemon's metrics are asked for, if `--metrics` says so; an error says what was wrong with it.
+pub async fn listen(address: Option<&str>) -> io::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
     let bound = TcpListener::bind(address).await;
     let listener =
         bound.map_err(|why| io::Error::new(why.kind(), format!("--metrics {address}: cannot listen there: {why}")))?;
     tracing::info!(address = %listener.local_addr()?, "metrics are at /metrics");
-    Ok(listener)
+    Ok(Some(listener))
 }
 
 /// Serves `/metrics` until `until` resolves. `refresh` is awaited first, each time that the page is asked for.

@@ -29,7 +29,7 @@ package_make() {
   mkdir -p "$source"/{bin,man,docs,completions/{bash,zsh,fish}} "$out"
   cp -r "$INFRA/debian" "$INFRA/systemd" "$source"
   cp "${PROGRAMS[@]/#/$BINARIES/}" "$source/bin"
-  cp "$REPOSITORY"/docs/{task-file,user-guide,tasks,operate,etcd}.md "$source/docs"
+  cp "$REPOSITORY"/docs/{task-file,user-guide,tasks,operate,etcd,metrics,windows}.md "$source/docs"
   cp "$REPOSITORY/CHANGELOG.md" "$source"
   package_units "$source"
   package_pages "$source"

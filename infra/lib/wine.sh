@@ -32,12 +32,22 @@ wine_prepare() {
   touch "$WINE_FOLDER/ready"
 }
 
-# wine takes no folder of another user's.
 wine_keep() {
   say "starting wine"
-  process_start wine setpriv --reuid "$EUID" --regid "$(id -g)" --init-groups env HOME="$HOME" \
-    WINEPREFIX="$WINE_FOLDER" WINEDEBUG=-all "$(wine_program)" "$WINE_FOLDER/keeper.exe"
-  WINEPREFIX=$WINE_FOLDER WINEDEBUG=-all process_ready wine 60 "$(wine_program)" cmd /c exit
+  wine_process_start wine "$WINE_FOLDER/keeper.exe"
+  process_ready wine 60 wine_answers
+}
+
+# What asks first starts wine's services, which outlive it with its descriptors.
+wine_answers() { WINEPREFIX=$WINE_FOLDER WINEDEBUG=-all "$(wine_program)" cmd /c exit 8>&- 9>&-; }
+
+# wine_process_start NAME PROGRAM ARGUMENT...: a program of Windows, in the background. wine takes no folder of another
+# user's.
+wine_process_start() {
+  local name=$1
+  shift
+  process_start "$name" setpriv --reuid "$EUID" --regid "$(id -g)" --init-groups env HOME="$HOME" \
+    WINEPREFIX="$WINE_FOLDER" WINEDEBUG=-all "$(wine_program)" "$@"
 }
 
 wine_down() { process_stop wine 10; }

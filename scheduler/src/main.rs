@@ -242,10 +242,7 @@ async fn work(arguments: Arguments, options: Options, spans: Option<Recorder>, s
         Some(address) => Some(hooks(address).await?),
         None => None,
     };
-    let metrics = match &arguments.metrics {
-        Some(address) => Some(acre_daemon::metrics::listen(address).await?),
-        None => None,
-    };
+    let metrics = acre_daemon::metrics::listen(arguments.metrics.as_deref()).await?;
     let folder = data.clone();
     let mut config = Config::new(data);
     config.patience.placement_ms = arguments.placement_grace;

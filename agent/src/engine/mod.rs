@@ -11,7 +11,7 @@ mod snapshot;
 
 pub use acre_web::registry::{Login, Logins};
 pub use error::EngineError;
-pub use observed::{Observed, Watch};
+pub use observed::Watch;
 pub use snapshot::{Content, Snapshot, SnapshotEntry, SnapshotNode};
 
 use acre_model::{

@@ -2,7 +2,8 @@
 
 use acre_e2e::{
     collector::{Collector, Span},
-    farm::SOON,
+    engine,
+    farm::{Farm, Part, SOON},
     fleet::Fleet,
     source::Source,
     wait,
@@ -108,4 +109,30 @@ fn of_a_run_that_nobody_traces_begins_with_the_run() {
     is_whole(&spans);
     let root = spans.values().find(|span| span.parent.is_empty()).expect("there is one");
     assert_eq!((root.name.as_str(), root.service.as_str()), ("RUN standard input", "acre-scheduler"));
+}
+
+#[test]
+fn of_a_run_is_whole_though_its_scheduler_is_killed() {
+    let (collector, farm) = (Collector::new(), Farm::new());
+    let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.address())];
+    let up = || farm.acre_with(&environment, "", &["up"]).ended(0).code;
+    up();
+    let task = "steps: [{id: waits, cmd: '{base} sh -c \"echo waiting; until [ -e go ]; do sleep 0.05; done\"'}]\n";
+    let mut client = farm.start_task(task, &[]);
+    let run = farm.comes_to(&mut client, "waiting\n");
+    client.kill();
+    farm.kill(Part::Scheduler);
+    up();
+    engine::docker(&["exec", &engine::containers(&run)[0], "touch", "/workspace/go"]).ended(0);
+    let report = farm.report(&run, SOON);
+    assert_eq!(report["status"], "Succeeded", "{report:#}");
+    let trace = farm.show(&run)["trace"].as_str().expect("the run is traced").to_owned();
+    farm.down();
+    let spans = spans(&collector, &trace, &["acre-scheduler", "acre-agent"]);
+    is_whole(&spans);
+    let paths: BTreeSet<String> = spans.values().map(|span| path(span, &spans)).collect();
+    let unit = "waits@linux/amd64";
+    let attempt =
+        format!("acre-scheduler: RUN standard input > acre-scheduler: {unit} > acre-agent: attempt 1 of {unit}");
+    assert!(paths.contains(&attempt), "no {attempt} in {paths:#?}");
 }

@@ -46,7 +46,7 @@ struct ByReason {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByWay {
-    way: &'static str,
+    way: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -130,8 +130,8 @@ impl FarmMetrics {
         for status in RunStatus::ALL.into_iter().filter(|status| status.is_final()) {
             drop(self.ended.get_or_create(&ByStatus { status: of_status(status) }));
         }
-        for way in ["native", "cross", "emulated", "any"] {
-            drop(self.placements.get_or_create(&ByWay { way }));
+        for way in [Some(Way::Native), Some(Way::Cross), Some(Way::Emulated), None] {
+            drop(self.placements.get_or_create(&ByWay { way: of_way(way) }));
         }
         for kind in ["source", "build", "push", "index", "cmd"] {
             drop(self.attempts.get_or_create(&ByOutcome { kind, outcome: "succeeded", cause: "" }));
@@ -217,13 +217,8 @@ const fn of_queued(queued: Queued) -> &'static str {
     }
 }
 
-const fn of_way(way: Option<Way>) -> &'static str {
-    match way {
-        Some(Way::Native) => "native",
-        Some(Way::Cross) => "cross",
-        Some(Way::Emulated) => "emulated",
-        None => "any",
-    }
+fn of_way(way: Option<Way>) -> String {
+    way.map_or_else(|| "any".to_owned(), |way| way.to_string())
 }
 
 const fn of_state(state: Readiness) -> &'static str {

@@ -1,29 +1,30 @@
 //! The engine of this agent, whether it answers now or not: a connection is made when it is first needed, and anew
-//! after the engine was gone (it may have come back as another version).
+//! after the engine was gone (it may have come back as another version). Each call of it is watched here.
 
 use super::{Docker, buildkit::BuildKit, classic::Classic};
 use crate::engine::{
     Asked, Bare, BuildRequest, Builder, Built, ContainerSpec, EngineError, EngineInfo, Found, Held, Labels, LocalImage,
-    Logins, Running, Runtime, SandboxSpec, Saying, Seen,
+    Logins, Running, Runtime, SandboxSpec, Saying, Seen, Watch, observed::observed,
 };
 use acre_model::{digest::Digest, plan::Network, platform::Platform, reference::Reference};
 use bytes::Bytes;
 use futures::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use std::{
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// The engine of this agent. Builds by BuildKit where the engine has it, else by the classic builder.
 pub struct LocalEngine {
     host: String,
     connected: Mutex<Option<Docker>>,
+    watch: Arc<dyn Watch>,
 }
 
 impl LocalEngine {
     /// The engine at this address (see [`Docker::connect`]). Nothing is asked of it yet.
-    pub const fn new(host: String) -> Self {
-        Self { host, connected: Mutex::new(None) }
+    pub fn new(host: String, watch: Arc<dyn Watch>) -> Self {
+        Self { host, connected: Mutex::new(None), watch }
     }
 
     async fn docker(&self) -> Result<Docker, EngineError> {
@@ -43,13 +44,13 @@ impl LocalEngine {
 /// Each call of [`Runtime`] goes to the engine that answers now.
 macro_rules! on_docker {
     ($self:ident . $call:ident ( $($argument:expr),* )) => {
-        async move { $self.docker().await?.$call($($argument),*).await }.boxed()
+        observed(stringify!($call), &*$self.watch, async move { $self.docker().await?.$call($($argument),*).await }).boxed()
     };
 }
 
 impl Runtime for LocalEngine {
     fn info(&self) -> Asked<'_, EngineInfo> {
-        async move { self.docker().await?.told().await.cloned() }.boxed()
+        observed("info", &*self.watch, async move { self.docker().await?.told().await.cloned() }).boxed()
     }
 
     fn gone(&self) -> BoxFuture<'_, EngineError> {
@@ -161,18 +162,18 @@ impl Runtime for LocalEngine {
 
 impl Builder for LocalEngine {
     fn exports(&self) -> Asked<'_, bool> {
-        on_docker!(self.exports_images())
+        observed("exports", &*self.watch, async move { self.docker().await?.exports_images().await }).boxed()
     }
 
     fn build<'a>(&'a self, request: &'a BuildRequest, say: &'a Saying) -> Asked<'a, Built> {
-        async move {
+        let build = async move {
             let docker = self.docker().await?;
             if docker.told().await?.buildkit {
                 BuildKit::new(docker).build(request, say).await
             } else {
                 Classic::new(docker).build(request, say).await
             }
-        }
-        .boxed()
+        };
+        observed("build", &*self.watch, build).boxed()
     }
 }
