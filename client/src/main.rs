@@ -1,7 +1,12 @@
 //! The program `acre`.
 
 use acre_client::{args::Cli, command, error::Error, exit_code::ExitCode, farm::local::launcher, trace};
-use std::io::Write;
+use std::{io::Write, time::Duration};
+
+/// How long the program waits for its own threads at its end. Idle ones end at once; one that blocks, as on a lock that
+/// another acre holds, must not keep the program from ending. Without the wait, wine may kill a thread while it holds the
+/// lock of the dynamic loader, for which the program's own end then waits.
+const LAST_THREADS: Duration = Duration::from_millis(100);
 
 fn main() -> std::process::ExitCode {
     if launcher(std::env::args_os()).is_some() {
@@ -16,8 +21,7 @@ fn main() -> std::process::ExitCode {
         Ok(code) => code.into(),
         Err(error) => ended(&error.shown().unwrap_or_default(), error.exit_code()),
     };
-    // What may still block (a lock that another acre holds) must not keep the program from ending.
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(LAST_THREADS);
     code
 }
 
