@@ -10,7 +10,7 @@ use acre_scheduler::{
     outbox::{Mailer, SmtpAddress},
     parts::{Clock, Random, SystemClock, SystemRandom},
     secrets::{SecretKey, Vault, VaultConfig},
-    store::{self, Embedded, Etcd, EtcdAddress, Store, StoreError},
+    store::{self, Embedded, Etcd, EtcdAddress, Node, Store, StoreError},
 };
 use acre_task::Presets;
 use acre_trace::{Exporter, Recorder};
@@ -116,6 +116,10 @@ struct StoreArguments {
     /// Key (PEM) of that certificate
     #[arg(long, value_name = "FILE", requires = "store_cert")]
     store_key: Option<PathBuf>,
+    /// Go on from what etcd holds although it has gone back, to this revision or a later one, as after it was restored; for
+    /// one start of a scheduler that refuses to, which says what to give
+    #[arg(long, value_name = "REVISION", requires = "store")]
+    adopt_revision: Option<u64>,
 }
 
 /// How e-mail is sent.
@@ -339,8 +343,8 @@ async fn store(wanted: &StoreArguments, data: &Path, random: &dyn Random) -> any
             "{address} is reached without TLS: whoever is on the way can read and change the farm's records"
         );
     }
-    let node = store::node_of(data, random)?;
-    Ok(Arc::new(Etcd::open(address, tls.as_ref(), &node).await?))
+    let node = Node::of(data, random)?.adopting(wanted.adopt_revision);
+    Ok(Arc::new(Etcd::open(address, tls.as_ref(), node).await?))
 }
 
 /// How long a predecessor may take to be gone.

@@ -75,6 +75,7 @@ told!(StoreError,
     StoreError::Full { .. } => DISK_FULL,
     StoreError::Conflict
         | StoreError::InUse { .. }
+        | StoreError::WentBack { .. }
         | StoreError::Unavailable { .. }
         | StoreError::Unknown { .. }
         | StoreError::Failed { .. } => Code::Unavailable,

@@ -201,9 +201,10 @@ impl From<StoreError> for Refused {
             StoreError::Full { .. } => Self::Full(error.to_string()),
             StoreError::Unavailable { place, why } => Self::Unavailable(format!("{place}: {why}")),
             StoreError::Unknown { place, why } => Self::Unknown(format!("{place}: {why}")),
-            StoreError::Conflict | StoreError::InUse { .. } | StoreError::Failed { .. } => {
-                Self::Unavailable(error.to_string())
-            }
+            StoreError::Conflict
+            | StoreError::InUse { .. }
+            | StoreError::WentBack { .. }
+            | StoreError::Failed { .. } => Self::Unavailable(error.to_string()),
         }
     }
 }

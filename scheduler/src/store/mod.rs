@@ -10,7 +10,7 @@ mod transaction;
 
 pub use codec::{Undecodable, decode, encode};
 pub use embedded::Embedded;
-pub use etcd::{BadAddress, Etcd, EtcdAddress, Limits, Tls, node_of};
+pub use etcd::{BadAddress, Etcd, EtcdAddress, Limits, Node, Tls};
 pub use transaction::{Change, Compare, Transaction};
 
 use bytes::Bytes;
@@ -50,6 +50,19 @@ pub enum StoreError {
         /// The file.
         place: String,
     },
+    /// It has forgotten what this scheduler knows it held.
+    #[error(
+        "state store went back from revision {from} to {to}: {place} was restored from an older copy, or is another one; \
+         to go on from what it holds, start the scheduler once with --adopt-revision {to}"
+    )]
+    WentBack {
+        /// The address.
+        place: String,
+        /// The newest revision that was seen.
+        from: u64,
+        /// The one it is at.
+        to: u64,
+    },
     /// It does not answer, and nothing was changed.
     #[error("state store unavailable, not accepted: {place}: {why}")]
     Unavailable {
@@ -81,7 +94,7 @@ impl StoreError {
     pub const fn may_pass(&self) -> bool {
         match self {
             Self::Conflict | Self::Full { .. } | Self::Unavailable { .. } | Self::Unknown { .. } => true,
-            Self::InUse { .. } | Self::Failed { .. } => false,
+            Self::InUse { .. } | Self::WentBack { .. } | Self::Failed { .. } => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The etcd of the tests.
 
-use acre_scheduler::store::{Etcd, EtcdAddress, Limits};
+use acre_scheduler::store::{Etcd, EtcdAddress, Limits, Node};
 use std::{
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -28,7 +28,7 @@ pub(crate) fn prefix() -> String {
 /// A store on the etcd at this `HOST:PORT`, for the node `one`.
 pub(crate) async fn open(host: &str, prefix: &str) -> Etcd {
     let address: EtcdAddress = format!("etcd://{host}/{prefix}").parse().unwrap();
-    Etcd::open(&address, None, "one").await.unwrap().with_limits(LIMITS)
+    Etcd::open(&address, None, Node::named("one")).await.unwrap().with_limits(LIMITS)
 }
 
 /// A store of a test's own.

@@ -5,7 +5,7 @@ use crate::{
     contract::{commit, holds, put, value},
     proxy::Proxy,
 };
-use acre_scheduler::store::{Etcd, Limits, Revision, Store, StoreError};
+use acre_scheduler::store::{Etcd, Limits, Node, Revision, Store, StoreError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ async fn etcd_keeps_the_contract() {
     let store = bed::store().await;
     // The shared limits would end a lease under a slow machine.
     let store = store.with_limits(Limits::default());
-    let next = store.another("one");
+    let next = store.another(Node::named("one"));
     holds(&store, &next).await;
 }
 
@@ -34,7 +34,7 @@ async fn farms_with_other_prefixes_do_not_meet() {
 #[tokio::test]
 async fn another_machine_leads_only_once_the_leader_has_gone() {
     let leader = bed::store().await;
-    let other = leader.another("two");
+    let other = leader.another(Node::named("two"));
     let token = leader.lead().await.unwrap();
     let refused = other.lead().await.unwrap_err();
     assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
@@ -59,7 +59,7 @@ async fn leads_in_the_end(store: &Etcd) -> Revision {
 #[tokio::test]
 async fn a_leader_that_gives_signs_of_life_keeps_its_role_and_a_silent_one_does_not() {
     let leader = bed::store().await;
-    let other = leader.another("two");
+    let other = leader.another(Node::named("two"));
     let token = leader.lead().await.unwrap();
     let refused = tokio::select! {
         () = leader.hold() => panic!("the role is not lost"),
@@ -78,7 +78,7 @@ async fn a_leader_that_gives_signs_of_life_keeps_its_role_and_a_silent_one_does_
 async fn a_leader_learns_that_its_role_is_lost() {
     let leader = bed::store().await;
     leader.lead().await.unwrap();
-    let successor = leader.another("one");
+    let successor = leader.another(Node::named("one"));
     let (_, led) = within("the loss is noticed", SOON, async { tokio::join!(leader.hold(), successor.lead()) }).await;
     led.unwrap();
 }

@@ -9,5 +9,7 @@ mod bed;
 mod contract;
 mod embedded;
 mod etcd;
+mod own;
 mod proxy;
+mod restored;
 mod tls;

@@ -3,13 +3,13 @@
 use crate::{
     bed::{SOON, within},
     contract::{commit, put, value},
+    own::Own,
 };
-use acre_scheduler::store::{Etcd, EtcdAddress, Limits, Store, StoreError, Tls};
+use acre_scheduler::store::{Etcd, EtcdAddress, Limits, Node, Store, StoreError, Tls};
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 use tempfile::TempDir;
@@ -18,18 +18,10 @@ use tempfile::TempDir;
 const LIMITS: Limits =
     Limits { call: Duration::from_millis(700), request: Duration::from_millis(700), silence: Duration::from_secs(15) };
 
-/// An etcd of a test's own.
 struct Secured {
     folder: TempDir,
-    etcd: Child,
+    _etcd: Own,
     address: EtcdAddress,
-}
-
-impl Drop for Secured {
-    fn drop(&mut self) {
-        drop(self.etcd.kill());
-        drop(self.etcd.wait());
-    }
 }
 
 fn openssl(folder: &Path, words: &str) {
@@ -53,10 +45,6 @@ fn certified(folder: &Path, name: &str) {
     openssl(folder, &format!("x509 -req -in {name}.csr {signing} -out {name}.pem"));
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Secured {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -66,21 +54,13 @@ impl Secured {
         for name in ["server", "client"] {
             certified(folder.path(), name);
         }
-        let (port, peers) = (free_port(), format!("http://127.0.0.1:{}", free_port()));
-        let clients = format!("https://127.0.0.1:{port}");
-        let program = std::env::var("ACRE_TEST_ETCD_PROGRAM").unwrap_or_else(|_| "etcd".to_owned());
-        let words = format!(
-            "--name test --data-dir data --logger zap --log-level error --listen-client-urls {clients} \
-             --advertise-client-urls {clients} --listen-peer-urls {peers} --initial-advertise-peer-urls {peers} \
-             --initial-cluster test={peers} --cert-file server.pem --key-file server.key --client-cert-auth \
-             --trusted-ca-file ca.pem"
+        let etcd = Own::start(
+            folder.path(),
+            "https",
+            "--cert-file server.pem --key-file server.key --client-cert-auth --trusted-ca-file ca.pem",
         );
-        let mut command = Command::new(&program);
-        command.args(words.split(' ')).current_dir(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let etcd = command.spawn().unwrap_or_else(|why| {
-            panic!("these tests need the program of etcd; name it in ACRE_TEST_ETCD_PROGRAM ({program}: {why})")
-        });
-        Self { folder, etcd, address: format!("etcds://127.0.0.1:{port}/acre").parse().unwrap() }
+        let address = format!("etcds://{}/acre", etcd.host()).parse().unwrap();
+        Self { folder, _etcd: etcd, address }
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -91,7 +71,7 @@ impl Secured {
         let identity = identity.map(|name| (self.file(&format!("{name}.pem")), self.file(&format!("{name}.key"))));
         let identity = identity.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
         let tls = Tls::read(&self.file(ca), identity).unwrap();
-        Etcd::open(&self.address, Some(&tls), "one").await.unwrap().with_limits(LIMITS)
+        Etcd::open(&self.address, Some(&tls), Node::named("one")).await.unwrap().with_limits(LIMITS)
     }
 }
 

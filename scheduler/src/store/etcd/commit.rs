@@ -56,7 +56,7 @@ impl Etcd {
                     if !answer.succeeded() {
                         return Err(StoreError::Conflict);
                     }
-                    role.last = revision(&answer);
+                    self.follow(role, revision(&answer));
                     return Ok(Revision(role.last));
                 }
                 // What goes beyond the quota is refused and done all the same (etcd's `quotaApplierV3`).
@@ -102,7 +102,7 @@ impl Etcd {
         };
         role.doubt = None;
         if answer.succeeded() {
-            role.last = revision(&answer);
+            self.follow(role, revision(&answer));
             return Ok(Fate::Never);
         }
         let [leader, commit] = found(&answer);
@@ -110,13 +110,19 @@ impl Etcd {
             return Ok(Fate::Deposed);
         }
         let Some(commit) = commit else { return Ok(Fate::Deposed) };
-        role.last = commit.mod_revision().unsigned_abs();
+        self.follow(role, commit.mod_revision().unsigned_abs());
         Ok(match commit.value() {
             value if value == doubted.as_bytes() => Fate::Done(role.last),
             // An earlier try to find out was done, and not answered.
             value if value == void.as_bytes() => Fate::Never,
             _ => Fate::Unclear,
         })
+    }
+
+    /// The chain of commits has come to this revision.
+    fn follow(&self, role: &mut Role, revision: u64) {
+        role.last = revision;
+        self.node.seen.note(revision);
     }
 
     /// A transaction of the leader: only while it leads, and only right after its last one.

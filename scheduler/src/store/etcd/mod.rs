@@ -7,6 +7,7 @@
 //! | `commit` | transactions, and what became of one that nobody answered |
 //! | `node` | who a scheduler is, across its restarts |
 //! | `role` | becoming the leader, staying it, giving it back |
+//! | `seen` | the newest revision that was seen, by which an older copy is known |
 //! | `wire` | changes and compares as etcd's operations, under the prefix |
 //!
 //! What makes it safe: the leader's token is the revision at which its key was made, and each of its commits compares
@@ -19,10 +20,11 @@ mod call;
 mod commit;
 mod node;
 mod role;
+mod seen;
 mod wire;
 
 pub use address::{BadAddress, EtcdAddress, Tls};
-pub use node::node_of;
+pub use node::Node;
 
 use super::{Order, Revision, Store, StoreError, Stored, Transaction};
 use call::{Trouble, bounded};
@@ -69,8 +71,8 @@ pub struct Etcd {
     space: Space,
     /// The address, for messages.
     place: String,
-    /// Who leads through this store: the same for all processes of one data folder, of which one lives at a time.
-    node: String,
+    /// Who leads through this store.
+    node: Node,
     limits: Limits,
     standing: Mutex<Standing>,
     /// The leader's lease, or [`NO_LEASE`].
@@ -96,8 +98,8 @@ fn unusable(address: &EtcdAddress, error: &Error) -> StoreError {
 }
 
 impl Etcd {
-    /// A store on the etcd at this address, for the node of this name. Connecting is left to the first call.
-    pub async fn open(address: &EtcdAddress, tls: Option<&Tls>, node: &str) -> Result<Self, StoreError> {
+    /// A store on the etcd at this address, for this node. Connecting is left to the first call.
+    pub async fn open(address: &EtcdAddress, tls: Option<&Tls>, node: Node) -> Result<Self, StoreError> {
         let limits = Limits::default();
         let mut options = ConnectOptions::new().with_connect_timeout(limits.call).with_keep_alive(PING, limits.call);
         if let Some(tls) = tls {
@@ -112,27 +114,27 @@ impl Etcd {
     }
 
     /// A store on an etcd to which there is a client.
-    pub fn on(client: Client, address: &EtcdAddress, node: &str, limits: Limits) -> Self {
+    pub fn on(client: Client, address: &EtcdAddress, node: Node, limits: Limits) -> Self {
         Self {
             kv: client.kv_client().max_decoding_message_size(ANSWER),
             client,
             space: Space::new(&address.prefix),
             place: address.to_string(),
-            node: node.to_owned(),
+            node,
             limits,
             standing: Mutex::new(Standing::Bystander),
             lease: AtomicI64::new(NO_LEASE),
         }
     }
 
-    /// Another user of the same etcd, who has not led, for a node of this name.
-    pub fn another(&self, node: &str) -> Self {
+    /// Another user of the same etcd, who has not led, for this node.
+    pub fn another(&self, node: Node) -> Self {
         Self {
             client: self.client.clone(),
             kv: self.kv.clone(),
             space: self.space.clone(),
             place: self.place.clone(),
-            node: node.to_owned(),
+            node,
             limits: self.limits,
             standing: Mutex::new(Standing::Bystander),
             lease: AtomicI64::new(NO_LEASE),

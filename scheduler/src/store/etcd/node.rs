@@ -1,5 +1,7 @@
-//! The name of a node: of all schedulers that ever use one data folder, of which one lives at a time.
+//! A node: all schedulers that ever use one data folder, of which one lives at a time. It has a name, and remembers what it
+//! has seen of the store.
 
+use super::seen::Seen;
 use crate::parts::Random;
 use std::{
     fs::{self, File},
@@ -7,11 +9,36 @@ use std::{
     path::Path,
 };
 
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) name: String,
+    pub(super) seen: Seen,
+}
+
+impl Node {
+    /// The node whose data is in this folder; a new folder gets one.
+    pub fn of(data: &Path, random: &dyn Random) -> io::Result<Self> {
+        Ok(Self { name: name_of(data, random)?, seen: Seen::open(data)? })
+    }
+
+    /// A node of this name that has no folder.
+    pub fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), seen: Seen::default() }
+    }
+
+    /// The same node, which goes on from a store that has gone back, but not behind this revision.
+    pub fn adopting(mut self, revision: Option<u64>) -> Self {
+        self.seen.adopt(revision);
+        self
+    }
+}
+
 /// Digits of a name.
 const DIGITS: usize = 16;
 
 /// The name of the node whose data is in this folder; a new folder gets one.
-pub fn node_of(data: &Path, random: &dyn Random) -> io::Result<String> {
+fn name_of(data: &Path, random: &dyn Random) -> io::Result<String> {
     let path = data.join("node");
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     match File::open(&path) {
@@ -54,12 +81,12 @@ mod tests {
     fn a_folder_keeps_its_name() {
         let (one, two, random) =
             (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), SystemRandom::open().unwrap());
-        let name = node_of(one.path(), &random).unwrap();
-        assert_eq!(node_of(one.path(), &random).unwrap(), name);
-        assert_ne!(node_of(two.path(), &random).unwrap(), name);
+        let name = name_of(one.path(), &random).unwrap();
+        assert_eq!(name_of(one.path(), &random).unwrap(), name);
+        assert_ne!(name_of(two.path(), &random).unwrap(), name);
         for damaged in ["", "x\n", "0123456789abcde", "0123456789abcdefg", "0123456789abcdeg"] {
             fs::write(one.path().join("node"), damaged).unwrap();
-            let refused = node_of(one.path(), &random).unwrap_err().to_string();
+            let refused = name_of(one.path(), &random).unwrap_err().to_string();
             assert!(refused.contains("node: it is not the name of a node"), "{damaged:?}: {refused}");
         }
     }

@@ -5,6 +5,7 @@ use super::{
     Etcd, NO_LEASE, Ordering, Standing,
     call::{Refusal, Trouble, bounded},
     commit::{found, revision},
+    seen::WentBack,
 };
 use etcd_client::{KeyValue, PutOptions, Txn};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,7 @@ struct LeaderRecord {
 impl Etcd {
     pub(super) async fn take_role(&self) -> Result<Revision, StoreError> {
         let mut standing = self.standing.lock().await;
+        self.must_not_have_gone_back().await?;
         if let Standing::Leading(role) = &mut *standing {
             if self.prove(role).await? {
                 return Ok(Revision(role.token));
@@ -55,9 +57,28 @@ impl Etcd {
         }
         let role = self.campaign().await?;
         let token = role.token;
+        self.node.seen.note(token);
         self.lease.store(role.lease, Ordering::SeqCst);
         *standing = Standing::Leading(role);
         Ok(Revision(token))
+    }
+
+    /// Nothing is written to a store that is behind what this node has seen of it.
+    async fn must_not_have_gone_back(&self) -> Result<(), StoreError> {
+        let revision = self.revision().await?;
+        let place = || self.place.clone();
+        let allowed = self.node.seen.allows(revision);
+        allowed.map_err(|WentBack { from }| StoreError::WentBack { place: place(), from, to: revision })
+    }
+
+    /// The revision that the store is at.
+    async fn revision(&self) -> Result<u64, StoreError> {
+        let get = || {
+            let (mut kv, key) = (self.kv.clone(), self.space.key(keys::LEADER));
+            async move { kv.get(key, None).await }
+        };
+        let answer = self.insist(get).await.map_err(|trouble| trouble.into_error(&self.place))?;
+        Ok(answer.header().map_or(0, |header| header.revision().unsigned_abs()))
     }
 
     /// Becomes the leader if there is none, or if the one there is must be dead.
@@ -81,7 +102,7 @@ impl Etcd {
     /// Makes the leader's key if it is not there; the inner error is the key that is. Done twice it does no harm: a key
     /// that hangs on our lease is ours.
     async fn stand(&self, lease: i64) -> Result<Result<Role, KeyValue>, StoreError> {
-        let record = encode(&LeaderRecord { node: self.node.clone() });
+        let record = encode(&LeaderRecord { node: self.node.name.clone() });
         let key = self.space.put(keys::LEADER, &record, Some(PutOptions::new().with_lease(lease)));
         let first = self.space.put(keys::COMMIT, format!("{lease:x}").as_bytes(), None);
         let txn = Txn::new().when([self.space.is_absent(keys::LEADER)]).and_then([key, first]);
@@ -107,7 +128,7 @@ impl Etcd {
     /// Whether the leader is an earlier process of this node. It is dead, since a node has one process; were it not, its
     /// commits would fail.
     fn is_predecessor(&self, leader: &KeyValue) -> bool {
-        decode::<LeaderRecord>(leader.value()).is_ok_and(|record| record.node == self.node)
+        decode::<LeaderRecord>(leader.value()).is_ok_and(|record| record.node == self.node.name)
     }
 
     async fn lease(&self) -> Result<i64, StoreError> {
