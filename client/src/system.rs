@@ -13,8 +13,8 @@ use windows as own;
 use std::{ffi::OsString, path::PathBuf};
 
 pub(crate) use own::{
-    CONFIG_HOME, HAS_SOCKETS, HOME, Interrupts, USER, bytes_of, check_name, connect, connect_engine, is_nothing,
-    is_program, is_socket, room, shown_folder, with_slashes,
+    CONFIG_HOME, HAS_SOCKETS, HOME, Interrupts, REPLACES_OPEN_FILES, USER, bytes_of, check_name, connect,
+    connect_engine, is_nothing, is_program, is_socket, room, shown_folder, with_slashes,
 };
 
 /// What reads the variables of an environment.

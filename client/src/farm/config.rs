@@ -11,6 +11,7 @@
 //! What a machine needs to be let in by a farm on the network is beside it, in `farms/NAME.json`.
 
 mod edit;
+mod turn;
 
 pub use edit::{Edit, check_name};
 
@@ -20,6 +21,7 @@ use acre_link::FarmAddress;
 use acre_model::text::{clip, nearest};
 use serde::Deserialize;
 use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
+use turn::Turn;
 
 /// Farms by name.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -99,6 +101,7 @@ impl Config {
     pub fn load() -> Result<Self, BadConfig> {
         let Some(path) = Self::path() else { return Ok(Self::default()) };
         let shown = path.display().to_string();
+        let _turn = Turn::to_read(&path);
         let read = fs::metadata(&path).and_then(|data| match data.len() {
             0..=LARGEST => fs::read_to_string(&path),
             _ => Err(io::Error::other("it is larger than 1 MiB")),

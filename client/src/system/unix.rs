@@ -26,6 +26,8 @@ pub(crate) const CONFIG_HOME: &str = "neither HOME nor XDG_CONFIG_HOME";
 pub(crate) const USER: &[&str] = &["USER", "LOGNAME"];
 /// Whether a farm may be reached at a Unix socket.
 pub(crate) const HAS_SOCKETS: bool = true;
+/// Whether a file can be replaced while another program reads it.
+pub(crate) const REPLACES_OPEN_FILES: bool = true;
 /// Where an engine listens that nobody has put elsewhere.
 const ENGINE: &str = "unix:///var/run/docker.sock";
 

@@ -21,6 +21,8 @@ pub(crate) const CONFIG_HOME: &str = "no LOCALAPPDATA";
 pub(crate) const USER: &[&str] = &["USERNAME"];
 /// Whether a farm may be reached at a Unix socket.
 pub(crate) const HAS_SOCKETS: bool = false;
+/// Whether a file can be replaced while another program reads it.
+pub(crate) const REPLACES_OPEN_FILES: bool = false;
 /// Where an engine listens that nobody has put elsewhere.
 const ENGINE: &str = "npipe:////./pipe/docker_engine";
 

@@ -1,6 +1,6 @@
 //! Changing the list of farms: what else a user has written there stays as it is.
 
-use super::{BadConfig, Config};
+use super::{BadConfig, Config, turn::Turn};
 use crate::farm::LOCAL;
 use acre_model::text::clip;
 use std::{
@@ -33,15 +33,19 @@ pub fn check_name(name: &str) -> Result<(), BadConfig> {
 impl Edit<'_> {
     /// Makes the change in the file.
     pub fn save(self) -> Result<(), BadConfig> {
-        let path = Config::path().ok_or(BadConfig::NoHome)?;
-        let shown = path.display().to_string();
-        let text = match fs::read_to_string(&path) {
+        self.save_in(&Config::path().ok_or(BadConfig::NoHome)?)
+    }
+
+    fn save_in(self, path: &Path) -> Result<(), BadConfig> {
+        let shown = || path.display().to_string();
+        let _turn = Turn::to_change(path).map_err(|why| BadConfig::Write { path: shown(), why })?;
+        let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(why) if why.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(why) => return Err(BadConfig::Read { path: shown, why }),
+            Err(why) => return Err(BadConfig::Read { path: shown(), why }),
         };
-        let changed = self.apply(&text).map_err(|why| BadConfig::Form { path: shown.clone(), why })?;
-        write(&path, &changed).map_err(|why| BadConfig::Write { path: shown, why })
+        let changed = self.apply(&text).map_err(|why| BadConfig::Form { path: shown(), why })?;
+        write(path, &changed).map_err(|why| BadConfig::Write { path: shown(), why })
     }
 
     /// The text with the change; the error is one line.
@@ -103,6 +107,20 @@ mod tests {
         assert_eq!((left.default_farm(), left.farms().count()), (None, 0), "{removed}");
         assert!(Edit::Add("a", "b").apply("farms = 1").is_err());
         assert!(Edit::Add("a", "b").apply("[").is_err());
+    }
+
+    #[test]
+    fn of_changes_at_one_time_none_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("acre/config.toml");
+        let names: Vec<String> = (0..32).map(|index| format!("farm-{index:02}")).collect();
+        std::thread::scope(|threads| {
+            for name in &names {
+                threads.spawn(|| Edit::Add(name, "https://a:1").save_in(&path).unwrap());
+            }
+        });
+        let list = Config::parse(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(list.farms().map(|(name, _)| name).collect::<Vec<_>>(), names);
     }
 
     #[test]
