@@ -266,7 +266,7 @@ pub fn shown(url: &Url) -> String {
 }
 
 /// Why a request failed, without the address, which the caller shows.
-fn reason(why: &reqwest::Error) -> String {
+pub fn reason(why: &reqwest::Error) -> String {
     if why.is_timeout() {
         return "it does not answer in time".to_owned();
     }
@@ -274,5 +274,11 @@ fn reason(why: &reqwest::Error) -> String {
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    clip(&innermost.to_string())
+    let innermost = clip(&innermost.to_string());
+    match why.is_builder() {
+        true => format!(
+            "nothing can be asked by TLS: {innermost}; has this machine certificates of authorities (Debian: ca-certificates)?"
+        ),
+        false => innermost,
+    }
 }

@@ -6,9 +6,12 @@ use crate::{
     registry::answers,
 };
 use acre_model::{digest::Digest, reference::Reference};
-use acre_web::registry::{
-    Challenge, Tokens, is_this_machine,
-    patience::{self, retry_after},
+use acre_web::{
+    reason,
+    registry::{
+        Challenge, Tokens, is_this_machine,
+        patience::{self, retry_after},
+    },
 };
 use reqwest::{
     Body, Client, Method, RequestBuilder, Response, StatusCode, Url,
@@ -34,7 +37,7 @@ static HTTP: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .redirect(Policy::none())
         .user_agent(concat!("acre/", env!("CARGO_PKG_VERSION")))
         .build();
-    client.map_err(|why| why.to_string())
+    client.map_err(|why| reason(&why))
 });
 
 /// A repository of a registry.
@@ -69,12 +72,7 @@ impl Fault {
     }
 
     fn wire(why: &reqwest::Error) -> Self {
-        // Its own text names the address, and stops before the cause.
-        let mut cause: &dyn std::error::Error = why;
-        while let Some(deeper) = cause.source() {
-            cause = deeper;
-        }
-        Self { status: None, text: cause.to_string(), after: None, is_of_blobs: false }
+        Self { status: None, text: reason(why), after: None, is_of_blobs: false }
     }
 
     /// Whether the repository does not have what a manifest names.

@@ -2,6 +2,7 @@
 //! (API `GET /v1/MOUNT/data/PATH`, header `X-Vault-Token`).
 
 use acre_model::{secret::SecretValue, text::clip};
+use acre_web::reason;
 use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
 use std::{collections::BTreeMap, fs, io::Read, net::IpAddr, path::PathBuf, time::Duration};
@@ -43,7 +44,7 @@ pub enum VaultSetup {
         why: String,
     },
     /// The client failed.
-    #[error("no client for Vault: {0}")]
+    #[error("no client for Vault: {}", reason(.0))]
     Client(reqwest::Error),
 }
 
@@ -225,16 +226,4 @@ fn is_this_machine(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Why a request failed, without its address.
-fn reason(why: &reqwest::Error) -> String {
-    if why.is_timeout() {
-        return format!("it does not answer within {} s", PATIENCE.as_secs());
-    }
-    let mut innermost: &dyn std::error::Error = why;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    clip(&innermost.to_string())
 }
