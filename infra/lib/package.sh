@@ -27,7 +27,7 @@ package_make() {
   rm -rf "$work"
   source=$work/source
   mkdir -p "$source"/{bin,man,docs,completions/{bash,zsh,fish}} "$out"
-  cp -r "$INFRA/debian" "$INFRA/systemd" "$source"
+  cp -r "$INFRA/debian" "$INFRA/systemd" "$INFRA/watch" "$source"
   cp "${PROGRAMS[@]/#/$BINARIES/}" "$source/bin"
   cp "$REPOSITORY"/docs/{task-file,user-guide,tasks,operate,etcd,metrics,windows}.md "$source/docs"
   cp "$REPOSITORY/CHANGELOG.md" "$source"

@@ -74,6 +74,7 @@ package_test_make() {
 }
 
 package_test_install() {
+  local file
   say "installing"
   package_install "$PACKAGE_OLD"
   package_expect "the scheduler's service runs" systemctl is-active acre-scheduler
@@ -81,6 +82,9 @@ package_test_install() {
   package_expect_not "an agent without a farm does not run" systemctl is-active acre-agent
   package_expect_not "which is no failure" systemctl is-failed acre-agent acre-scheduler
   package_expect "the units are well-formed" systemd-analyze verify --man=no acre-scheduler.service acre-agent.service
+  for file in alerts.yaml dashboard.json prometheus.yaml; do
+    package_expect "$file is among the examples" test -s "/usr/share/doc/acre-scheduler/examples/watch/$file"
+  done
   package_test_owners
   package_test_files scheduler
   package_test_files agent
