@@ -4,8 +4,8 @@ mod place;
 mod system;
 
 use acre_agent::{Clock, Config, Ending, Metrics, Parts, Settings, SystemClock, engine::docker::LocalEngine};
-use acre_daemon::{LogArguments, Options, Reloads, Starter};
-use acre_link::{Membership, close_folder};
+use acre_daemon::{LogArguments, Options, Reloads, Starter, metrics::host_and_port};
+use acre_link::{FarmAddress, Membership, close_folder};
 use acre_model::{
     capability::Privileges,
     ids::{AgentId, PoolName},
@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// The farm's address: https://HOST:PORT, or unix:PATH on its own machine
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = farm)]
     farm: String,
     /// File with a token of `acre agents token`, or - for standard input; needed once, to join a farm on the network
     #[arg(long, value_name = "FILE")]
@@ -47,7 +47,7 @@ struct Arguments {
     #[arg(long, value_name = "POOL")]
     pool: Option<PoolName>,
     /// Where the engine listens: unix:///PATH, tcp://HOST:PORT, or npipe:////./pipe/NAME on Windows
-    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = ENGINE)]
+    #[arg(long, value_name = "ADDRESS", env = "DOCKER_HOST", default_value = ENGINE, value_parser = engine)]
     engine: String,
     /// Groups that may work at one time [default: cores of the engine's machine]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -83,7 +83,7 @@ struct Arguments {
     #[arg(long, value_name = "WHETHER", value_enum, default_value = "deny")]
     engine_socket: Given,
     /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9465: plain HTTP, for whoever can reach it
-    #[arg(long, value_name = "HOST:PORT", env = "ACRE_AGENT_METRICS")]
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_AGENT_METRICS", value_parser = host_and_port)]
     metrics: Option<String>,
     #[command(flatten)]
     logs: LogArguments,
@@ -99,6 +99,24 @@ enum Given {
     Allow,
     /// To none
     Deny,
+}
+
+/// Reads where a farm is.
+fn farm(text: &str) -> Result<String, String> {
+    match text.strip_prefix("unix:") {
+        Some("") => Err("write unix:PATH".to_owned()),
+        Some(_) => Ok(text.to_owned()),
+        None => text.parse::<FarmAddress>().map(|_| text.to_owned()).map_err(|why| why.to_string()),
+    }
+}
+
+/// Reads where an engine is.
+fn engine(text: &str) -> Result<String, String> {
+    let is_place = |scheme: &str| text.strip_prefix(scheme).is_some_and(|place| !place.is_empty());
+    match ["unix://", "tcp://", "npipe://"].into_iter().any(is_place) {
+        true => Ok(text.to_owned()),
+        false => Err("write unix:///PATH, tcp://HOST:PORT, or npipe:////./pipe/NAME".to_owned()),
+    }
 }
 
 fn main() -> ExitCode {

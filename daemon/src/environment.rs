@@ -3,7 +3,10 @@
 
 mod file;
 
-use clap::{ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{
+    ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use file::Variable;
 use std::{ffi::OsString, path::PathBuf};
 
@@ -16,7 +19,19 @@ pub struct Options {
     command: Command,
     prefix: &'static str,
     words: Vec<OsString>,
+    /// As the program was started.
+    started: ArgMatches,
+    /// As they were read last.
     matches: ArgMatches,
+}
+
+/// Which options are not as they were, by their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// When they were read last.
+    pub now: Vec<String>,
+    /// When the program was started.
+    pub since_start: Vec<String>,
 }
 
 impl Options {
@@ -30,37 +45,69 @@ impl Options {
         let words: Vec<OsString> = std::env::args_os().collect();
         let matches = read(&command, prefix, &words).unwrap_or_else(|error| error.exit());
         let arguments = A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        (arguments, Self { command, prefix, words, matches })
+        (arguments, Self { command, prefix, words, started: matches.clone(), matches })
     }
 
-    /// Reads them again, as the file has them now; besides, the options that are not as they were.
-    pub fn again<A: FromArgMatches>(&mut self) -> Result<(A, Vec<String>), clap::Error> {
-        let matches = read(&self.command, self.prefix, &self.words)?;
-        let arguments = A::from_arg_matches(&matches)?;
-        let is_as_it_was = |id: &str| {
-            let raw = |matches: &ArgMatches| -> Option<Vec<OsString>> {
-                Some(matches.get_raw(id)?.map(ToOwned::to_owned).collect())
-            };
-            raw(&matches) == raw(&self.matches)
+    /// Reads them again, as the file has them now; besides, the options that are not as they were. An error is one line.
+    pub fn again<A: FromArgMatches>(&mut self) -> Result<(A, Changed), String> {
+        let matches = read(&self.command, self.prefix, &self.words).map_err(|fault| first_line(&fault))?;
+        let arguments = A::from_arg_matches(&matches).map_err(|fault| first_line(&fault))?;
+        let changed = Changed {
+            now: differing(&self.command, &self.matches, &matches),
+            since_start: differing(&self.command, &self.started, &matches),
         };
-        let options = self.command.get_arguments().filter(|option| !is_as_it_was(option.get_id().as_str()));
-        let changed = options.filter_map(|option| option.get_long()).map(|long| format!("--{long}")).collect();
         self.matches = matches;
         Ok((arguments, changed))
     }
 }
 
+/// The options that are not the same in both, by their names.
+fn differing(command: &Command, one: &ArgMatches, two: &ArgMatches) -> Vec<String> {
+    let raw = |matches: &ArgMatches, id: &str| -> Option<Vec<OsString>> {
+        Some(matches.get_raw(id)?.map(ToOwned::to_owned).collect())
+    };
+    let options = command.get_arguments().filter(|option| {
+        let id = option.get_id().as_str();
+        raw(one, id) != raw(two, id)
+    });
+    options.filter_map(|option| option.get_long()).map(|long| format!("--{long}")).collect()
+}
+
+/// What is wrong, without what clap says besides.
+fn first_line(fault: &clap::Error) -> String {
+    let text = fault.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
 /// What words and file say, and the environment where both are silent.
 fn read(command: &Command, prefix: &str, words: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let Some(path) = file(command, words) else { return command.clone().try_get_matches_from(words) };
+    let fault = |why: String| command.clone().error(ErrorKind::ValueValidation, why);
+    let variables = file::read(&path).map_err(fault)?;
+    let given = given_in_file(command, prefix, words, &variables);
+    let given = given.map_err(|why| fault(format!("{}: {why}", path.display())))?;
     let mut all = words.to_vec();
-    if let Some(path) = file(command, words) {
-        let fault = |why: String| command.clone().error(clap::error::ErrorKind::ValueValidation, why);
-        let variables = file::read(&path).map_err(fault)?;
-        let given = given_in_file(command, prefix, words, &variables);
-        let given = given.map_err(|why| fault(format!("{}: {why}", path.display())))?;
-        all.splice(1..1, given);
-    }
-    command.clone().try_get_matches_from(all)
+    all.splice(1..1, given.iter().map(|given| given.word.clone()));
+    command.clone().try_get_matches_from(all).map_err(|error| match line_of(&error, &given) {
+        Some(line) => fault(format!("{}: line {line}: {}", path.display(), first_line(&error))),
+        None => error,
+    })
+}
+
+/// The line of the file that has the option which is wrong.
+fn line_of(error: &clap::Error, given: &[Given]) -> Option<usize> {
+    let ContextValue::String(option) = error.get(ContextKind::InvalidArg)? else { return None };
+    let long = option.trim_start_matches('-').split(' ').next()?;
+    given.iter().find(|given| given.long == long).map(|given| given.line)
+}
+
+/// An option of the file.
+struct Given {
+    long: String,
+    word: OsString,
+    /// From 1.
+    line: usize,
 }
 
 /// The file that is named, unless a subcommand is meant, which has no use for it.
@@ -81,15 +128,18 @@ fn file(command: &Command, words: &[OsString]) -> Option<PathBuf> {
     named.or_else(|| std::env::var_os(variable).map(PathBuf::from)).filter(|path| !path.as_os_str().is_empty())
 }
 
-/// The options of the file that are not on the command line, as words.
+/// The options of the file that are not on the command line. Of lines with one variable the last counts, as for systemd.
 fn given_in_file(
     command: &Command,
     prefix: &str,
     words: &[OsString],
     variables: &[Variable],
-) -> Result<Vec<OsString>, String> {
+) -> Result<Vec<Given>, String> {
     let mut given = Vec::new();
-    for Variable { name, value, line } in variables {
+    for (index, Variable { name, value, line }) in variables.iter().enumerate() {
+        if variables[index + 1..].iter().any(|later| later.name == *name) {
+            continue;
+        }
         let option =
             command.get_arguments().find(|option| option.get_env().is_some_and(|known| known == name.as_str()));
         let Some((option, long)) = option.and_then(|option| Some((option, option.get_long()?))) else {
@@ -106,12 +156,13 @@ fn given_in_file(
         if is_given(words, long) || long == FILE {
             continue;
         }
-        match option.get_action() {
-            ArgAction::SetTrue if is_true(value) => given.push(format!("--{long}").into()),
-            ArgAction::SetTrue => {}
-            _ if value.is_empty() => {}
-            _ => given.push(format!("--{long}={value}").into()),
-        }
+        let word = match option.get_action() {
+            ArgAction::SetTrue if is_true(value) => format!("--{long}"),
+            ArgAction::SetTrue => continue,
+            _ if value.is_empty() => continue,
+            _ => format!("--{long}={value}"),
+        };
+        given.push(Given { long: long.to_owned(), word: word.into(), line: *line });
     }
     Ok(given)
 }
@@ -156,7 +207,7 @@ mod tests {
         manifest_dir: Option<String>,
         #[arg(long, value_delimiter = '/')]
         pkg_name: Vec<String>,
-        #[arg(long, env = "OWN")]
+        #[arg(long, env = "OWN", value_parser = ["a", "b", "c"])]
         own: Option<String>,
         #[arg(long, hide = true)]
         fd: Option<i32>,
@@ -229,9 +280,11 @@ mod tests {
         assert_eq!(read(&[&config, "--manifest-dir", "here"]).manifest_dir.as_deref(), Some("here"));
         let words = ["program", &config, "init"].map(OsString::from);
         assert_eq!(super::file(&with_variables(Program::command(), "CARGO"), &words), None, "a subcommand is meant");
-        for (text, why) in
-            [("CARGO_NAMES=x\n", "line 1: no option has the variable CARGO_NAMES"), ("\nx y\n", "line 2")]
-        {
+        for (text, why) in [
+            ("CARGO_NAMES=x\n", "line 1: no option has the variable CARGO_NAMES"),
+            ("\nx y\n", "line 2"),
+            ("OWN=a\nOWN=z\n", "line 2: invalid value 'z' for '--own"),
+        ] {
             std::fs::write(&file, text).unwrap();
             let fault = options(&[&config]).unwrap_err().to_string();
             assert!(fault.contains(why), "{text}: {fault}");
@@ -247,11 +300,15 @@ mod tests {
         let command = with_variables(Program::command(), "CARGO");
         let words: Vec<OsString> = vec!["program".into(), "--config".into(), file.clone().into()];
         let matches = super::read(&command, "CARGO", &words).unwrap();
-        let mut options = Options { command, prefix: "CARGO", words, matches };
-        assert_eq!(options.again::<Program>().unwrap().1, [""; 0]);
-        std::fs::write(&file, "CARGO_MANIFEST_DIR=a\nOWN=c\n").unwrap();
+        let mut options = Options { command, prefix: "CARGO", words, started: matches.clone(), matches };
+        assert_eq!(options.again::<Program>().unwrap().1, Changed::default());
+        std::fs::write(&file, "CARGO_MANIFEST_DIR=a\nOWN=a\nOWN=c\n").unwrap();
         let (program, changed) = options.again::<Program>().unwrap();
-        assert_eq!((program.own.as_deref(), changed), (Some("c"), vec!["--own".to_owned()]));
+        let own = || vec!["--own".to_owned()];
+        assert_eq!((program.own.as_deref(), changed), (Some("c"), Changed { now: own(), since_start: own() }));
+        assert_eq!(options.again::<Program>().unwrap().1, Changed { now: vec![], since_start: own() });
+        std::fs::write(&file, "CARGO_MANIFEST_DIR=a\nOWN=b\n").unwrap();
+        assert_eq!(options.again::<Program>().unwrap().1, Changed { now: own(), since_start: vec![] });
         std::fs::write(&file, "CARGO_WRONG=a\n").unwrap();
         assert!(options.again::<Program>().is_err());
         assert!(options.again::<Program>().is_err(), "it is refused again, and nothing is forgotten");

@@ -6,7 +6,7 @@ use std::{str::FromStr, sync::OnceLock};
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::{FilterExt as _, filter_fn},
+    filter::{FilterExt as _, LevelFilter, filter_fn},
     fmt::MakeWriter,
     layer::{Filter, SubscriberExt as _},
     registry::LookupSpan,
@@ -26,8 +26,17 @@ pub struct LogArguments {
     #[arg(long, value_name = "FORMAT", value_enum, env = "ACRE_LOG_FORMAT", default_value_t, help_heading = "Logging")]
     log_format: LogFormat,
     /// Collector that spans go to, by OTLP over gRPC, as http://127.0.0.1:4317 [default: they go nowhere]
-    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", help_heading = "Logging")]
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = collector, help_heading = "Logging")]
     otlp: Option<String>,
+}
+
+/// Reads where a collector is; an empty text is nowhere.
+fn collector(text: &str) -> Result<String, String> {
+    let is_place = |scheme: &str| text.strip_prefix(scheme).is_some_and(|place| !place.is_empty());
+    match text.is_empty() || ["http://", "https://"].into_iter().any(is_place) {
+        true => Ok(text.to_owned()),
+        false => Err("write http://HOST:PORT, or https://".to_owned()),
+    }
 }
 
 /// How a line is written.
@@ -48,12 +57,15 @@ impl FromStr for Levels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match EnvFilter::builder().parse(text) {
-            Ok(_) => Ok(Self(text.to_owned())),
-            Err(why) => Err(format!(
-                "{why}; write a level (error, warn, info, debug, trace), or TARGET=LEVEL, several by comma"
-            )),
-        }
+        // A lone target would mean all that it says, and nothing of others: it is a mistyped level.
+        let mut parts = text.split(',').map(str::trim);
+        let wrong = parts.find(|part| !part.contains(['=', '[']) && part.parse::<LevelFilter>().is_err());
+        let fault = match (EnvFilter::builder().parse(text), wrong) {
+            (Ok(_), None) => return Ok(Self(text.to_owned())),
+            (Ok(_), Some(wrong)) => format!("`{wrong}` is no level"),
+            (Err(why), _) => why.to_string(),
+        };
+        Err(format!("{fault}; write a level (error, warn, info, debug, trace), or TARGET=LEVEL, several by comma"))
     }
 }
 
@@ -175,7 +187,7 @@ mod tests {
 
     #[test]
     fn levels_that_are_none_are_refused_with_what_would_be_right() {
-        for wrong in ["acre_store=loud", "info,=,=", "[{"] {
+        for wrong in ["acre_store=loud", "info,=,=", "[{", "loud", "info,debg"] {
             let why = Program::try_parse_from(["program", "--log", wrong]).err().map(|why| why.to_string());
             assert!(
                 why.as_ref().is_some_and(|why| why.contains("error, warn, info, debug, trace")),

@@ -10,7 +10,7 @@ pub use unix::Reloads;
 #[cfg(windows)]
 pub use windows::Reloads;
 
-use crate::{LogArguments, Options};
+use crate::{LogArguments, Options, environment::Changed};
 use clap::FromArgMatches;
 
 impl Reloads {
@@ -34,21 +34,20 @@ impl Reloads {
                         Err(why) => tracing::error!(why, "the configuration was not taken; what was so before goes on"),
                     }
                 }
-                Err(fault) => {
-                    let why = fault.to_string();
-                    tracing::error!(why = why.trim_end(), "the configuration is wrong; what was so before goes on");
-                }
+                Err(why) => tracing::error!(why, "the configuration is wrong; what was so before goes on"),
             }
         }
     }
 }
 
-fn tell(changed: &[String], taken: &[&str]) {
-    let is_taken = |option: &&String| taken.contains(&option.as_str()) || *option == "--log";
-    let (now, later): (Vec<&String>, Vec<&String>) = changed.iter().partition(is_taken);
-    let list = |options: Vec<&String>| options.iter().map(|option| option.as_str()).collect::<Vec<_>>().join(" ");
-    tracing::info!(changed = list(now), "configuration and certificates read again");
+fn tell(changed: &Changed, taken: &[&str]) {
+    let is_taken = |option: &str| taken.contains(&option) || option == "--log";
+    let list = |options: &[String], wanted: &dyn Fn(&str) -> bool| {
+        options.iter().map(String::as_str).filter(|option| wanted(option)).collect::<Vec<_>>().join(" ")
+    };
+    tracing::info!(changed = list(&changed.now, &is_taken), "configuration and certificates read again");
+    let later = list(&changed.since_start, &|option| !is_taken(option));
     if !later.is_empty() {
-        tracing::warn!(options = list(later), "these take effect when the program is started again");
+        tracing::warn!(options = later, "these take effect when the program is started again");
     }
 }

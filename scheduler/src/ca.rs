@@ -8,7 +8,8 @@ use acre_model::{
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKey, SanType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PublicKey,
+    PublicKeyData as _, SanType,
 };
 use rustls::{crypto::ring, sign::CertifiedKey};
 use rustls_pki_types::{
@@ -55,6 +56,9 @@ pub enum CaError {
     /// It is not there.
     #[error("this farm has no CA in {0}; make one with `acre-scheduler init`, or listen on unix:PATH only")]
     Missing(PathBuf),
+    /// Half of it is there.
+    #[error("{0} is missing, although the rest of the farm's CA is there; put it back from a copy of the folder")]
+    Half(PathBuf),
     /// It is there already.
     #[error("{0} is there already; whoever has joined the farm trusts it, so it is not replaced")]
     Exists(PathBuf),
@@ -206,14 +210,29 @@ impl Ca {
 
 fn read_ca(folder: &Path) -> Result<Ca, CaError> {
     let (certificate_file, key_file) = (certificate_file(folder), key_file(folder));
+    match (certificate_file.exists(), key_file.exists()) {
+        (true, true) => {}
+        (false, false) => return Err(CaError::Missing(folder.to_owned())),
+        (true, false) => return Err(CaError::Half(key_file)),
+        (false, true) => return Err(CaError::Half(certificate_file)),
+    }
     let damaged = |path: &Path, why: String| CaError::Damaged { path: path.to_owned(), why };
-    let pem = read(&certificate_file, folder)?;
+    let pem = read(&certificate_file)?;
     let certificate = CertificateDer::from_pem_slice(pem.as_bytes());
     let certificate = certificate.map_err(|why| damaged(&certificate_file, why.to_string()))?;
-    let pem = read(&key_file, folder)?;
+    let pem = read(&key_file)?;
     let key = KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &PKCS_ECDSA_P256_SHA256);
     let key = key.map_err(|_| damaged(&key_file, "it is not a private key for ECDSA on P-256".to_owned()))?;
+    if !is_for(&certificate, &key) {
+        return Err(damaged(&certificate_file, format!("it is not for the key in {}", key_file.display())));
+    }
     Ca::of(key, certificate).map_err(|why| damaged(&certificate_file, why.to_string()))
+}
+
+/// Whether a certificate is for a key.
+fn is_for(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
+    let parsed = x509_parser::parse_x509_certificate(certificate);
+    parsed.is_ok_and(|(_, certificate)| certificate.public_key().raw == key.subject_public_key_info())
 }
 
 fn certificate_file(folder: &Path) -> PathBuf {
@@ -268,11 +287,8 @@ fn write(path: &Path, text: &str) -> Result<(), CaError> {
     })
 }
 
-fn read(path: &Path, folder: &Path) -> Result<Zeroizing<String>, CaError> {
-    let failed = |why: io::Error| match why.kind() {
-        io::ErrorKind::NotFound => CaError::Missing(folder.to_owned()),
-        _ => CaError::File { path: path.to_owned(), why },
-    };
+fn read(path: &Path) -> Result<Zeroizing<String>, CaError> {
+    let failed = |why: io::Error| CaError::File { path: path.to_owned(), why };
     let file = File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
     if mode & 0o077 != 0 {
@@ -315,6 +331,16 @@ mod tests {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(load().contains("chmod 600"), "{}", load());
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        Authority::init(other.path(), &SystemClock::start()).unwrap();
+        let own = fs::read(&key).unwrap();
+        fs::copy(key_file(other.path()), &key).unwrap();
+        assert!(load().contains("it is not for the key in"), "{}", load());
+        fs::remove_file(&key).unwrap();
+        assert!(load().contains("ca.key is missing"), "{}", load());
+        fs::write(&key, own).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(load(), "");
         fs::write(&key, "x").unwrap();
         assert!(load().contains("it is not a private key"), "{}", load());
         fs::write(&certificate, "x").unwrap();

@@ -1,6 +1,6 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
-use acre_daemon::{LogArguments, Options, Reloads, Starter};
+use acre_daemon::{LogArguments, Options, Reloads, Starter, metrics::host_and_port};
 use acre_model::{poll::PollInterval, reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
@@ -15,7 +15,7 @@ use acre_scheduler::{
 use acre_task::Presets;
 use acre_trace::{Exporter, Recorder};
 use anyhow::{Context, bail};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use object_store::local::LocalFileSystem;
 use rustix::{
     fs::{FlockOperation, Mode, flock},
@@ -52,19 +52,19 @@ struct Arguments {
     #[arg(long, value_name = "DIR", required = true)]
     data: Option<PathBuf>,
     /// Where to listen, several by comma if wanted: unix:PATH (mode 0600), or HOST:PORT (needs the CA that `init` makes)
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', required = true, value_parser = place)]
     listen: Vec<String>,
     /// Name or IP address by which agents and people reach this scheduler, several by comma if wanted; its certificate is
     /// for these [default: the HOST of --listen]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = server_name)]
     name: Vec<String>,
     #[command(flatten)]
     store: StoreArguments,
     /// Where to listen for webhooks, as 127.0.0.1:8070: plain HTTP on this machine's own address, behind a proxy with TLS
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     hooks: Option<String>,
     /// Where Prometheus may ask for metrics (`/metrics`), as 127.0.0.1:9464: plain HTTP, for whoever can reach it
-    #[arg(long, value_name = "HOST:PORT", env = "ACRE_SCHEDULER_METRICS")]
+    #[arg(long, value_name = "HOST:PORT", env = "ACRE_SCHEDULER_METRICS", value_parser = host_and_port)]
     metrics: Option<String>,
     /// How often registries are asked for images that start tasks, for example 10m, or `never`
     #[arg(long, value_name = "DURATION", default_value_t)]
@@ -122,6 +122,22 @@ struct StoreArguments {
     adopt_revision: Option<u64>,
 }
 
+impl StoreArguments {
+    /// What does not go together.
+    fn fault(&self) -> Option<String> {
+        let address = self.store.as_ref()?;
+        match (address.is_tls(), &self.store_ca) {
+            (true, None) => {
+                Some(format!("--store {address}: name the authorities of etcd's certificate with --store-ca FILE"))
+            }
+            (false, Some(_)) => {
+                Some(format!("--store {address} speaks no TLS, but --store-ca is given; write etcds://"))
+            }
+            (true, Some(_)) | (false, None) => None,
+        }
+    }
+}
+
 /// How e-mail is sent.
 #[derive(clap::Args)]
 struct MailArguments {
@@ -149,6 +165,23 @@ fn preset(text: &str) -> Result<(String, Reference), String> {
     Ok((name.to_owned(), image))
 }
 
+/// Reads where to listen.
+fn place(text: &str) -> Result<String, String> {
+    match text.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() => Ok(text.to_owned()),
+        None if host_and_port(text).is_ok() => Ok(text.to_owned()),
+        _ => Err("write unix:PATH or HOST:PORT".to_owned()),
+    }
+}
+
+/// Reads what a certificate can be for.
+fn server_name(text: &str) -> Result<String, String> {
+    match rustls::pki_types::ServerName::try_from(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("write a host name or an IP address".to_owned()),
+    }
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Make the CA of a farm that is reached over the network, once; whoever has its key can join
@@ -161,6 +194,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let (arguments, options) = Options::of_process::<Arguments>("ACRE_SCHEDULER");
+    if let Some(fault) = arguments.store.fault() {
+        Arguments::command().error(ErrorKind::ArgumentConflict, fault).exit();
+    }
     let starter = Starter::new(arguments.ready_fd);
     let done = match arguments.command {
         Some(Command::Init { data }) => {
@@ -332,12 +368,7 @@ async fn store(wanted: &StoreArguments, data: &Path, random: &dyn Random) -> any
         return Ok(Arc::new(Embedded::open(&data.join("farm.redb"))?));
     };
     let identity = wanted.store_cert.as_deref().zip(wanted.store_key.as_deref());
-    let tls = match (address.is_tls(), &wanted.store_ca) {
-        (true, Some(ca)) => Some(store::Tls::read(ca, identity)?),
-        (true, None) => bail!("--store {address}: name the authorities of etcd's certificate with --store-ca FILE"),
-        (false, Some(_)) => bail!("--store {address} speaks no TLS, but --store-ca is given; write etcds://"),
-        (false, None) => None,
-    };
+    let tls = wanted.store_ca.as_ref().map(|ca| store::Tls::read(ca, identity)).transpose()?;
     if tls.is_none() && !address.is_local() {
         tracing::warn!(
             "{address} is reached without TLS: whoever is on the way can read and change the farm's records"

@@ -72,6 +72,7 @@ impl Watcher {
             match self.runtime.info().await {
                 Ok(info) => {
                     wait = RETRY_MS.0;
+                    tracing::info!(native = %info.native, "the engine answers");
                     self.tell.send_replace(ready(&self.config, self.room(), &info));
                     let why = tokio::select! {
                         why = self.runtime.gone() => why,
@@ -82,7 +83,9 @@ impl Watcher {
                 }
                 Err(why) => {
                     let now = down(&self.config, self.room(), &why);
-                    self.tell.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
+                    if self.tell.send_if_modified(|told| std::mem::replace(told, now.clone()) != now) {
+                        tracing::warn!(%why, "the engine does not answer; asking it until it does");
+                    }
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                     wait = (wait * 2).min(RETRY_MS.1);
                 }

@@ -99,12 +99,16 @@ async fn submit(
     view: &View,
 ) -> Result<RunView, Error> {
     let mut patience = Patience::of(SUBMIT);
+    let mut is_told = false;
     loop {
         let error = match farm.submit(submission.clone(), confidential.clone()).await {
             Err(error @ Error::Unreachable { .. }) => error,
             answered => return answered,
         };
         let Some(wait) = patience.failed(Instant::now()) else { return Err(error) };
+        if !std::mem::replace(&mut is_told, true) {
+            view.note(&format!("{error}; trying for {} s", SUBMIT.as_secs()));
+        }
         tokio::time::sleep(wait).await;
         farm.revive().await?.iter().for_each(|line| view.note(line));
     }

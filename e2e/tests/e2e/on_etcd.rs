@@ -77,9 +77,9 @@ fn an_etcd_that_is_not_there_is_named() {
     };
     let table: [(&[&str], i32, &str); 6] = [
         (&["etcd://127.0.0.1:1/acre"], 1, "state store unavailable, not accepted: etcd://127.0.0.1:1/acre"),
-        (&["etcds://127.0.0.1:1/acre"], 1, "name the authorities of etcd's certificate with --store-ca FILE"),
+        (&["etcds://127.0.0.1:1/acre"], 2, "name the authorities of etcd's certificate with --store-ca FILE"),
         (&["etcds://127.0.0.1:1/acre", "--store-ca", "/nowhere"], 1, "cannot read /nowhere"),
-        (&["etcd://127.0.0.1:1/acre", "--store-ca", "/nowhere"], 1, "write etcds://"),
+        (&["etcd://127.0.0.1:1/acre", "--store-ca", "/nowhere"], 2, "write etcds://"),
         (&["http://127.0.0.1:1/acre"], 2, "is not an etcd; write etcd://"),
         (&["etcd://root:secret@a/acre"], 2, "a login in the address is visible"),
     ];

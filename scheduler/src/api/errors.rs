@@ -170,6 +170,7 @@ told!(NotMade,
 told!(CaError,
     CaError::Request(_) => Code::InvalidArgument,
     CaError::Missing(_)
+        | CaError::Half(_)
     | CaError::Exists(_)
     | CaError::Open { .. }
     | CaError::Damaged { .. }

@@ -34,7 +34,8 @@ impl Joining for Services {
             self.is_free(id)?;
         }
         let shown = join::Shown { id, secret: SecretValue::new(secret), joiner };
-        let identity = self.driver.use_token(shown).await.map_err(status)?.map_err(status)?;
+        let used = self.driver.use_token(shown).await.map_err(status)?;
+        let identity = used.inspect_err(|why| tracing::info!(%why, "joining refused")).map_err(status)?;
         let signed = authority.sign(&signing_request, &identity, self.clock.now().wall).map_err(status)?;
         tracing::info!(%identity, "joined");
         Ok(Response::new(v1::JoinResponse { certificate: Some(wire(signed)), identity: identity.to_string() }))
