@@ -61,7 +61,10 @@ async fn on_the_network(wish: Wish, kept: &Path) -> anyhow::Result<Place> {
         );
     }
     if let Some(other) = wish.pool.filter(|other| *other != pool) {
-        bail!("this agent has joined pool `{pool}`, not `{other}`; for that make a token with --pool {other}");
+        bail!(
+            "this agent has joined pool `{pool}` and cannot be in `{other}`; use --pool {pool}, or another --data and a \
+             token made with --pool {other}"
+        );
     }
     let channel = membership.channel();
     Ok(Place { id, pool, channel, membership: Some(membership) })

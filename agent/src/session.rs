@@ -56,15 +56,24 @@ impl Session {
     /// Keeps a session for as long as the agent works. Returns when the farm stops and the agent is to go with it.
     pub(crate) async fn run(mut self) {
         let mut wait = RETRY_MS.0;
+        let mut told = String::new();
         loop {
             let began = tokio::time::Instant::now();
             match self.once().await {
                 End::FarmStops if self.config.exit_with_farm => return,
                 End::FarmStops => tracing::info!("the farm stops; waiting for it to come back"),
-                End::Lost(why) => tracing::info!(why = deepest(&why), "no session with the farm"),
+                // The same is not told with each try.
+                End::Lost(why) => {
+                    let why = deepest(&why);
+                    if told != why {
+                        tracing::info!(why, "no session with the farm; trying until there is one");
+                        told = why;
+                    }
+                }
             }
             if began.elapsed() > Duration::from_secs(5) {
                 wait = RETRY_MS.0;
+                told.clear();
             }
             tokio::time::sleep(Duration::from_millis(wait + jitter(wait))).await;
             wait = (wait * 2).min(RETRY_MS.1);

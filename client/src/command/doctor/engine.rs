@@ -40,8 +40,8 @@ pub(super) async fn check() -> Check {
             Check::fail("engine", format!("{place}: {why}"), remedy)
         }
         None => {
-            let found = format!("DOCKER_HOST is `{}`, which an agent does not use", clip(&host.unwrap_or_default()));
-            Check::warn("engine", found, "an agent wants unix:///PATH, and looks at its own default otherwise")
+            let found = format!("DOCKER_HOST is `{}`, which is not asked", clip(&host.unwrap_or_default()));
+            Check::warn("engine", found, "`acre up` takes unix:///PATH from it; name another engine by --engine")
         }
     }
 }
