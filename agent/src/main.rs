@@ -4,7 +4,7 @@ mod place;
 mod system;
 
 use acre_agent::{Clock, Config, Ending, Metrics, Parts, Settings, SystemClock, engine::docker::LocalEngine};
-use acre_daemon::{LogArguments, Options, Reloads, Starter, metrics::host_and_port};
+use acre_daemon::{LogArguments, Options, Reloads, Starter, host_and_port};
 use acre_link::{FarmAddress, Membership, close_folder};
 use acre_model::{
     capability::Privileges,

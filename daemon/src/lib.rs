@@ -3,6 +3,7 @@
 //!
 //! *Invariant: nothing of a farm is known here.*
 
+mod address;
 mod environment;
 mod logs;
 pub mod metrics;
@@ -11,6 +12,7 @@ mod reload;
 mod service;
 mod starter;
 
+pub use address::host_and_port;
 pub use environment::Options;
 pub use logs::LogArguments;
 pub use reload::Reloads;

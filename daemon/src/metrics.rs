@@ -22,22 +22,6 @@ pub fn registry(prefix: &str, version: &'static str) -> Registry {
     registry
 }
 
-/// Reads `HOST:PORT`; an IPv6 address stands in brackets.
-pub fn host_and_port(text: &str) -> Result<String, String> {
-    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
-    let is_host = |host: &str| {
-        let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        match inside {
-            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !host.is_empty() && !host.contains([':', '/', '[', ']']),
-        }
-    };
-    match parts {
-        Some((host, _)) if is_host(host) => Ok(text.to_owned()),
-        _ => Err("write HOST:PORT, as 127.0.0.1:9464 or [::1]:9464".to_owned()),
-    }
-}
-
 /// Where a daemon's metrics are asked for, if `--metrics` says so; an error says what was wrong with it.
 pub async fn listen(address: Option<&str>) -> io::Result<Option<TcpListener>> {
     let Some(address) = address else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! `acre-scheduler`: takes runs, places their units on agents, remembers how it went.
 
-use acre_daemon::{LogArguments, Options, Reloads, Starter, metrics::host_and_port};
+use acre_daemon::{LogArguments, Options, Reloads, Starter, host_and_port};
 use acre_model::{poll::PollInterval, reference::Reference, secret::SecretValue};
 use acre_scheduler::{
     Config, Parts, RunError,
