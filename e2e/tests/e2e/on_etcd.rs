@@ -67,6 +67,18 @@ fn a_second_scheduler_is_refused_while_the_first_one_lives() {
 }
 
 #[test]
+fn a_copy_of_its_folder_does_not_take_the_role_of_a_scheduler_that_lives() {
+    let farm = EtcdFarm::new();
+    let first = farm.start_scheduler();
+    let copied = std::process::Command::new("cp").args(["-a", "scheduler", "copy"]).current_dir(farm.home()).status();
+    assert!(copied.expect("cp runs").success());
+    let refused = farm.start_scheduler_in("copy", &farm.other_socket()).end();
+    refused.ended(1).says("is in use by another scheduler");
+    farm.acre(&["list"], "").ended(0);
+    stop(first);
+}
+
+#[test]
 fn an_etcd_that_is_not_there_is_named() {
     let farm = EtcdFarm::new();
     let home = farm.home().display().to_string();
