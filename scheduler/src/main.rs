@@ -452,9 +452,8 @@ fn names(given: Vec<String>, addresses: &[String]) -> anyhow::Result<Vec<String>
     }
     let mut names = Vec::new();
     for address in addresses {
-        let Some((host, _)) = address.rsplit_once(':').filter(|(host, _)| !host.is_empty()) else {
-            bail!("--listen {address}: write unix:PATH or HOST:PORT");
-        };
+        // Its form was looked at when it was read.
+        let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         if host.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified()) {
             bail!(

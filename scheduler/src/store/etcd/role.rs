@@ -65,10 +65,9 @@ impl Etcd {
 
     /// Nothing is written to a store that is behind what this node has seen of it.
     async fn must_not_have_gone_back(&self) -> Result<(), StoreError> {
-        let revision = self.revision().await?;
-        let place = || self.place.clone();
-        let allowed = self.node.seen.allows(revision);
-        allowed.map_err(|WentBack { from }| StoreError::WentBack { place: place(), from, to: revision })
+        let to = self.revision().await?;
+        let allowed = self.node.seen.allows(to);
+        allowed.map_err(|WentBack { from }| StoreError::WentBack { place: self.place.clone(), from, to })
     }
 
     /// The revision that the store is at.
